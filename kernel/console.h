@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/console.h: text out to and in from COM2 (console=...) and the screen.
+ *
+ * Owns: the console's output devices and its input queue (bytes typed).
+ * Context: console_write any; the rest thread. Before the UART driver takes
+ * over, output is polled; afterwards it goes through its interrupt-driven ring.
+ */
+#ifndef KERNEL_CONSOLE_H
+#define KERNEL_CONSOLE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+void console_early_init(void); /* polled output on COM2, screen if any */
+void console_write(const char *text, size_t bytes);
+void console_write_polled(const char *text, size_t bytes); /* panic: never waits for an interrupt */
+/* Called by input devices (hard interrupt): a byte was typed. */
+void console_input(uint8_t byte);
+size_t console_read(void *buf, size_t bytes); /* 0 when nothing was typed */
+int console_readable(void);
+struct waitq *console_waitq(void);
+/* The UART driver offers itself as the sink once it runs by interrupt. */
+void console_set_sink(void (*write)(void *arg, const char *text, size_t bytes), void *arg);
+
+#endif

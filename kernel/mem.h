@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/mem.h: physical pages, kernel memory, mappings, user copies.
+ *
+ * Owns: every page of RAM. Layout of virtual memory:
+ *   0x0000000000400000 ..            user space (one per process)
+ *   0xffff800000000000 ..            direct map of all RAM (no execute)
+ *   0xffffc00000000000 ..            device registers (uncached), grows up
+ *   0xffffd00000000000 ..            kernel stacks with guard pages
+ *   0xffffffff80000000 ..            kernel image (W^X by section)
+ * Context: thread context only unless a call says "any". Lock: none yet beside
+ * the non-preemptive kernel (see kernel/thread.h); hard interrupts never
+ * allocate.
+ */
+#ifndef KERNEL_MEM_H
+#define KERNEL_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PAGE_SIZE 4096ull
+#define PAGE_SHIFT 12
+#define DIRECT_MAP 0xffff800000000000ull
+#define MMIO_BASE 0xffffc00000000000ull
+#define KSTACK_BASE 0xffffd00000000000ull
+#define KERNEL_BASE 0xffffffff80000000ull
+#define USER_MIN 0x0000000000010000ull
+#define USER_END 0x00007ffffffff000ull
+
+typedef uint64_t phys_t;
+
+static inline void *phys_to_virt(phys_t p) { return (void *)(p + DIRECT_MAP); }
+static inline phys_t virt_to_phys(const void *v) { return (phys_t)v - DIRECT_MAP; } /* direct map only */
+static inline uint64_t page_round_up(uint64_t n) { return (n + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1); }
+
+struct boot_info;
+void mem_init(const struct boot_info *bi);
+
+/* --- pages (buddy) --- */
+#define PAGE_ZERO 1u
+#define PAGE_BELOW_4G 2u
+/* 2^order contiguous pages; 0 when there are none. The page's reference count
+ * is 1; page_ref/page_unref count sharers, and the last unref frees. */
+phys_t page_alloc(unsigned order, unsigned flags);
+void page_free(phys_t p, unsigned order);
+void page_ref(phys_t p);
+void page_unref(phys_t p);
+uint64_t mem_total_bytes(void);
+uint64_t mem_free_bytes(void);
+
+/* --- small kernel memory (size classes over the buddy) --- */
+void *kmalloc(size_t bytes);  /* NULL when there is none */
+void *kzalloc(size_t bytes);  /* zeroed */
+void kfree(void *p);
+
+/* --- device registers: mapped uncached, never unmapped --- */
+void *mmio_map(phys_t p, size_t bytes);
+
+/* --- kernel stacks: KSTACK_SIZE bytes above an unmapped guard page --- */
+#define KSTACK_SIZE (16u * 1024)
+void *kstack_alloc(void); /* top of stack, or NULL */
+void kstack_free(void *top);
+
+/* --- address spaces --- */
+enum { VM_R = 1, VM_W = 2, VM_X = 4, VM_USER = 8 }; /* the first three equal PROT_* */
+struct address_space;
+struct address_space *as_create(void);
+void as_destroy(struct address_space *as); /* drops a reference on every page */
+void as_switch(struct address_space *as);  /* NULL: kernel's own; any context */
+phys_t as_root(const struct address_space *as);
+
+struct memobj; /* pages that several address spaces map; counted */
+struct memobj *memobj_create(uint64_t bytes);
+struct memobj *memobj_wrap(phys_t first, uint64_t bytes); /* existing RAM, never freed: the initrd */
+void memobj_ref(struct memobj *m);
+void memobj_unref(struct memobj *m);
+uint64_t memobj_bytes(const struct memobj *m);
+phys_t memobj_page(const struct memobj *m, uint64_t index);
+/* Kernel address of byte 0 of an object of several pages, mapped contiguously
+ * in kernel space on first use; NULL when memory is out. Net rings use it. */
+void *memobj_kernel_map(struct memobj *m);
+
+/* Map into a user space. addr 0 chooses a free place (randomised). Returns the
+ * address or a negative errno: -EINVAL (range, alignment, W and X together),
+ * -ENOMEM (pages, page tables or the process's limit), -EEXIST (overlap). */
+int64_t vm_map_anon(struct address_space *as, uint64_t addr, uint64_t bytes, unsigned prot);
+int64_t vm_map_object(struct address_space *as, uint64_t addr, struct memobj *m,
+                      uint64_t offset, uint64_t bytes, unsigned prot);
+int vm_unmap(struct address_space *as, uint64_t addr, uint64_t bytes);
+int vm_protect(struct address_space *as, uint64_t addr, uint64_t bytes, unsigned prot);
+/* Lowest-level: is this user page mapped, and where? 0 when not. */
+phys_t vm_lookup(struct address_space *as, uint64_t addr);
+/* A user access faulted: true when it was a demand page and is resolved now. */
+bool vm_fault(struct address_space *as, uint64_t addr, unsigned access);
+void vm_set_limit(struct address_space *as, uint64_t bytes);
+uint64_t vm_used_bytes(const struct address_space *as);
+
+/* --- user copies: any range is checked whole; -EFAULT on the first bad byte.
+ * They survive a fault in the middle. Thread context. --- */
+int copy_from_user(void *dst, uint64_t src, size_t bytes);
+int copy_to_user(uint64_t dst, const void *src, size_t bytes);
+/* Copies a NUL-terminated string of at most max bytes with its NUL; returns its
+ * length, -EFAULT, or -ENAMETOOLONG. */
+int copy_string_from_user(char *dst, uint64_t src, size_t max);
+bool user_range_ok(uint64_t addr, uint64_t bytes);
+
+#endif

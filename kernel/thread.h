@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/thread.h: threads, the scheduler, waiting.
+ *
+ * Owns: run queues, context switches, wait queues.
+ *
+ * The kernel is not pre-empted: a thread in ring 0 runs until it blocks or
+ * returns to ring 3; only hard interrupts come in between, and they touch
+ * nothing of this. So code in thread or poll context needs no lock against
+ * other such code on one CPU. Ring 3 is pre-empted at every interrupt.
+ */
+#ifndef KERNEL_THREAD_H
+#define KERNEL_THREAD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct thread;
+struct process;
+
+/* A list of waiting threads. A thread may be on several queues at once (wait
+ * on many handles) through one wait_entry each. */
+struct wait_entry {
+    struct thread *thread;
+    struct wait_entry *next, **prev;
+};
+struct waitq {
+    struct wait_entry *head;
+};
+
+void waitq_add(struct waitq *q, struct wait_entry *e);
+void waitq_remove(struct wait_entry *e); /* idempotent */
+/* Wakes all on the queue; they check their conditions again. Thread or poll
+ * context. A wake-up before thread_block makes that block return at once. */
+void waitq_wake(struct waitq *q);
+
+void sched_init(void);
+struct thread *thread_current(void);
+/* Blocks until woken, deadline (absolute ns, UINT64_MAX none) or kill. Returns
+ * 0 woken, -ETIMEDOUT, -EINTR when the process is dying. The pattern:
+ *   waitq_add(); while (!condition) { r = thread_block(deadline); if (r) break; }
+ *   waitq_remove();                                                            */
+int thread_block(uint64_t deadline_ns);
+void thread_wake(struct thread *t);
+void schedule(void); /* give up the CPU to the best runnable thread */
+/* Kernel threads, for self-tests and idle. */
+struct thread *kthread_create(void (*fn)(void *), void *arg, const char *name, unsigned priority);
+/* The way back to ring 3, called by every entry stub with interrupts on: runs
+ * due timers and polls, reschedules, ends a killed thread. */
+void return_to_user(void);
+
+#endif

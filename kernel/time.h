@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/time.h: reading clocks and being woken by them.
+ *
+ * Owns: the clock source, the event source, the timer queue (a heap: O(log n)
+ * arm and cancel). Tickless: the event source is programmed for the earliest
+ * timer only, and not at all when there is none.
+ */
+#ifndef KERNEL_TIME_H
+#define KERNEL_TIME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NS_PER_US 1000ull
+#define NS_PER_MS 1000000ull
+#define NS_PER_S 1000000000ull
+
+void time_init(void);           /* chooses and calibrates; after acpi, irq */
+uint64_t now_ns(void);          /* CLOCK_MONOTONIC since kernel entry; any context */
+uint64_t realtime_ns(void);     /* since 1970 */
+void realtime_set(uint64_t ns);
+void delay_us(uint32_t us);     /* busy wait for hardware; any context */
+const char *clock_name(void);
+const char *event_name(void);
+uint64_t tsc_hz(void);          /* 0 when unknown */
+
+/* fn runs in kernel context (like a poll), never in the hard interrupt. */
+struct timer {
+    uint64_t when_ns;
+    void (*fn)(void *arg);
+    void *arg;
+    uint32_t slot; /* index in the heap + 1; 0 when not armed */
+};
+void timer_init(struct timer *t, void (*fn)(void *arg), void *arg);
+int timer_arm(struct timer *t, uint64_t when_ns); /* re-arms; -ENOMEM if the heap cannot grow */
+void timer_cancel(struct timer *t);               /* idempotent */
+/* The scheduler's slice end: interrupts at `when_ns` and sets need_resched.
+ * 0 clears it. Cheaper than a struct timer. */
+void slice_arm(uint64_t when_ns);
+void timers_run(void); /* kernel exit path: runs what is due */
+
+#endif

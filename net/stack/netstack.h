@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/netstack.h: libnet, the TCP/IP of one process.
+ *
+ * Owns: everything that hangs off one struct netstack: connections, datagram
+ * sockets, timers, buffers. No global state. Nothing here blocks, and nothing
+ * loops on an outside condition.
+ *
+ * Who calls: libc's descriptors (libc/net.c), netd, the simulation, fuzzers.
+ * Context: one thread at a time (the caller holds the stack's lock; libc does).
+ *
+ * The environment injects clock, random and the calls into the port registry
+ * (struct ns_env); packets travel in the rings of slipway/ring.h.
+ */
+#ifndef NET_STACK_NETSTACK_H
+#define NET_STACK_NETSTACK_H
+
+#include <slipway/errno.h>
+#include <slipway/net.h>
+#include <slipway/ring.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct netstack;
+struct nsock; /* one socket */
+
+/* What the stack needs from outside. Results: 0 or positive, or -errno. */
+struct ns_env {
+    void *ctx;
+    uint64_t (*now_ns)(void *ctx);
+    void (*random)(void *ctx, void *buf, size_t bytes);
+    void *(*alloc)(void *ctx, size_t bytes); /* zeroed; NULL: out of memory */
+    void (*free)(void *ctx, void *p);
+    /* Transmit what lies in the ring (net_kick); called at the end of a batch,
+     * not for each packet. NULL: the caller of netstack_run does it (wait()). */
+    void (*kick)(void *ctx);
+    int (*port_register)(void *ctx, struct net_port_op *op);
+    int (*port_unregister)(void *ctx, const struct net_port_op *op);
+    int (*route)(void *ctx, struct net_route_info *io); /* NETINFO_LOOKUP */
+    /* Datagrams and other packets that no socket of this stack owns (netd):
+     * ARP, fragments, unresolved sends. True: taken care of. May be NULL. */
+    bool (*unclaimed)(void *ctx, const struct net_rx *rx, const uint8_t *packet);
+};
+
+/* Limits of one stack; zero takes the default in brackets. */
+struct ns_config {
+    uint32_t sockets_max;    /* [1024] */
+    uint32_t tcp_sndbuf;     /* bytes per connection [64 KiB]; lives in the arena */
+    uint32_t tcp_rcvbuf;     /* bytes per connection [64 KiB] */
+    uint32_t udp_rcvbuf;     /* bytes queued per socket [64 KiB] */
+    uint32_t time_wait_ms;   /* 2 MSL [60000] */
+    bool icmp_echo_reply;    /* answer echo requests that arrive (netd) */
+    bool reset_unbound;      /* RST / port unreachable for unowned ports (netd) */
+};
+
+/* `ring` and everything behind it must outlive the stack. */
+int netstack_create(struct netstack **out, const struct ns_env *env, const struct ns_config *cfg,
+                    struct net_ring *ring);
+void netstack_destroy(struct netstack *ns); /* aborts what is open (RST) */
+
+/* Take completions and up to `budget` received packets, run due timers, send
+ * what became possible. Returns packets taken. */
+int netstack_run(struct netstack *ns, int budget);
+/* Absolute time of the next timer; UINT64_MAX when there is none. */
+uint64_t netstack_deadline(const struct netstack *ns);
+/* Connections that still have bytes or a FIN to deliver (exit waits for it). */
+unsigned netstack_lingering(const struct netstack *ns);
+
+/* --- sockets: BSD meaning, never blocking. -EAGAIN where BSD would block. --- */
+enum { NS_STREAM = 1, NS_DGRAM = 2, NS_ICMP = 3 };
+enum { NS_IN = 1, NS_OUT = 2, NS_ERR = 4, NS_HUP = 8, NS_RDHUP = 16 };
+enum { NS_PEEK = 1, NS_TRUNC = 2 };
+
+struct ns_addr {
+    uint8_t family; /* NET_INET */
+    uint8_t pad;
+    uint16_t port;  /* host order */
+    struct net_addr addr;
+};
+
+int ns_socket(struct netstack *ns, int family, int type, struct nsock **out);
+int ns_bind(struct nsock *s, const struct ns_addr *a);       /* registers the port */
+int ns_listen(struct nsock *s, int backlog);
+int ns_accept(struct nsock *s, struct nsock **out, struct ns_addr *peer);
+int ns_connect(struct nsock *s, const struct ns_addr *a);    /* -EINPROGRESS for TCP */
+int ns_send(struct nsock *s, const void *buf, size_t n, int flags, const struct ns_addr *to);
+int ns_recv(struct nsock *s, void *buf, size_t n, int flags, struct ns_addr *from);
+int ns_shutdown(struct nsock *s, int how);                   /* 0 read, 1 write, 2 both */
+void ns_close(struct nsock *s);                              /* orderly; the nsock is gone for the caller */
+int ns_getname(const struct nsock *s, struct ns_addr *local);
+int ns_getpeer(const struct nsock *s, struct ns_addr *peer); /* -ENOTCONN */
+unsigned ns_events(const struct nsock *s);                   /* NS_IN ... now */
+/* Changes whenever any socket's events may have changed: poll compares it. */
+uint64_t ns_generation(const struct netstack *ns);
+
+enum ns_opt {
+    NSO_NODELAY = 1, NSO_KEEPALIVE, NSO_REUSEADDR, NSO_LINGER, /* seconds, -1 off */
+    NSO_SNDBUF, NSO_RCVBUF, NSO_ERROR, NSO_BROADCAST, NSO_TTL, NSO_TYPE, NSO_ACCEPTCONN,
+    NSO_INQ, /* bytes that can be read now */
+};
+int ns_setopt(struct nsock *s, enum ns_opt o, int value);
+int ns_getopt(struct nsock *s, enum ns_opt o, int *value); /* NSO_ERROR clears it */
+/* The socket's user pointer (libc's descriptor). */
+void ns_set_user(struct nsock *s, void *user);
+void *ns_user(const struct nsock *s);
+
+/* For netstat: fill up to max records, return how many. */
+struct ns_conn_info {
+    uint8_t proto;   /* NET_TCP ... */
+    uint8_t state;   /* enum tcp_state for TCP */
+    struct ns_addr local, peer;
+    uint32_t snd_queued, rcv_queued, cwnd, srtt_us, rto_ms;
+    uint64_t retransmits;
+};
+unsigned ns_list(const struct netstack *ns, struct ns_conn_info *out, unsigned max);
+
+struct ns_counters {
+    uint64_t ip_in, ip_bad, ip_out, icmp_in, icmp_out, udp_in, udp_bad, udp_noport, udp_full, udp_out;
+    uint64_t tcp_in, tcp_bad, tcp_out, tcp_retransmit, tcp_rst_in, tcp_rst_out, tcp_ooo, tcp_dup,
+        tcp_timeouts, tcp_accept_overflow, tcp_conn_in, tcp_conn_out, tx_failed, tx_nobufs;
+};
+const struct ns_counters *ns_counters(const struct netstack *ns);
+
+/* --- for netd: packets that it builds itself --- */
+/* Queue a packet whose header is `hdr`; flags and link as in struct net_tx. */
+int ns_send_raw(struct netstack *ns, const void *hdr, size_t n, unsigned tx_flags, uint16_t link,
+                const uint8_t nexthop_mac[6]);
+
+#endif
