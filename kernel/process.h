@@ -28,6 +28,7 @@ struct object_ops {
     struct waitq *(*waitq)(struct object *o);   /* NULL: cannot be waited for */
     void (*before_wait)(struct object *o);      /* wait() calls it: net endpoints transmit; may be NULL */
     void (*destroy)(struct object *o);          /* last reference is gone */
+    void (*closed)(struct object *o);           /* a handle to it was given up; may be NULL */
 };
 void object_ref(struct object *o);
 void object_unref(struct object *o);

@@ -34,7 +34,11 @@ void waitq_remove(struct wait_entry *e); /* idempotent */
  * context. A wake-up before thread_block makes that block return at once. */
 void waitq_wake(struct waitq *q);
 
+/* Makes the boot context a thread (it may block and be woken from then on) and
+ * readies the system-call entry. After cpu_init and kmalloc. */
 void sched_init(void);
+/* The boot thread's last act: it becomes the idle thread of this CPU. */
+void sched_idle(void) __attribute__((noreturn));
 struct thread *thread_current(void);
 /* Blocks until woken, deadline (absolute ns, UINT64_MAX none) or kill. Returns
  * 0 woken, -ETIMEDOUT, -EINTR when the process is dying. The pattern:
@@ -45,8 +49,9 @@ void thread_wake(struct thread *t);
 void schedule(void); /* give up the CPU to the best runnable thread */
 /* Kernel threads, for self-tests and idle. */
 struct thread *kthread_create(void (*fn)(void *), void *arg, const char *name, unsigned priority);
-/* The way back to ring 3, called by every entry stub with interrupts on: runs
- * due timers and polls, reschedules, ends a killed thread. */
+/* The way back to ring 3, called by every entry stub: runs due timers and
+ * polls, reschedules, ends a killed thread. Returns with interrupts off and
+ * nothing pending, so that the stub can go straight to iretq or sysret. */
 void return_to_user(void);
 
 #endif
