@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/frag.c: see net/stack/frag.h.
+ */
+#include <net/stack/frag.h>
+#include <string.h>
+
+void frag_init(struct frag *f, void *ctx, void *(*alloc)(void *, size_t), void (*release)(void *, void *))
+{
+    memset(f, 0, sizeof(*f));
+    f->ctx = ctx;
+    f->alloc = alloc;
+    f->free = release;
+}
+
+static void drop(struct frag *f, struct frag_datagram *d)
+{
+    f->bytes -= d->room;
+    f->free(f->ctx, d->data);
+    memset(d, 0, offsetof(struct frag_datagram, piece));
+}
+
+static struct frag_datagram *find_or_take(struct frag *f, const uint8_t key[11], uint64_t now_ns)
+{
+    struct frag_datagram *spare = NULL;
+    unsigned same_source = 0;
+    for (unsigned i = 0; i < FRAG_DATAGRAMS; i++) {
+        struct frag_datagram *d = &f->datagram[i];
+        if (!d->used) {
+            spare = d;
+            continue;
+        }
+        if (memcmp(d->key, key, 11) == 0)
+            return d;
+        same_source += memcmp(d->key, key, 4) == 0;
+    }
+    if (!spare || same_source >= FRAG_PER_SOURCE) {
+        f->full++;
+        return NULL;
+    }
+    spare->used = true;
+    memcpy(spare->key, key, 11);
+    spare->expiry_ns = now_ns + FRAG_TIMEOUT_NS;
+    return spare;
+}
+
+/* Room for payload bytes [0, end). Grows by doubling, so copying stays linear. */
+static bool make_room(struct frag *f, struct frag_datagram *d, uint32_t end)
+{
+    if (end <= d->room)
+        return true;
+    uint32_t room = d->room ? d->room : 2048;
+    while (room < end)
+        room *= 2;
+    if (f->bytes + room - d->room > FRAG_BYTES)
+        return false;
+    uint8_t *bigger = f->alloc(f->ctx, room);
+    if (!bigger)
+        return false;
+    if (d->data) {
+        memcpy(bigger, d->data, d->room);
+        f->free(f->ctx, d->data);
+    }
+    f->bytes += room - d->room;
+    d->data = bigger;
+    d->room = room;
+    return true;
+}
+
+static uint16_t header_checksum(const uint8_t *h, size_t len)
+{
+    uint32_t sum = 0;
+    for (size_t i = 0; i < len; i += 2)
+        sum += (uint32_t)(h[i] << 8 | h[i + 1]);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~sum;
+}
+
+static uint8_t *finish(struct frag *f, struct frag_datagram *d, size_t *whole_len)
+{
+    size_t total = (size_t)d->header_len + d->total;
+    uint8_t *whole = f->alloc(f->ctx, total);
+    if (whole) {
+        memcpy(whole, d->header, d->header_len);
+        memcpy(whole + d->header_len, d->data, d->total);
+        whole[2] = (uint8_t)(total >> 8);
+        whole[3] = (uint8_t)total;
+        whole[6] = whole[7] = whole[10] = whole[11] = 0;
+        uint16_t sum = header_checksum(whole, d->header_len);
+        whole[10] = (uint8_t)(sum >> 8);
+        whole[11] = (uint8_t)sum;
+        *whole_len = total;
+        f->done++;
+    }
+    drop(f, d);
+    return whole;
+}
+
+uint8_t *frag_input(struct frag *f, const uint8_t *p, size_t len, uint64_t now_ns, size_t *whole_len)
+{
+    uint8_t key[11];
+
+    f->in++;
+    size_t hlen = len >= 20 ? (size_t)(p[0] & 15) * 4 : 0;
+    size_t total = len >= 20 ? (size_t)(p[2] << 8 | p[3]) : 0;
+    if (hlen < 20 || total < hlen || total > len || p[0] >> 4 != 4) {
+        f->bad++;
+        return NULL;
+    }
+    uint32_t start = (uint32_t)((p[6] & 0x1f) << 8 | p[7]) * 8;
+    uint32_t bytes = (uint32_t)(total - hlen), end = start + bytes;
+    bool more = p[6] & 0x20;
+    /* Only the last piece may have an odd size, and the whole must fit. */
+    if (bytes == 0 || (more && bytes % 8) || end + hlen > 65535 || (start == 0 && !more)) {
+        f->bad++;
+        return NULL;
+    }
+    memcpy(key, p + 12, 8);
+    key[8] = p[9];
+    memcpy(key + 9, p + 4, 2);
+    struct frag_datagram *d = find_or_take(f, key, now_ns);
+    if (!d)
+        return NULL;
+    bool past_end = d->total && (!more || end > d->total);
+    for (unsigned i = 0; i < d->npieces; i++) {
+        past_end |= !more && d->piece[i].end > end;
+        if (d->piece[i].start == start && d->piece[i].end == end)
+            return NULL; /* a duplicate is no overlap */
+        if (start < d->piece[i].end && d->piece[i].start < end) {
+            f->overlaps++;
+            drop(f, d);
+            return NULL;
+        }
+    }
+    if (past_end || d->npieces == FRAG_PIECES_MAX || !make_room(f, d, end)) {
+        f->bad++;
+        drop(f, d);
+        return NULL;
+    }
+    memcpy(d->data + start, p + hlen, bytes);
+    d->piece[d->npieces++] = (struct frag_piece){start, end};
+    d->have += bytes;
+    if (!more)
+        d->total = end;
+    if (start == 0) {
+        memcpy(d->header, p, hlen);
+        d->header_len = (uint8_t)hlen;
+    }
+    /* No overlaps and nothing past the end, so the byte counts agree only when every byte is there. */
+    if (d->total && d->have == d->total && d->header_len)
+        return finish(f, d, whole_len);
+    return NULL;
+}
+
+void frag_run(struct frag *f, uint64_t now_ns)
+{
+    for (unsigned i = 0; i < FRAG_DATAGRAMS; i++)
+        if (f->datagram[i].used && f->datagram[i].expiry_ns <= now_ns) {
+            f->timeouts++;
+            drop(f, &f->datagram[i]);
+        }
+}
+
+uint64_t frag_deadline(const struct frag *f)
+{
+    uint64_t d = UINT64_MAX;
+    if (f->bytes == 0)
+        return d;
+    for (unsigned i = 0; i < FRAG_DATAGRAMS; i++)
+        if (f->datagram[i].used && f->datagram[i].expiry_ns < d)
+            d = f->datagram[i].expiry_ns;
+    return d;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/frag.h: reassembly of IPv4 fragments (RFC 791 section 3.2, RFC 815).
+ *
+ * Owns: the datagrams under way. Bounded in number and bytes, timed (30 s), and
+ * an overlap ends its datagram (RFC 5722's rule, taken for IPv4 too: no
+ * legitimate sender overlaps, and what different hosts make of an overlap is an
+ * attacker's tool).
+ * Who calls: netd. Pure code with an injected allocator. Context: one thread.
+ */
+#ifndef NET_STACK_FRAG_H
+#define NET_STACK_FRAG_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define FRAG_DATAGRAMS 32
+#define FRAG_PER_SOURCE 8              /* datagrams under way from one address */
+#define FRAG_BYTES (512u * 1024)       /* all datagrams together */
+#define FRAG_PIECES_MAX 64             /* pieces of one datagram */
+#define FRAG_TIMEOUT_NS (30ull * 1000000000)
+
+struct frag_piece {
+    uint32_t start, end; /* byte range of the payload, end exclusive */
+};
+struct frag_datagram {
+    bool used;
+    uint8_t key[11];     /* source, destination, protocol, identification */
+    uint8_t header[60];  /* of the first fragment */
+    uint8_t header_len;
+    uint16_t npieces;
+    uint32_t total;      /* payload bytes; 0 while the last piece is missing */
+    uint32_t have, room; /* bytes received; bytes allocated */
+    uint8_t *data;
+    uint64_t expiry_ns;
+    struct frag_piece piece[FRAG_PIECES_MAX];
+};
+struct frag {
+    void *ctx;
+    void *(*alloc)(void *ctx, size_t bytes);
+    void (*free)(void *ctx, void *p);
+    struct frag_datagram datagram[FRAG_DATAGRAMS];
+    size_t bytes;
+    uint64_t in, done, bad, overlaps, timeouts, full;
+};
+
+void frag_init(struct frag *f, void *ctx, void *(*alloc)(void *, size_t), void (*release)(void *, void *));
+/* Takes one IPv4 fragment (no link header). When it completes a datagram,
+ * returns it whole, with a new header and checksum, in memory from alloc that
+ * the caller frees; *len is its size. NULL otherwise. */
+uint8_t *frag_input(struct frag *f, const uint8_t *packet, size_t len, uint64_t now_ns, size_t *whole_len);
+void frag_run(struct frag *f, uint64_t now_ns); /* drops what is too old */
+uint64_t frag_deadline(const struct frag *f);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tests/unit/test_frag.c: IPv4 reassembly.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include <net/stack/frag.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int blocks;
+static void *t_alloc(void *ctx, size_t n)
+{
+    (void)ctx;
+    blocks++;
+    return malloc(n);
+}
+static void t_free(void *ctx, void *p)
+{
+    (void)ctx;
+    blocks -= p != NULL;
+    free(p);
+}
+
+static struct frag f;
+static int setup(void **state)
+{
+    (void)state;
+    blocks = 0;
+    frag_init(&f, NULL, t_alloc, t_free);
+    return 0;
+}
+
+/* Bytes [start, start+n) of a payload whose byte i is (uint8_t)(i * 7). */
+static uint8_t *piece(uint16_t id, uint8_t src, size_t start, size_t n, bool more, size_t *whole)
+{
+    uint8_t p[20 + 65536] = {0x45};
+    size_t total = 20 + n;
+    p[2] = (uint8_t)(total >> 8), p[3] = (uint8_t)total;
+    p[4] = (uint8_t)(id >> 8), p[5] = (uint8_t)id;
+    p[6] = (uint8_t)((start / 8) >> 8 | (more ? 0x20 : 0)), p[7] = (uint8_t)(start / 8);
+    p[8] = 64, p[9] = 17, p[12] = 10, p[15] = src, p[16] = 10, p[19] = 1;
+    for (size_t i = 0; i < n; i++)
+        p[20 + i] = (uint8_t)((start + i) * 7);
+    uint8_t *exact = malloc(total);
+    memcpy(exact, p, total);
+    uint8_t *r = frag_input(&f, exact, total, 0, whole);
+    free(exact);
+    return r;
+}
+
+static void check_whole(uint8_t *w, size_t len, size_t payload)
+{
+    assert_non_null(w);
+    assert_int_equal(len, 20 + payload);
+    for (size_t i = 0; i < payload; i++)
+        assert_int_equal(w[20 + i], (uint8_t)(i * 7));
+    uint32_t sum = 0;
+    for (int i = 0; i < 20; i += 2)
+        sum += (uint32_t)(w[i] << 8 | w[i + 1]);
+    sum = (sum & 0xffff) + (sum >> 16);
+    assert_int_equal(sum, 0xffff);
+    assert_int_equal(w[6] | w[7], 0);
+    t_free(NULL, w);
+}
+
+static void in_any_order(void **state)
+{
+    (void)state;
+    size_t w = 0;
+    srand(3);
+    for (uint16_t round = 0; round < 200; round++) {
+        int order[10];
+        for (int i = 0; i < 10; i++)
+            order[i] = i;
+        for (int i = 9; i > 0; i--) {
+            int j = rand() % (i + 1), t = order[i];
+            order[i] = order[j], order[j] = t;
+        }
+        for (int i = 0; i < 10; i++) {
+            uint8_t *r = piece(round, 2, 80 * (size_t)order[i], order[i] == 9 ? 33 : 80, order[i] != 9, &w);
+            if (i == 9)
+                check_whole(r, w, 9 * 80 + 33);
+            else
+                assert_null(r);
+        }
+    }
+    assert_int_equal(f.bytes, 0);
+}
+
+static void whole_is_right(void **state)
+{
+    (void)state;
+    size_t w;
+    assert_null(piece(1, 2, 1480, 1480, true, &w));
+    assert_null(piece(1, 2, 0, 1480, true, &w));
+    assert_null(piece(1, 2, 0, 1480, true, &w)); /* duplicate */
+    uint8_t *whole = piece(1, 2, 2960, 41, false, &w);
+    check_whole(whole, w, 3001);
+    assert_int_equal(blocks, 0);
+}
+
+static void overlap_ends_it(void **state)
+{
+    (void)state;
+    size_t w;
+    piece(1, 2, 0, 80, true, &w);
+    piece(1, 2, 72, 80, true, &w);
+    assert_int_equal(f.overlaps, 1);
+    assert_int_equal(blocks, 0);
+}
+
+static void pieces_past_the_end_never_complete(void **state)
+{
+    (void)state;
+    size_t w;
+    assert_null(piece(1, 2, 1000, 8, true, &w));
+    assert_null(piece(1, 2, 496, 4, false, &w));
+    assert_int_equal(f.bad, 1);
+    assert_int_equal(blocks, 0);
+}
+
+static void bounded_and_timed(void **state)
+{
+    (void)state;
+    size_t w;
+    for (uint16_t i = 0; i < 1000; i++)
+        piece(i, (uint8_t)(i % 200), 0, 1480, true, &w);
+    assert_true(f.bytes <= FRAG_BYTES);
+    assert_true(f.full > 0);
+    unsigned before = 0;
+    for (unsigned i = 0; i < FRAG_DATAGRAMS; i++)
+        before += f.datagram[i].used;
+    assert_int_equal(before, FRAG_DATAGRAMS);
+    assert_true(frag_deadline(&f) == FRAG_TIMEOUT_NS);
+    frag_run(&f, FRAG_TIMEOUT_NS);
+    assert_int_equal(f.bytes, 0);
+    assert_int_equal(blocks, 0);
+    for (uint16_t i = 0; i < 20; i++)
+        piece(i, 9, 0, 80, true, &w);
+    unsigned used = 0;
+    for (unsigned i = 0; i < FRAG_DATAGRAMS; i++)
+        used += f.datagram[i].used;
+    assert_int_equal(used, FRAG_PER_SOURCE);
+    frag_run(&f, UINT64_MAX);
+}
+
+static void survives_noise(void **state)
+{
+    (void)state;
+    srand(5);
+    for (int i = 0; i < 200000; i++) {
+        size_t n = (size_t)rand() % 120, w;
+        uint8_t *p = malloc(n ? n : 1);
+        for (size_t k = 0; k < n; k++)
+            p[k] = (uint8_t)rand();
+        if (n >= 20) {
+            p[0] = (uint8_t)(0x45 + (rand() % 8 == 0));
+            p[2] = 0;
+            p[3] = (uint8_t)(n - (size_t)(rand() % 3 == 0));
+            p[6] = (uint8_t)(rand() % 2 ? 0x20 : 0), p[7] = (uint8_t)(rand() % 20);
+            memset(p + 12, 10, 8);
+            p[4] = 0, p[5] = (uint8_t)(rand() % 4), p[9] = 17;
+        }
+        uint8_t *r = frag_input(&f, p, n, (uint64_t)i, &w);
+        if (r)
+            t_free(NULL, r);
+        free(p);
+    }
+    frag_run(&f, UINT64_MAX);
+    assert_int_equal(blocks, 0);
+    assert_int_equal(f.bytes, 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(whole_is_right, setup),
+        cmocka_unit_test_setup(overlap_ends_it, setup),
+        cmocka_unit_test_setup(pieces_past_the_end_never_complete, setup),
+        cmocka_unit_test_setup(bounded_and_timed, setup),
+        cmocka_unit_test_setup(survives_noise, setup),
+        cmocka_unit_test_setup(in_any_order, setup),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
