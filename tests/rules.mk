@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: MIT
+#
+# tests/rules.mk: how host tests are built.
+#
+# NAME in UNIT_TESTS (or SIM_TESTS) with its sources in NAME_SOURCES_LIST makes
+# tests/unit/NAME.tap. Sources are shared among tests unless a test sets flags
+# of its own in NAME_CPPFLAGS; NAME_LIBS are more libraries.
+#
+# NAME.trs is a test's result, made by automake's TAP driver: it runs the
+# program through build-aux/tap-run, which merges the plans of several cmocka
+# groups and turns a crash into a failed point.
+#
+#   make check-host                  all host tests
+#   make tests/unit/test_ports.trs   one of them
+
+UNIT_TAPS = $(UNIT_TESTS:%=tests/unit/%.tap)
+SIM_TAPS = $(SIM_TESTS:%=tests/sim/%.tap)
+HOST_TAPS = tests/unit/hygiene.tap $(UNIT_TAPS) $(SIM_TAPS)
+HOST_TRS = $(HOST_TAPS:.tap=.trs)
+
+TEST_FLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
+    -fno-sanitize-recover=all -Wall -Wextra -Werror $(TREE_INCLUDES) -I$(srcdir)/tests
+TEST_LIBS = -lcmocka
+
+slw_test_objects = $(patsubst %,obj/t/$(if $($(1)_CPPFLAGS),$(1),common)/%.o,$($(1)_SOURCES_LIST))
+
+# $(1) name, $(2) folder
+define slw_test
+$(2)/$(1).tap: $$(call slw_test_objects,$(1))
+	@mkdir -p $$(@D); $$(slw_say) LINK $$@
+	$$(slw_q)$$(CC) $$(TEST_FLAGS) -o $$@ $$(call slw_test_objects,$(1)) $$(TEST_LIBS) $$($(1)_LIBS)
+endef
+define slw_test_own_flags
+obj/t/$(1)/%.c.o: %.c $(FLAGS_STAMP) | $(VERSION_HEADER)
+	@mkdir -p $$(@D); $$(slw_say) TCC "$$<"
+	$$(slw_q)$$(CC) $$($(1)_CPPFLAGS) $$(TEST_FLAGS) $$(DEPFLAGS) -c -o $$@ $$<
+endef
+obj/t/common/%.c.o: %.c $(FLAGS_STAMP) | $(VERSION_HEADER)
+	@mkdir -p $(@D); $(slw_say) TCC $<
+	$(slw_q)$(CC) $(TEST_FLAGS) $(DEPFLAGS) -c -o $@ $<
+
+$(foreach t,$(UNIT_TESTS),$(eval $(call slw_test,$(t),tests/unit)))
+$(foreach t,$(SIM_TESTS),$(eval $(call slw_test,$(t),tests/sim)))
+$(foreach t,$(UNIT_TESTS) $(SIM_TESTS),$(if $($(t)_CPPFLAGS),$(eval $(call slw_test_own_flags,$(t)))))
+
+tests/unit/hygiene.tap: $(srcdir)/build-aux/check-hygiene $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	@{ echo '#!/bin/sh'; \
+	   echo "exec env READELF='$(READELF)' NM='$(NM)' \$${SHELL:-sh} '$(srcdir)/build-aux/check-hygiene'" \
+	        "'$(TARGET_CC)' '$(TARGET_CC_INCLUDE)' '$(NEWLIB_DIR)'" \
+	        "'$(KERNEL_FLAGS)' '$(USER_FLAGS)'"; } > $@.new
+	@chmod +x $@.new && mv -f $@.new $@
+
+# Always run anew: a result is not a file that can be up to date.
+%.trs: %.tap slw-force
+	@env AM_TAP_AWK='$(AWK)' CMOCKA_MESSAGE_OUTPUT=TAP srcdir='$(srcdir)' \
+	    $(SHELL) $(srcdir)/build-aux/tap-driver.sh --test-name $* --log-file $*.log --trs-file $@ \
+	    --color-tests no --enable-hard-errors yes --expect-failure no \
+	    -- $(SHELL) $(srcdir)/build-aux/tap-run $<
+tests/unit/hygiene.trs: kernel.elf $(PROGRAMS_TARGET)
+
+.PHONY: tests-build check-host
+tests-build: $(HOST_TAPS) bench-plugins
+check-host: tests-build
+	@MAKE='$(MAKE)' AWK='$(AWK)' HOST_TRS='$(HOST_TRS)' CHECK_SYSTEM=no \
+	    $(SHELL) $(srcdir)/tests/run-checks '$(srcdir)'
+
+.PHONY: check-hygiene check-reproducible
+check-hygiene: all tests/unit/hygiene.tap
+	$(SHELL) tests/unit/hygiene.tap
+# Two builds of the same tree in other folders give the same bytes.
+check-reproducible: $(NEWLIB_READY_STAMP)
+	@MAKE='$(MAKE)' $(SHELL) $(srcdir)/build-aux/check-reproducible '$(srcdir)' '$(abspath $(NEWLIB_DIR))'
+
+-include $(foreach t,$(UNIT_TESTS) $(SIM_TESTS),$(patsubst %.o,%.d,$(call slw_test_objects,$(t))))
