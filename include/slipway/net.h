@@ -196,7 +196,8 @@ struct net_route_info {
     X(TX_LINK_FULL, "tx-link-full", "the link's queue is full")                \
     X(TX_LINK_DOWN, "tx-link-down", "the link is down")                        \
     X(TX_MTU, "tx-mtu", "longer than the link's MTU")                          \
-    X(INJECT_LOOP, "inject-loop", "injected packet would return to its injector")
+    X(INJECT_LOOP, "inject-loop", "injected packet would return to its injector") \
+    X(LINK_DOWN, "link-down", "came in on a link that is switched off")
 
 enum net_drop {
 #define X(id, name, text) DROP_##id,

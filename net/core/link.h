@@ -45,8 +45,9 @@ struct netbuf {
     uint16_t gso_size;
     uint8_t gso_type, pad;
     struct netbuf_frag frag[NETBUF_FRAGS];
-    /* Owner's side: completion goes there (endpoint reference, cookie). */
-    void *owner;
+    /* The core's side: where the completion goes, what it is about. */
+    void *owner; /* struct net_endpoint, counted in its `inflight` */
+    struct link *link;
     uint64_t cookie;
     uint16_t tx_flags;
     uint8_t room[NETBUF_HEADROOM + NET_TX_HDR_MAX + 16];
