@@ -1,0 +1,11 @@
+KERNEL_SOURCES += \
+	drivers/table.c \
+	drivers/virtio/virtqueue.c \
+	drivers/virtio/virtio.c \
+	drivers/virtio/virtio_pci_modern.c \
+	drivers/virtio/virtio_pci_legacy.c \
+	drivers/virtio_net.c \
+	drivers/rtl8139.c \
+	drivers/slip_codec.c \
+	drivers/slip.c \
+	drivers/uart16550.c

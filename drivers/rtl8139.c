@@ -1,0 +1,618 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * drivers/rtl8139.c: the RTL8139 in its classic mode (four transmit
+ * descriptors, one receive ring). Register names are those of the RTL8139C(L)
+ * data sheet. Order of this file: registers, attach, queues, interrupt, link
+ * ops.
+ *
+ * Owns: struct rtl (one per card), its receive ring and transmit buffers, and
+ * the packets that wait for a descriptor.
+ * Context: attach in a thread; rtl_interrupt hard; the rest poll or thread.
+ * Lock: none on one CPU. IMR is written by the hard handler (to 0) and by the
+ * poll (to arm): the poll writes it last, then looks at ISR once more.
+ */
+#include <drivers/drivers.h>
+#include <kernel/cpu.h>
+#include <kernel/irq.h>
+#include <kernel/log.h>
+#include <kernel/mem.h>
+#include <kernel/pci.h>
+#include <kernel/time.h>
+#include <net/core/link.h>
+#include <slipway/errno.h>
+
+/* --- registers ------------------------------------------------------------ */
+
+#define IDR0 0x00
+#define MAR0 0x08
+#define TSD0 0x10   /* 4 x 32 bits */
+#define TSAD0 0x20  /* 4 x 32 bits */
+#define RBSTART 0x30
+#define CR 0x37
+#define CAPR 0x38
+#define CBR 0x3a
+#define IMR 0x3c
+#define ISR 0x3e
+#define TCR 0x40
+#define RCR 0x44
+#define TCTR 0x48
+#define MPC 0x4c
+#define CR9346 0x50
+#define CONFIG1 0x52
+#define TIMERINT 0x54
+#define MSR 0x58
+#define BMSR 0x64
+#define IO_BYTES 0x100
+
+#define CR_BUFE 0x01u /* receive ring is empty */
+#define CR_TE 0x04u
+#define CR_RE 0x08u
+#define CR_RST 0x10u
+
+#define INT_ROK 0x0001u
+#define INT_RER 0x0002u
+#define INT_TOK 0x0004u
+#define INT_TER 0x0008u
+#define INT_RXOVW 0x0010u  /* ring full */
+#define INT_LINK 0x0020u   /* packet underrun or link change */
+#define INT_FOVW 0x0040u   /* the chip's own FIFO overflowed */
+#define INT_TIMEOUT 0x4000u
+#define INT_SERR 0x8000u   /* PCI system error */
+#define INT_RX (INT_ROK | INT_RER | INT_RXOVW | INT_FOVW)
+#define INT_TX (INT_TOK | INT_TER)
+#define INT_ALWAYS (INT_RX | INT_LINK | INT_SERR)
+
+#define TSD_OWN 0x2000u    /* set: the descriptor is the driver's */
+#define TSD_TUN 0x4000u
+#define TSD_TABT 0x40000000u
+#define TSD_THRESHOLD (48u << 16) /* start to send after 48 x 32 bytes: the whole frame */
+
+#define RCR_APM 0x02u      /* our own address */
+#define RCR_AB 0x08u       /* broadcast */
+#define RCR_WRAP 0x80u     /* a frame runs on behind the ring's end */
+#define RCR_MXDMA (7u << 8)
+#define RCR_RING_32K (2u << 11)
+#define RCR_NO_THRESHOLD (7u << 13)
+#define RCR_VALUE (RCR_APM | RCR_AB | RCR_WRAP | RCR_MXDMA | RCR_RING_32K | RCR_NO_THRESHOLD)
+#define TCR_VALUE ((3u << 24) | (6u << 8)) /* standard gap, 1024-byte bursts */
+
+#define CR9346_UNLOCK 0xc0u
+#define CONFIG1_ASLEEP 0x03u /* SLEEP, PWRDN of the 8139A and B */
+#define MSR_LINK_DOWN 0x04u
+#define MSR_SPEED_10 0x08u
+#define BMSR_LINK 0x0004u
+
+/* In front of each frame in the ring: status, then length with the CRC. */
+#define RX_ROK 0x0001u
+#define RX_BAD 0x003eu       /* FAE, CRC, LONG, RUNT, ISE */
+#define RX_UNFINISHED 0xfff0u /* length while the chip still copies */
+#define RX_HEADER 4u
+#define RX_CRC 4u
+
+#define RX_RING 32768u
+#define RX_SLACK (16u + 2048u) /* WRAP: the last frame runs over */
+#define CAPR_LAG 16u           /* CAPR is kept 16 behind what was read */
+#define TX_DESCS 4u
+#define TX_BUF 2048u
+#define MEM_ORDER 4            /* 64 KiB: ring, slack, then the transmit buffers */
+#define TX_OFFSET 36864u
+#define TX_QUEUE_MAX 128u
+#define FRAME_MIN 60u
+#define FRAME_MAX 1792u        /* what the chip can send */
+#define ETH_CRC_MIN 18u        /* a link header and a CRC: shorter is no frame */
+
+#define RESET_DEADLINE_MS 100u
+#define RX_STOP_DEADLINE_US 1000u
+#define HUNT_TICKS 3300u       /* 100 us of the 33 MHz PCI clock */
+#define PHY_TICK_NS (100 * NS_PER_MS)
+#define PHY_TICKS 50u          /* 5 s: auto-negotiation takes up to 3 */
+#define TX_TICK_NS (500 * NS_PER_MS)
+#define TX_STALL_TICKS 6u
+
+struct rtl {
+    struct link link;
+    struct pci_device *pci;
+    struct irq irq;
+    uint16_t io;
+    uint8_t *mem;          /* ring, slack, transmit buffers */
+    uint32_t rx_at;        /* next header in the ring */
+    uint32_t tx_head, tx_tail; /* descriptors given to the card, taken back */
+    struct netbuf *queue, **queue_end; /* waiting for a descriptor */
+    unsigned queued;
+    uint16_t mask;         /* IMR while armed */
+    bool live, dead;
+    struct timer phy_timer;
+    unsigned phy_ticks;
+    struct timer tx_timer;
+    bool tx_ticking;
+    uint32_t tx_seen;
+    unsigned tx_stalled;
+};
+
+static const struct link_ops rtl_ops;
+static bool rtl_interrupt(void *arg);
+static void phy_tick(void *arg);
+static void tx_tick(void *arg);
+static int rtl_restart(struct rtl *n);
+
+static uint8_t r8(struct rtl *n, unsigned reg) { return inb((uint16_t)(n->io + reg)); }
+static uint16_t r16(struct rtl *n, unsigned reg) { return inw((uint16_t)(n->io + reg)); }
+static uint32_t r32(struct rtl *n, unsigned reg) { return inl((uint16_t)(n->io + reg)); }
+static void w8(struct rtl *n, unsigned reg, uint8_t v) { outb((uint16_t)(n->io + reg), v); }
+static void w16(struct rtl *n, unsigned reg, uint16_t v) { outw((uint16_t)(n->io + reg), v); }
+static void w32(struct rtl *n, unsigned reg, uint32_t v) { outl((uint16_t)(n->io + reg), v); }
+
+/* --- attach --------------------------------------------------------------- */
+
+static int chip_reset(struct rtl *n)
+{
+    uint64_t deadline = now_ns() + RESET_DEADLINE_MS * NS_PER_MS;
+
+    w16(n, IMR, 0);
+    w8(n, CR, CR_RST);
+    while (r8(n, CR) & CR_RST) {
+        if (now_ns() > deadline)
+            return -ETIMEDOUT;
+        delay_us(10);
+    }
+    return 0;
+}
+
+static void rx_start(struct rtl *n)
+{
+    n->rx_at = 0;
+    __builtin_memset(n->mem, 0, RX_HEADER);
+    w32(n, RBSTART, (uint32_t)virt_to_phys(n->mem));
+    w16(n, CAPR, (uint16_t)(0u - CAPR_LAG));
+    w8(n, CR, CR_RE | CR_TE);
+    w32(n, RCR, RCR_VALUE); /* takes effect only while RE is set */
+}
+
+static void chip_start(struct rtl *n)
+{
+    n->tx_head = n->tx_tail = 0;
+    w8(n, CR9346, CR9346_UNLOCK);
+    w8(n, CONFIG1, (uint8_t)(r8(n, CONFIG1) & ~CONFIG1_ASLEEP));
+    w8(n, CR9346, 0);
+    w8(n, CR, CR_RE | CR_TE);
+    w32(n, TCR, TCR_VALUE);
+    for (unsigned i = 0; i < TX_DESCS; i++)
+        w32(n, TSAD0 + 4 * i, (uint32_t)virt_to_phys(n->mem + TX_OFFSET + i * TX_BUF));
+    w32(n, MAR0, 0); /* no multicast */
+    w32(n, MAR0 + 4, 0);
+    w32(n, TIMERINT, 0);
+    w32(n, MPC, 0);
+    rx_start(n);
+    w16(n, ISR, 0xffff);
+}
+
+static bool read_carrier(struct rtl *n)
+{
+    uint8_t msr = r8(n, MSR);
+    bool up = !(msr & MSR_LINK_DOWN) && (r16(n, BMSR) & BMSR_LINK);
+
+    n->link.speed_bps = up ? (msr & MSR_SPEED_10 ? 10000000u : 100000000u) : 0;
+    return up;
+}
+
+/* The PHY may still negotiate after the reset. Nobody waits for it: the link
+ * change interrupt tells, and this asks in case that none comes. */
+static void phy_tick(void *arg)
+{
+    struct rtl *n = arg;
+
+    if (n->dead)
+        return;
+    if (read_carrier(n)) {
+        link_carrier(&n->link, true);
+    } else if (++n->phy_ticks < PHY_TICKS) {
+        timer_arm(&n->phy_timer, now_ns() + PHY_TICK_NS);
+    } else {
+        klog(LOG_WARN, "%s: no link after %u s", n->link.name, (unsigned)(PHY_TICKS * PHY_TICK_NS / NS_PER_S));
+    }
+}
+
+static void watch_carrier(struct rtl *n)
+{
+    bool up = read_carrier(n);
+
+    link_carrier(&n->link, up);
+    n->phy_ticks = 0;
+    if (!up)
+        timer_arm(&n->phy_timer, now_ns() + PHY_TICK_NS);
+}
+
+/* TimerInt raises the card's own interrupt; that finds the INTx line. */
+static void rtl_raise(void *arg)
+{
+    struct rtl *n = arg;
+
+    w16(n, IMR, INT_TIMEOUT);
+    w32(n, TIMERINT, HUNT_TICKS);
+    w32(n, TCTR, 0); /* any value: count from zero */
+}
+
+static void rtl_quiet(void *arg)
+{
+    struct rtl *n = arg;
+
+    w16(n, IMR, 0);
+    w32(n, TIMERINT, 0);
+    w16(n, ISR, INT_TIMEOUT);
+}
+
+static void rtl_describe(struct rtl *n)
+{
+    struct link *l = &n->link;
+
+    __builtin_memcpy(l->name, "eth%d", 6);
+    for (unsigned i = 0; i < 6; i++)
+        l->mac[i] = r8(n, IDR0 + i);
+    l->mtu = 1500;
+    l->flags = LINKF_ETHERNET;
+    l->driver = "rtl8139";
+    l->irq_mode = irq_mode_name(n->irq.mode);
+    l->irq = n->irq.line;
+    l->ops = &rtl_ops;
+    l->priv = n;
+}
+
+int rtl8139_attach(struct pci_device *d)
+{
+    struct rtl *n = kzalloc(sizeof(*n));
+    void *arg = n;
+    phys_t p = 0;
+    int r = -ENODEV;
+
+    if (n == NULL)
+        return -ENOMEM;
+    n->pci = d;
+    n->queue_end = &n->queue;
+    timer_init(&n->phy_timer, phy_tick, n);
+    timer_init(&n->tx_timer, tx_tick, n);
+    if (!d->bar[0].is_io || d->bar[0].bytes < IO_BYTES)
+        goto fail;
+    n->io = (uint16_t)d->bar[0].base;
+    r = -ENOMEM;
+    p = page_alloc(MEM_ORDER, PAGE_ZERO | PAGE_BELOW_4G); /* 32-bit addresses */
+    if (p == 0)
+        goto fail;
+    n->mem = phys_to_virt(p);
+    pci_enable(d, false, true, true);
+    if ((r = chip_reset(n)) < 0)
+        goto fail;
+    chip_start(n);
+    r = irq_attach_pci(d, &n->irq, 1, rtl_interrupt, &arg, "rtl8139", rtl_raise, rtl_quiet);
+    if (r < 0)
+        goto fail_quiet;
+    rtl_describe(n);
+    if ((r = link_register(&n->link)) < 0)
+        goto fail_quiet;
+    n->mask = INT_ALWAYS;
+    n->live = true;
+    driver_publish_net(d, &n->link);
+    klog(LOG_INFO, "%s: rtl8139, %s %u", n->link.name, n->link.irq_mode, n->link.irq);
+    watch_carrier(n);
+    link_schedule_poll(&n->link); /* arms the interrupt */
+    return 0;
+
+fail_quiet: /* a handler may be attached: the struct stays, the card is silent */
+    n->dead = true;
+    w16(n, IMR, 0);
+    w8(n, CR, 0);
+    pci_enable(d, false, true, false);
+    klog(LOG_ERROR, "rtl8139: attach failed (%d)", r);
+    return r;
+fail:
+    klog(LOG_ERROR, "rtl8139: attach failed (%d)", r);
+    if (p != 0)
+        page_free(p, MEM_ORDER);
+    kfree(n);
+    return r;
+}
+
+/* --- queues --------------------------------------------------------------- */
+
+/* The receiver alone starts over: after a header that cannot be, nothing that
+ * follows it in the ring can be found. */
+static void rx_restart(struct rtl *n)
+{
+    uint64_t deadline = now_ns() + RX_STOP_DEADLINE_US * NS_PER_US;
+
+    n->link.resets++;
+    w8(n, CR, CR_TE);
+    while (r8(n, CR) & CR_RE) {
+        if (now_ns() > deadline)
+            break; /* it is set again below; the ring starts at 0 in any case */
+        cpu_relax();
+    }
+    rx_start(n);
+}
+
+static void count_missed(struct rtl *n)
+{
+    n->link.rx_missed += r32(n, MPC) & 0xffffffu;
+    w32(n, MPC, 0);
+}
+
+/* One frame at rx_at. 1 taken, 0 when it isn't there yet, -EPROTO when the
+ * header is nonsense; *room is how much the chip has written in front of us. */
+static int rx_one(struct rtl *n, uint32_t *room)
+{
+    static const struct link_rx_meta meta = {CSUM_NONE, 0};
+    volatile uint32_t *head = (volatile uint32_t *)(n->mem + n->rx_at);
+    uint32_t h = *head, status = h & 0xffff, len = h >> 16, step;
+
+    if (h == 0 || len == RX_UNFINISHED)
+        return 0;
+    step = (RX_HEADER + len + 3) & ~3u;
+    if (!(status & RX_ROK) || (status & RX_BAD) || len < ETH_CRC_MIN || len > RX_SLACK || step > *room)
+        return -EPROTO;
+    link_rx(&n->link, n->mem + n->rx_at + RX_HEADER, len - RX_CRC, &meta);
+    *head = 0; /* a stale header of the last lap must not look like a frame */
+    n->rx_at = (n->rx_at + step) % RX_RING;
+    *room -= step;
+    return 1;
+}
+
+/* Up to `budget` frames. CBR tells how far the chip has written; CAPR tells it
+ * how far we have read. */
+static int rx_take(struct rtl *n, int budget)
+{
+    uint32_t room;
+    int done = 0, r = 1;
+
+    if (r8(n, CR) & CR_BUFE)
+        return 0;
+    room = (r16(n, CBR) - n->rx_at) % RX_RING;
+    if (room == 0)
+        room = RX_RING; /* not empty, so full */
+    while (done < budget && room != 0 && (r = rx_one(n, &room)) > 0)
+        done++;
+    if (r < 0) {
+        n->link.rx_errors++;
+        rx_restart(n);
+    } else if (done != 0) {
+        w16(n, CAPR, (uint16_t)(n->rx_at - CAPR_LAG));
+    }
+    return done;
+}
+
+/* Takes back what the card has sent, oldest first. */
+static void tx_reclaim(struct rtl *n)
+{
+    while (n->tx_tail != n->tx_head) { /* ends: at most TX_DESCS */
+        uint32_t s = r32(n, TSD0 + 4 * (n->tx_tail % TX_DESCS));
+        if (!(s & TSD_OWN))
+            break;
+        if (s & (TSD_TABT | TSD_TUN))
+            n->link.tx_errors++;
+        if (s & TSD_TABT)
+            w32(n, TCR, TCR_VALUE | 1); /* CLRABT: send it again */
+        n->tx_tail++;
+    }
+}
+
+/* Copies the packet to the next free descriptor; it is done then. */
+static void tx_one(struct rtl *n, struct netbuf *nb)
+{
+    unsigned i = n->tx_head % TX_DESCS;
+    uint8_t *buf = n->mem + TX_OFFSET + i * TX_BUF;
+    size_t len;
+
+    if (nb->total_len > FRAME_MAX) {
+        n->link.tx_errors++;
+        netbuf_done(nb, -EMSGSIZE);
+        return;
+    }
+    len = netbuf_flatten(nb, buf);
+    if (len < FRAME_MIN) { /* IEEE 802.3: the chip pads nothing, and what lay there is not the wire's */
+        __builtin_memset(buf + len, 0, FRAME_MIN - len);
+        len = FRAME_MIN;
+    }
+    __asm__ volatile("" ::: "memory"); /* the frame lies there before the card is told */
+    w32(n, TSD0 + 4 * i, TSD_THRESHOLD | (uint32_t)len);
+    n->tx_head++;
+    netbuf_done(nb, 0);
+}
+
+/* From the queue to the card; asks for an interrupt while something waits. */
+static void tx_feed(struct rtl *n)
+{
+    tx_reclaim(n);
+    while (n->queue != NULL && n->tx_head - n->tx_tail < TX_DESCS) {
+        struct netbuf *nb = n->queue;
+        n->queue = nb->next;
+        if (n->queue == NULL)
+            n->queue_end = &n->queue;
+        n->queued--;
+        tx_one(n, nb);
+    }
+    n->mask = n->queue != NULL ? INT_ALWAYS | INT_TX : INT_ALWAYS;
+    if (n->queue != NULL && !n->tx_ticking) {
+        n->tx_seen = n->tx_tail;
+        n->tx_stalled = 0;
+        n->tx_ticking = timer_arm(&n->tx_timer, now_ns() + TX_TICK_NS) == 0;
+    }
+}
+
+static void tx_abort(struct rtl *n)
+{
+    while (n->queue != NULL) { /* ends: at most TX_QUEUE_MAX */
+        struct netbuf *nb = n->queue;
+        n->queue = nb->next;
+        netbuf_done(nb, -ENOBUFS);
+    }
+    n->queue_end = &n->queue;
+    n->queued = 0;
+}
+
+/* A transmitter that stands still is reset. */
+static void tx_tick(void *arg)
+{
+    struct rtl *n = arg;
+
+    n->tx_ticking = false;
+    if (n->dead)
+        return;
+    tx_reclaim(n);
+    if (n->tx_tail != n->tx_seen || n->queue == NULL) {
+        n->tx_stalled = 0;
+    } else if (++n->tx_stalled >= TX_STALL_TICKS) {
+        klog(LOG_WARN, "%s: the transmitter stands still, resetting the card", n->link.name);
+        n->link.tx_errors++;
+        rtl_restart(n);
+        return;
+    }
+    if (n->queue != NULL) {
+        n->tx_seen = n->tx_tail;
+        n->tx_ticking = timer_arm(&n->tx_timer, now_ns() + TX_TICK_NS) == 0;
+        link_schedule_poll(&n->link);
+    }
+}
+
+static int rtl_restart(struct rtl *n)
+{
+    int r;
+
+    n->link.resets++;
+    r = chip_reset(n);
+    tx_abort(n);
+    if (r < 0) {
+        n->dead = true;
+        pci_enable(n->pci, false, true, false);
+        link_carrier(&n->link, false);
+        klog(LOG_ERROR, "%s: the card did not come back (%d)", n->link.name, r);
+        return r;
+    }
+    n->dead = false;
+    chip_start(n);
+    n->mask = INT_ALWAYS;
+    watch_carrier(n);
+    link_schedule_poll(&n->link);
+    return 0;
+}
+
+/* --- interrupt ------------------------------------------------------------ */
+
+static bool rtl_interrupt(void *arg)
+{
+    struct rtl *n = arg;
+    uint16_t isr = r16(n, ISR);
+
+    if (isr == 0xffff)
+        return false; /* the card is gone */
+    if (!n->live) { /* the hunt for the line */
+        w16(n, ISR, isr);
+        return (isr & INT_TIMEOUT) != 0;
+    }
+    if (!(isr & n->mask))
+        return false;
+    w16(n, IMR, 0);
+    n->link.interrupts++;
+    link_schedule_poll(&n->link);
+    return true;
+}
+
+/* --- link ops ------------------------------------------------------------- */
+
+static unsigned rtl_transmit(struct link *l, struct netbuf *list)
+{
+    struct rtl *n = l->priv;
+    struct netbuf *next;
+    unsigned taken = 0;
+    bool waited = n->queue != NULL;
+
+    if (n->dead)
+        return 0;
+    for (struct netbuf *nb = list; nb != NULL && n->queued < TX_QUEUE_MAX; nb = next) {
+        next = nb->next;
+        nb->next = NULL;
+        *n->queue_end = nb;
+        n->queue_end = &nb->next;
+        n->queued++;
+        taken++;
+    }
+    tx_feed(n);
+    /* Something began to wait: the poll arms the transmit interrupt. */
+    if (n->queue != NULL && !waited)
+        link_schedule_poll(l);
+    return taken;
+}
+
+/* What ISR said, acknowledged before the ring is read, so that what comes
+ * while we read sets it anew. */
+static int serve(struct rtl *n, uint16_t isr, int budget)
+{
+    int done;
+
+    w16(n, ISR, (uint16_t)(isr & ~(INT_RXOVW | INT_FOVW)));
+    if (isr & INT_SERR) {
+        n->link.rx_errors++;
+        rtl_restart(n);
+        return 0;
+    }
+    if (isr & INT_LINK)
+        watch_carrier(n);
+    if (n->tx_head != n->tx_tail || n->queue != NULL)
+        tx_feed(n);
+    done = rx_take(n, budget);
+    if (isr & (INT_RXOVW | INT_FOVW)) {
+        n->link.overruns++;
+        count_missed(n);
+        /* The ring has room again, and only now is the flag worth clearing.
+         * After a FIFO overflow the receiver may be stuck: start it over once
+         * the ring is read empty. */
+        w16(n, ISR, INT_RXOVW | INT_FOVW);
+        if ((isr & INT_FOVW) && (r8(n, CR) & CR_BUFE))
+            rx_restart(n);
+    }
+    if (isr & INT_RER)
+        count_missed(n);
+    return done;
+}
+
+static int rtl_poll(struct link *l, int budget)
+{
+    struct rtl *n = l->priv;
+    int done = 0;
+    uint16_t isr;
+
+    if (n->dead)
+        return 0;
+    isr = r16(n, ISR);
+    do { /* ends: a turn without a frame is the last */
+        int got = serve(n, isr, budget - done);
+        done += got;
+        if (done >= budget)
+            return done;
+        isr = r16(n, ISR);
+        if (got == 0)
+            break;
+    } while (isr & n->mask);
+    /* The interrupt is a level: what came meanwhile raises it at once. */
+    w16(n, IMR, n->mask);
+    return done;
+}
+
+static int rtl_reset(struct link *l) { return rtl_restart(l->priv); }
+
+static void rtl_close(struct link *l)
+{
+    struct rtl *n = l->priv;
+
+    n->dead = true;
+    timer_cancel(&n->phy_timer);
+    timer_cancel(&n->tx_timer);
+    w16(n, IMR, 0);
+    w8(n, CR, 0);
+    pci_enable(n->pci, false, true, false);
+    tx_abort(n);
+}
+
+static const struct link_ops rtl_ops = {
+    .transmit = rtl_transmit,
+    .poll = rtl_poll,
+    .reset = rtl_reset,
+    .close = rtl_close,
+};

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * drivers/table.c: which driver takes which PCI function.
+ *
+ * Owns: pci_drivers[], one line for each id; the numbering of network nodes.
+ * Called by pci_attach_drivers() at boot, thread context.
+ */
+#include <drivers/drivers.h>
+#include <kernel/log.h>
+#include <kernel/pci.h>
+#include <net/core/link.h>
+
+#define VENDOR_VIRTIO 0x1af4 /* VirtIO 1.2, 4.1.2 */
+#define VENDOR_REALTEK 0x10ec
+
+const struct pci_driver pci_drivers[] = {
+    {"virtio-net", VENDOR_VIRTIO, 0x1041, virtio_net_attach}, /* modern only */
+    {"virtio-net", VENDOR_VIRTIO, 0x1000, virtio_net_attach}, /* legacy or transitional */
+    {"rtl8139", VENDOR_REALTEK, 0x8139, rtl8139_attach},
+};
+const unsigned pci_driver_count = sizeof(pci_drivers) / sizeof(pci_drivers[0]);
+
+void driver_publish_net(struct pci_device *d, const struct link *l)
+{
+    static unsigned nodes;
+
+    ksnprintf(d->node, sizeof(d->node), "net%u", nodes++);
+    __builtin_memcpy(d->mac, l->mac, sizeof(d->mac));
+    d->irq_mode = l->irq_mode;
+}
