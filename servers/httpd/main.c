@@ -1,0 +1,354 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * servers/httpd/main.c: a web server for the files of the initrd.
+ *
+ * One thread, one poll loop, one small struct a connection. File contents are
+ * sent straight from the mapped archive.
+ *
+ *   httpd [-r ROOT] [-p PORT]     default: -r /www -p 80
+ */
+#include "http.h"
+#include "httpd.h"
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <slipway/sys.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define CONNECTIONS_MAX 256
+#define BACKLOG 128
+#define IDLE_MS 60000u /* between requests */
+#define STALL_MS 30000u /* within one */
+
+struct httpd_counters httpd_counters;
+static const char *root = "/www";
+
+struct connection {
+    int fd;
+    uint64_t deadline_ns;
+    char in[HTTP_HEAD_MAX];
+    size_t in_len;
+    char head[2048]; /* answer head, and as much of the body as fits behind it */
+    size_t head_len, head_sent;
+    const char *body;
+    size_t body_len, body_sent;
+    char *owned;  /* body to free, when it is not a file */
+    bool sending, close_after;
+};
+
+static struct connection *connections[CONNECTIONS_MAX];
+static struct pollfd fds[CONNECTIONS_MAX + 1]; /* [0] listens, [i + 1] is connections[i] */
+static unsigned nconnections;
+static uint64_t now_ns;
+
+/* --- answers --------------------------------------------------------------- */
+
+static void start_answer(struct connection *c, int status, const struct http_request *r, const char *type,
+                         uint64_t length, const char *extra)
+{
+    char date[48] = "";
+    struct timespec ts;
+
+    if (clock_gettime(CLOCK_REALTIME, &ts) == 0 && ts.tv_sec > 0) {
+        memcpy(date, "Date: ", 6);
+        http_date((uint64_t)ts.tv_sec, date + 6);
+        strcat(date, "\r\n");
+    }
+    if (!r || !r->keep_alive || r->has_body)
+        c->close_after = true;
+    c->head_len = (size_t)snprintf(c->head, sizeof(c->head),
+                                   "HTTP/1.1 %d %s\r\nServer: slipway\r\n%sContent-Type: %s\r\n"
+                                   "Content-Length: %llu\r\n%sConnection: %s\r\n\r\n",
+                                   status, http_reason(status), date, type, (unsigned long long)length, extra,
+                                   c->close_after ? "close" : "keep-alive");
+    /* A small page goes out with its head: one send, one segment. (The head
+     * itself always fits: HTTP_PATH_MAX bounds the longest Location.) */
+    size_t room = sizeof(c->head) - c->head_len;
+    c->body_sent = c->body_len < room ? c->body_len : room;
+    if (c->body_sent)
+        memcpy(c->head + c->head_len, c->body, c->body_sent);
+    c->head_len += c->body_sent;
+    c->head_sent = 0;
+    c->sending = true;
+    httpd_counters.requests++;
+}
+
+static void answer_error(struct connection *c, int status, const struct http_request *r)
+{
+    char text[160];
+    int n = snprintf(text, sizeof(text), "<!doctype html><title>%d</title><h1>%d %s</h1>\n", status, status,
+                     http_reason(status));
+    c->owned = r && r->method == HTTP_HEAD ? NULL : strdup(text);
+    c->body = c->owned;
+    c->body_len = c->owned ? (size_t)n : 0;
+    start_answer(c, status, r, "text/html; charset=utf-8", (uint64_t)n,
+                 status == 405 ? "Allow: GET, HEAD\r\n" : "");
+}
+
+static void answer_status_page(struct connection *c, const struct http_request *r)
+{
+    const char *type;
+    size_t len;
+    c->owned = status_page(r->path, &len, &type);
+    if (!c->owned) {
+        answer_error(c, 503, r);
+        return;
+    }
+    c->body = c->owned;
+    c->body_len = r->method == HTTP_HEAD ? 0 : len;
+    start_answer(c, 200, r, type, len, "Cache-Control: no-store\r\n");
+}
+
+static void answer_redirect(struct connection *c, const struct http_request *r)
+{
+    char extra[HTTP_PATH_MAX + 16];
+    snprintf(extra, sizeof(extra), "Location: %s/\r\n", r->path);
+    c->body_len = 0;
+    start_answer(c, 301, r, "text/html", 0, extra);
+}
+
+static void answer_file(struct connection *c, const struct http_request *r, const char *path, const char *data,
+                        size_t size)
+{
+    char extra[160] = "Accept-Ranges: bytes\r\n", *e = extra + strlen(extra);
+    struct stat st;
+    uint64_t from, count;
+
+    if (stat(path, &st) == 0 && st.st_mtime > 0) {
+        char date[30];
+        http_date((uint64_t)st.st_mtime, date);
+        e += snprintf(e, 64, "Last-Modified: %s\r\n", date);
+        if (r->if_modified_since >= (uint64_t)st.st_mtime) {
+            c->body_len = 0;
+            start_answer(c, 304, r, http_content_type(path), size, extra);
+            return;
+        }
+    }
+    int status = http_apply_range(&r->range, size, &from, &count);
+    if (status == 416) {
+        snprintf(e, 64, "Content-Range: bytes */%llu\r\n", (unsigned long long)size);
+        c->body_len = 0;
+        start_answer(c, 416, r, "text/plain", 0, extra);
+        return;
+    }
+    if (status == 206)
+        snprintf(e, 96, "Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)from,
+                 (unsigned long long)(from + count - 1), (unsigned long long)size);
+    c->body = data + from;
+    c->body_len = r->method == HTTP_HEAD ? 0 : (size_t)count;
+    start_answer(c, status, r, http_content_type(path), count, extra);
+}
+
+static void answer(struct connection *c, const struct http_request *r)
+{
+    char path[HTTP_PATH_MAX + 64];
+    size_t size, len = strlen(r->path);
+    struct stat st;
+
+    if (status_is_page(r->path)) {
+        answer_status_page(c, r);
+        return;
+    }
+    snprintf(path, sizeof(path), "%s%s%s", root, r->path, r->path[len - 1] == '/' ? "index.html" : "");
+    const char *data = initrd_map_file(path, &size);
+    if (data)
+        answer_file(c, r, path, data, size);
+    else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        answer_redirect(c, r);
+    else
+        answer_error(c, 404, r);
+}
+
+/* --- connections ----------------------------------------------------------- */
+
+static void set_deadline(struct connection *c, uint32_t ms)
+{
+    c->deadline_ns = now_ns + ms * 1000000ull;
+}
+
+static void drop(unsigned i)
+{
+    close(connections[i]->fd);
+    free(connections[i]->owned);
+    free(connections[i]);
+    nconnections--;
+    connections[i] = connections[nconnections];
+    fds[i + 1] = fds[nconnections + 1];
+}
+
+/* Push out what is there. Returns false when the connection is to be dropped. */
+static bool push(struct connection *c)
+{
+    while (c->head_sent < c->head_len || c->body_sent < c->body_len) {
+        bool head = c->head_sent < c->head_len;
+        const char *p = head ? c->head + c->head_sent : c->body + c->body_sent;
+        size_t n = head ? c->head_len - c->head_sent : c->body_len - c->body_sent;
+        ssize_t r = send(c->fd, p, n, MSG_DONTWAIT);
+        if (r < 0)
+            return errno == EAGAIN || errno == EINTR;
+        if (head)
+            c->head_sent += (size_t)r;
+        else
+            c->body_sent += (size_t)r;
+        set_deadline(c, STALL_MS);
+    }
+    c->sending = false;
+    free(c->owned);
+    c->owned = NULL;
+    c->body_len = 0;
+    set_deadline(c, IDLE_MS);
+    if (c->close_after) {
+        /* What the client still sends would make the stack answer with RST and
+         * could destroy the answer on its way (RFC 9112 section 9.6). */
+        shutdown(c->fd, SHUT_WR);
+    }
+    return true;
+}
+
+/* Take requests from the buffer and answer them, one at a time. */
+static bool serve(struct connection *c)
+{
+    while (!c->sending && !c->close_after && c->in_len > 0) {
+        struct http_request r;
+        int n = http_parse(c->in, c->in_len, &r);
+        if (n == 0)
+            return true;
+        if (n < 0) {
+            httpd_counters.refused++;
+            answer_error(c, -n, NULL);
+            c->in_len = 0;
+        } else {
+            c->in_len -= (size_t)n;
+            memmove(c->in, c->in + n, c->in_len);
+            answer(c, &r);
+        }
+        if (!push(c))
+            return false;
+    }
+    return true;
+}
+
+static bool readable(struct connection *c)
+{
+    char scratch[512];
+    bool discard = c->close_after;
+    if (!discard && c->in_len == sizeof(c->in))
+        return true; /* a full buffer is served before more is read */
+    ssize_t n = recv(c->fd, discard ? scratch : c->in + c->in_len, discard ? sizeof(scratch) : sizeof(c->in) - c->in_len,
+                     MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
+        return false;
+    if (n > 0 && !discard) {
+        if (c->in_len == 0)
+            set_deadline(c, STALL_MS);
+        c->in_len += (size_t)n;
+    }
+    return serve(c);
+}
+
+static void accept_all(int listener)
+{
+    for (int i = 0; i < BACKLOG && nconnections < CONNECTIONS_MAX; i++) {
+        int fd = accept(listener, NULL, NULL), on = 1;
+        if (fd < 0)
+            return;
+        struct connection *c = calloc(1, sizeof(*c));
+        if (!c) {
+            httpd_counters.refused++;
+            close(fd);
+            return;
+        }
+        ioctl(fd, FIONBIO, &on);
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+        c->fd = fd;
+        set_deadline(c, STALL_MS);
+        connections[nconnections] = c;
+        fds[nconnections + 1] = (struct pollfd){.fd = fd, .events = POLLIN};
+        nconnections++;
+        httpd_counters.connections++;
+    }
+}
+
+static void run_connection(unsigned i, short events)
+{
+    struct connection *c = connections[i];
+    bool keep = true;
+    if (events & (POLLERR | POLLNVAL))
+        keep = false;
+    if (keep && (events & POLLOUT) && c->sending)
+        keep = push(c) && serve(c);
+    if (keep && (events & (POLLIN | POLLHUP)) && !c->sending)
+        keep = readable(c);
+    if (keep && now_ns >= c->deadline_ns) {
+        httpd_counters.timeouts++;
+        keep = false;
+    }
+    if (keep)
+        fds[i + 1].events = c->sending ? POLLOUT : POLLIN;
+    else
+        drop(i);
+}
+
+/* Milliseconds until the first deadline; -1 with no connection. */
+static int timeout_ms(void)
+{
+    uint64_t first = UINT64_MAX;
+    for (unsigned i = 0; i < nconnections; i++)
+        if (connections[i]->deadline_ns < first)
+            first = connections[i]->deadline_ns;
+    if (first == UINT64_MAX)
+        return -1;
+    return first <= now_ns ? 0 : (int)((first - now_ns) / 1000000 + 1);
+}
+
+static int open_listener(unsigned port)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+    int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+    if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
+        bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, BACKLOG) == 0 && ioctl(fd, FIONBIO, &on) == 0)
+        return fd;
+    fprintf(stderr, "httpd: cannot listen on TCP port %u: %s\n", port, strerror(errno));
+    exit(1);
+}
+
+int main(int argc, char **argv)
+{
+    unsigned port = 80;
+    int opt;
+
+    while ((opt = getopt(argc, argv, "r:p:")) != -1) {
+        if (opt == 'r') {
+            root = optarg;
+        } else if (opt == 'p' && atoi(optarg) > 0 && atoi(optarg) < 65536) {
+            port = (unsigned)atoi(optarg);
+        } else {
+            fprintf(stderr, "usage: httpd [-r ROOT] [-p PORT]\n");
+            return 2;
+        }
+    }
+    slipway_net_cork(1); /* poll() transmits what a turn has queued */
+    fds[0] = (struct pollfd){.fd = open_listener(port), .events = POLLIN};
+    sys_ready();
+    now_ns = sys_now_ns();
+    for (;;) {
+        /* At the limit, waiting clients stay in the backlog. */
+        fds[0].events = nconnections < CONNECTIONS_MAX ? POLLIN : 0;
+        int n = poll(fds, nconnections + 1, timeout_ms());
+        now_ns = sys_now_ns();
+        /* Backwards, since drop() moves the last one into the gap. */
+        for (unsigned i = nconnections; i-- > 0;)
+            if (fds[i + 1].revents || n == 0)
+                run_connection(i, fds[i + 1].revents);
+        if (fds[0].revents & POLLIN)
+            accept_all(fds[0].fd);
+    }
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * servers/netd/netd.h: the default owner of the network.
+ *
+ * netd takes what no other process owns: ARP, ICMP, fragments, packets to
+ * unbound ports; it gets addresses by DHCP and writes addresses, routes and
+ * neighbours into the kernel. No other server's packet passes through it, so
+ * it may die and come back at any time: what it must remember (leases) lies in
+ * the kernel's blob.
+ *
+ *   main.c   rings, event loop, requests of other servers
+ *   env.c    what libnet and ARP need from outside; answers to ARP
+ *   links.c  one DHCP client a link; addresses and routes; the blob
+ *
+ * One thread; nothing here blocks but the wait in main.c.
+ */
+#ifndef SERVERS_NETD_NETD_H
+#define SERVERS_NETD_NETD_H
+
+#include <net/stack/arp.h>
+#include <net/stack/dhcp.h>
+#include <net/stack/frag.h>
+#include <net/stack/netstack.h>
+#include <slipway/netdproto.h>
+#include <slipway/sys.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define NETD_LINKS_MAX 16
+#define NETD_SLOTS 5 /* all but `forward`, which natd owns */
+
+struct netd_ring {
+    int handle;
+    struct net_ring *ring;
+};
+
+/* What netd knows of one link. */
+struct netd_if {
+    bool present, dhcp;        /* dhcp: a client runs on it */
+    struct net_link_info info;
+    struct dhcp_client client;
+    bool configured;           /* lease below is in the kernel */
+    struct dhcp_lease lease;   /* what was configured */
+    uint32_t conflicts;
+    bool has_fallback;         /* --fallback on the command line */
+    uint8_t fallback[4], fallback_prefix, fallback_gw[4];
+};
+
+struct netd {
+    struct netd_ring slot[NETD_SLOTS]; /* index: enum net_slot */
+    struct netstack *stack;            /* sends through the ICMP slot's ring */
+    struct arp arp;
+    struct frag frag;
+    struct netd_if links[NETD_LINKS_MAX]; /* index: link index */
+    uint64_t dhcp_next_ns;             /* earliest deadline of the clients */
+    int endpoint;                      /* requests of other servers */
+};
+
+/* env.c */
+void netd_env_fill(struct netd *n, struct ns_env *stack_env, struct arp_env *arp_env);
+void *netd_alloc(void *ctx, size_t bytes);
+void netd_free(void *ctx, void *p);
+
+/* links.c */
+void links_init(struct netd *n, int argc, char **argv);
+/* A UDP datagram to port 68 came in on the link (IPv4 packet, no link header). */
+void links_dhcp_input(struct netd *n, uint16_t link, const uint8_t *packet, size_t len, uint64_t now_ns);
+void links_run(struct netd *n, uint64_t now_ns); /* due clients */
+void links_conflict(struct netd *n, uint16_t link, const uint8_t ip[4], uint64_t now_ns);
+int links_status(struct netd *n, uint32_t index, struct netd_link *out);
+void links_dns(struct netd *n, struct netd_dns *out);
+int links_renew(struct netd *n, uint32_t index, uint64_t now_ns);
+
+#endif

@@ -1,0 +1,6 @@
+# SPDX-License-Identifier: MIT
+# servers/servers.mk: the programs on the ISO; SERVER_<name>_SOURCES each.
+
+SERVERS += netd httpd
+SERVER_netd_SOURCES = servers/netd/main.c servers/netd/env.c servers/netd/links.c
+SERVER_httpd_SOURCES = servers/httpd/main.c servers/httpd/http.c servers/httpd/status.c
