@@ -39,6 +39,12 @@ static inline void cpuid(uint32_t leaf, uint32_t sub, uint32_t r[4])
     __asm__ volatile("cpuid" : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3]) : "a"(leaf), "c"(sub));
 }
 static inline void cpu_relax(void) { __asm__ volatile("pause"); }
+static inline uint64_t read_cr0(void) { uint64_t v; __asm__ volatile("movq %%cr0, %0" : "=r"(v)); return v; }
+static inline uint64_t read_cr2(void) { uint64_t v; __asm__ volatile("movq %%cr2, %0" : "=r"(v)); return v; }
+static inline uint64_t read_cr3(void) { uint64_t v; __asm__ volatile("movq %%cr3, %0" : "=r"(v)); return v; }
+static inline uint64_t read_cr4(void) { uint64_t v; __asm__ volatile("movq %%cr4, %0" : "=r"(v)); return v; }
+static inline void write_cr0(uint64_t v) { __asm__ volatile("movq %0, %%cr0" ::"r"(v) : "memory"); }
+static inline void write_cr4(uint64_t v) { __asm__ volatile("movq %0, %%cr4" ::"r"(v) : "memory"); }
 static inline uint64_t irq_save(void)
 {
     uint64_t f;
@@ -53,6 +59,13 @@ static inline void irq_restore(uint64_t f)
 static inline void irq_enable(void) { __asm__ volatile("sti" ::: "memory"); }
 static inline void irq_disable(void) { __asm__ volatile("cli" ::: "memory"); }
 
+#define MSR_APIC_BASE 0x1bu
+#define MSR_TSC_DEADLINE 0x6e0u
+#define MSR_X2APIC 0x800u /* + register offset / 16 */
+#define MSR_EFER 0xc0000080u
+#define MSR_STAR 0xc0000081u
+#define MSR_LSTAR 0xc0000082u
+#define MSR_SFMASK 0xc0000084u
 #define MSR_FS_BASE 0xc0000100u
 #define MSR_GS_BASE 0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
@@ -73,6 +86,18 @@ struct trap_frame {
     uint64_t rip, cs, rflags, rsp, ss;
 };
 
+#define RFLAGS_IF 0x200u
+
+/* kernel/trap.S: jump here with rsp at a struct trap_frame on the thread's own
+ * kernel stack and the kernel's GS: calls return_to_user(), then loads the frame
+ * with iretq. A new thread can start this way too. */
+void trap_return(void);
+/* Called by trap.S with interrupts off. */
+void trap_dispatch(struct trap_frame *f);
+/* Kernel memory code: when f->rip lies in a routine that copies to or from user
+ * space, points f->rip at its error exit and returns true. */
+bool exception_fixup(struct trap_frame *f);
+
 struct thread;
 struct percpu {
     struct percpu *self;      /* gs:0 */
@@ -83,7 +108,7 @@ struct percpu {
     uint32_t cpu;
     uint32_t irq_depth;       /* nested hard interrupts */
     volatile uint32_t need_resched;
-    volatile uint32_t polls_pending; /* kernel/poll.h */
+    volatile uint32_t polls_pending; /* PENDING_* (kernel/irq.h): work for poll_run_pending, timers_run */
     uint64_t interrupts, timer_interrupts, syscalls, context_switches;
     uint64_t idle_ns;
 };
@@ -96,16 +121,21 @@ static inline struct percpu *this_cpu(void)
 
 struct cpu_features {
     bool nx, smep, smap, umip, xsave, fxsr, rdrand, invariant_tsc, tsc_deadline, x2apic, pge, pcid, gb_pages;
+    bool apic, mce, xsaveopt;
+    uint64_t entry_tsc;   /* TSC when cpu_init ran: time zero of the monotonic clock */
     uint32_t xsave_bytes; /* area for the features enabled */
     uint64_t xcr0;
     char vendor[13], brand[49];
 };
 extern struct cpu_features cpu;
 
-void cpu_init(void);               /* CPUID, CR0/CR4/EFER, GDT, TSS, IDT, percpu of CPU 0 */
+/* CPUID, CR0/CR4/EFER, GDT, TSS, IDT, percpu of CPU 0. Before mem_init; a missing
+ * feature that the kernel cannot do without is named in a panic. */
+void cpu_init(void);
 void cpu_set_kernel_stack(void *top); /* TSS.RSP0 and percpu.kernel_rsp */
 
-/* FPU state of a thread: cpu.xsave_bytes (or 512), 64-byte aligned. */
+/* FPU state of a thread: cpu.xsave_bytes long, 64-byte aligned. */
+void fpu_init(void); /* cpu_init calls it */
 void fpu_init_area(void *area);
 void fpu_save(void *area);
 void fpu_restore(const void *area);

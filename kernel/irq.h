@@ -28,7 +28,7 @@ struct pci_device;
  * lines ask every handler). */
 typedef bool irq_handler(void *arg);
 
-enum irq_mode { IRQ_NONE = 0, IRQ_MSIX, IRQ_MSI, IRQ_IOAPIC, IRQ_PIC, IRQ_POLL };
+enum irq_mode { IRQ_NONE = 0, IRQ_MSIX, IRQ_MSI, IRQ_IOAPIC, IRQ_PIC, IRQ_POLL, IRQ_LOCAL };
 
 struct irq {             /* one attached source; lives in the driver's struct */
     irq_handler *handler;
@@ -39,6 +39,7 @@ struct irq {             /* one attached source; lives in the driver's struct */
     uint32_t line;       /* GSI or PIC line */
     uint64_t count;
     struct irq *next;    /* others on the same vector */
+    struct irq *all_next; /* every attached source, for status */
 };
 
 void irq_init(void); /* chooses controllers after acpi_init and options */
@@ -54,11 +55,20 @@ int irq_attach_isa(struct irq *irq, unsigned line, irq_handler *h, void *arg, co
 int irq_attach_pci(struct pci_device *dev, struct irq irqs[], unsigned want_vectors, irq_handler *h,
                    void *args[], const char *name, void (*raise)(void *), void (*quiet)(void *));
 const char *irq_mode_name(enum irq_mode m);
+const char *irq_controller_name(void); /* "ioapic" or "pic", what irq_init chose */
+struct info_irq;
+bool irq_info_get(unsigned index, struct info_irq *info); /* false past the last source */
 
 /* Called by the entry stubs. */
 void interrupt_dispatch(struct trap_frame *f);
 
 /* --- polls --- */
+/* Bits of percpu.polls_pending. An idle CPU halts only while all are clear. */
+#define PENDING_POLLS 1u  /* poll_run_pending() has work */
+#define PENDING_TIMERS 2u /* timers_run() has work */
+void pending_set(uint32_t bits); /* any context */
+void pending_clear(uint32_t bits);
+
 #define POLL_BUDGET 64           /* frames a turn */
 #define POLL_YIELD_NS 200000ull
 struct poll_work {
@@ -69,6 +79,9 @@ struct poll_work {
     volatile uint32_t queued;
 };
 void poll_schedule(struct poll_work *w); /* any context; idempotent */
-void poll_run_pending(void);             /* kernel context, interrupts on */
+/* Kernel context, interrupts on: one turn for each poll that is due. Work that
+ * was left over waits POLL_YIELD_NS when called by a thread; the idle thread
+ * runs it at once, as long as nothing else wants the CPU. */
+void poll_run_pending(void);
 
 #endif
