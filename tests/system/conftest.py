@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+"""System tests: the ISO in QEMU against real clients.
+
+All of it runs in a network namespace of its own, entered here before anything
+else, so that tests need no privilege where unprivileged user namespaces are
+allowed, and never touch the machine's network.
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib"))
+
+import pytest  # noqa: E402
+
+import netns  # noqa: E402
+import vm as vm_module  # noqa: E402
+
+netns.enter()
+
+NICS = ["virtio-modern", "virtio-legacy", "rtl8139"]
+
+
+@pytest.fixture(scope="session")
+def build():
+    return vm_module.Build()
+
+
+@pytest.fixture(scope="session")
+def big_file(build):
+    """16 MiB that no compressor or pattern filler can fake."""
+    return build.random_file("big.bin", 16 << 20)
+
+
+@pytest.fixture
+def start(build, request):
+    """start(**options) boots a machine that ends with the test; when the test
+    fails, its console goes into the report."""
+    machines = []
+
+    def run(**options):
+        machine = vm_module.Vm(build, **options)
+        machines.append(machine)
+        return machine
+
+    yield run
+    for machine in machines:
+        machine.close()
+    for machine in machines:
+        print(f"---- console of {machine.name} ----\n{machine.console_text()[-6000:]}")
+
+
+@pytest.fixture(scope="module", params=NICS)
+def served(build, big_file, request):
+    """One running machine for all tests of a module, on each kind of card."""
+    machine = vm_module.Vm(build, nic=request.param, cmdline="start=echo", extra=[(big_file, "www/big.bin")], mem=128)
+    machine.wait_ready()
+    yield machine
+    machine.close()
+    print(f"---- console of {machine.name} ----\n{machine.console_text()[-6000:]}")
