@@ -90,12 +90,15 @@
 #define RX_CRC 4u
 
 #define RX_RING 32768u
-#define RX_SLACK (16u + 2048u) /* WRAP: the last frame runs over */
+#define RX_SLACK (16u + 2048u) /* WRAP: the last frame runs over, by less than this on a real chip */
 #define CAPR_LAG 16u           /* CAPR is kept 16 behind what was read */
 #define TX_DESCS 4u
 #define TX_BUF 2048u
-#define MEM_ORDER 4            /* 64 KiB: ring, slack, then the transmit buffers */
-#define TX_OFFSET 36864u
+/* 64 KiB: an emulated card writes what its peer sent, up to a whole ring's
+ * length behind the end; the memory there is ours, so it harms nobody. */
+#define RX_ORDER 4
+#define TX_ORDER 1
+_Static_assert(RX_RING + RX_SLACK <= (4096u << RX_ORDER), "ring and slack fit");
 #define TX_QUEUE_MAX 128u
 #define FRAME_MIN 60u
 #define FRAME_MAX 1792u        /* what the chip can send */
@@ -114,7 +117,8 @@ struct rtl {
     struct pci_device *pci;
     struct irq irq;
     uint16_t io;
-    uint8_t *mem;          /* ring, slack, transmit buffers */
+    uint8_t *ring;         /* receive ring and what runs over its end */
+    uint8_t *tx_buf;       /* TX_DESCS of TX_BUF bytes */
     uint32_t rx_at;        /* next header in the ring */
     uint32_t tx_head, tx_tail; /* descriptors given to the card, taken back */
     struct netbuf *queue, **queue_end; /* waiting for a descriptor */
@@ -161,8 +165,8 @@ static int chip_reset(struct rtl *n)
 static void rx_start(struct rtl *n)
 {
     n->rx_at = 0;
-    __builtin_memset(n->mem, 0, RX_HEADER);
-    w32(n, RBSTART, (uint32_t)virt_to_phys(n->mem));
+    __builtin_memset(n->ring, 0, RX_HEADER);
+    w32(n, RBSTART, (uint32_t)virt_to_phys(n->ring));
     w16(n, CAPR, (uint16_t)(0u - CAPR_LAG));
     w8(n, CR, CR_RE | CR_TE);
     w32(n, RCR, RCR_VALUE); /* takes effect only while RE is set */
@@ -177,7 +181,7 @@ static void chip_start(struct rtl *n)
     w8(n, CR, CR_RE | CR_TE);
     w32(n, TCR, TCR_VALUE);
     for (unsigned i = 0; i < TX_DESCS; i++)
-        w32(n, TSAD0 + 4 * i, (uint32_t)virt_to_phys(n->mem + TX_OFFSET + i * TX_BUF));
+        w32(n, TSAD0 + 4 * i, (uint32_t)virt_to_phys(n->tx_buf + i * TX_BUF));
     w32(n, MAR0, 0); /* no multicast */
     w32(n, MAR0 + 4, 0);
     w32(n, TIMERINT, 0);
@@ -261,7 +265,7 @@ int rtl8139_attach(struct pci_device *d)
 {
     struct rtl *n = kzalloc(sizeof(*n));
     void *arg = n;
-    phys_t p = 0;
+    phys_t ring = 0, tx = 0;
     int r = -ENODEV;
 
     if (n == NULL)
@@ -274,10 +278,12 @@ int rtl8139_attach(struct pci_device *d)
         goto fail;
     n->io = (uint16_t)d->bar[0].base;
     r = -ENOMEM;
-    p = page_alloc(MEM_ORDER, PAGE_ZERO | PAGE_BELOW_4G); /* 32-bit addresses */
-    if (p == 0)
+    ring = page_alloc(RX_ORDER, PAGE_ZERO | PAGE_BELOW_4G); /* 32-bit addresses */
+    tx = page_alloc(TX_ORDER, PAGE_ZERO | PAGE_BELOW_4G);
+    if (ring == 0 || tx == 0)
         goto fail;
-    n->mem = phys_to_virt(p);
+    n->ring = phys_to_virt(ring);
+    n->tx_buf = phys_to_virt(tx);
     pci_enable(d, false, true, true);
     if ((r = chip_reset(n)) < 0)
         goto fail;
@@ -305,8 +311,10 @@ fail_quiet: /* a handler may be attached: the struct stays, the card is silent *
     return r;
 fail:
     klog(LOG_ERROR, "rtl8139: attach failed (%d)", r);
-    if (p != 0)
-        page_free(p, MEM_ORDER);
+    if (ring != 0)
+        page_free(ring, RX_ORDER);
+    if (tx != 0)
+        page_free(tx, TX_ORDER);
     kfree(n);
     return r;
 }
@@ -340,15 +348,15 @@ static void count_missed(struct rtl *n)
 static int rx_one(struct rtl *n, uint32_t *room)
 {
     static const struct link_rx_meta meta = {CSUM_NONE, 0};
-    volatile uint32_t *head = (volatile uint32_t *)(n->mem + n->rx_at);
+    volatile uint32_t *head = (volatile uint32_t *)(n->ring + n->rx_at);
     uint32_t h = *head, status = h & 0xffff, len = h >> 16, step;
 
     if (h == 0 || len == RX_UNFINISHED)
         return 0;
     step = (RX_HEADER + len + 3) & ~3u;
-    if (!(status & RX_ROK) || (status & RX_BAD) || len < ETH_CRC_MIN || len > RX_SLACK || step > *room)
+    if (!(status & RX_ROK) || (status & RX_BAD) || len < ETH_CRC_MIN || step > *room)
         return -EPROTO;
-    link_rx(&n->link, n->mem + n->rx_at + RX_HEADER, len - RX_CRC, &meta);
+    link_rx(&n->link, n->ring + n->rx_at + RX_HEADER, len - RX_CRC, &meta);
     *head = 0; /* a stale header of the last lap must not look like a frame */
     n->rx_at = (n->rx_at + step) % RX_RING;
     *room -= step;
@@ -397,7 +405,7 @@ static void tx_reclaim(struct rtl *n)
 static void tx_one(struct rtl *n, struct netbuf *nb)
 {
     unsigned i = n->tx_head % TX_DESCS;
-    uint8_t *buf = n->mem + TX_OFFSET + i * TX_BUF;
+    uint8_t *buf = n->tx_buf + i * TX_BUF;
     size_t len;
 
     if (nb->total_len > FRAME_MAX) {

@@ -1,0 +1,459 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * drivers/uart16550.c: the 16550A serial ports COM1 and COM2. Register names
+ * are those of the PC16550D data sheet. Order of this file: registers, attach,
+ * rings, interrupt, console.
+ *
+ * Owns: struct uart (one per port), its rings. Context and rings: see
+ * uart16550.h. In a ring the hard handler is the consumer (transmit) or the
+ * producer (receive); indices run freely, each has one writer.
+ */
+#include <drivers/slip.h>
+#include <drivers/uart16550.h>
+#include <kernel/console.h>
+#include <kernel/cpu.h>
+#include <kernel/irq.h>
+#include <kernel/log.h>
+#include <kernel/mem.h>
+#include <kernel/options.h>
+#include <kernel/time.h>
+#include <slipway/errno.h>
+
+/* --- registers ------------------------------------------------------------ */
+
+#define RBR 0 /* read: received byte */
+#define THR 0 /* write: byte to send */
+#define DLL 0 /* while DLAB: divisor */
+#define DLM 1
+#define IER 1
+#define IIR 2 /* read */
+#define FCR 2 /* write */
+#define LCR 3
+#define MCR 4
+#define LSR 5
+#define MSR 6
+#define SCR 7
+
+#define IER_RDI 0x01u  /* data received, or lying in the FIFO for 4 characters */
+#define IER_THRI 0x02u /* transmitter empty */
+#define IER_RLSI 0x04u /* line status: errors */
+#define IIR_NONE 0x01u
+#define IIR_FIFO 0xc0u
+#define FCR_ON 0x87u   /* FIFO on, both cleared, interrupt at 8 bytes: 8 more take
+                          0.7 ms, longer than interrupts are ever off */
+#define LCR_8N1 0x03u
+#define LCR_DLAB 0x80u
+#define MCR_RUN 0x0bu  /* DTR, RTS, OUT2 (which lets the interrupt out) */
+#define MCR_LOOP 0x1au /* loopback with RTS and OUT2 ... */
+#define MSR_LOOP 0x90u /* ... which come back as CTS and DCD */
+#define LSR_DR 0x01u
+#define LSR_OE 0x02u
+#define LSR_PE 0x04u
+#define LSR_FE 0x08u
+#define LSR_BI 0x10u
+#define LSR_THRE 0x20u
+#define LSR_TEMT 0x40u
+#define LSR_ERRORS (LSR_OE | LSR_PE | LSR_FE | LSR_BI)
+
+#define CLOCK_BAUD 115200u /* divisor 1 */
+#define FIFO_BYTES 16u
+#define RX_RING 16384u
+#define TX_RING 16384u
+#define RING_ORDER 2
+#define IRQ_TURNS 32u       /* of the handler, then it starts over by a new edge */
+#define RX_BURST 64u        /* bytes a turn */
+#define DRAIN_DEADLINE_MS 20u
+#define CONSOLE_WAIT_NS (4 * NS_PER_MS) /* no call into the kernel lasts 5 ms */
+#define CONSOLE_CHUNK 64u   /* bytes with interrupts off */
+#define PORTS 2u
+
+enum uart_role { ROLE_OFF = 0, ROLE_CONSOLE, ROLE_SLIP };
+
+struct ring {
+    uint8_t *buf;
+    uint32_t head, tail; /* bytes put, bytes taken */
+};
+
+struct uart {
+    const char *name;
+    uint16_t io;
+    uint8_t line;
+    enum uart_role role;
+    bool fifo;
+    uint32_t baud;
+    volatile uint8_t ier; /* what IER holds */
+    struct irq irq;
+    struct ring rx, tx;
+    struct uart_user user;
+    uint8_t last;         /* byte received before */
+    struct uart_counters count;
+    uint64_t lost;        /* console bytes that found no room */
+};
+
+static struct uart ports[PORTS] = {
+    {.name = "com1", .io = 0x3f8, .line = 4},
+    {.name = "com2", .io = 0x2f8, .line = 3},
+};
+
+static bool uart_interrupt(void *arg);
+static void console_sink(void *arg, const char *text, size_t bytes);
+
+static uint8_t get(const struct uart *u, unsigned reg) { return inb((uint16_t)(u->io + reg)); }
+static void put(const struct uart *u, unsigned reg, uint8_t v) { outb((uint16_t)(u->io + reg), v); }
+
+/* --- attach --------------------------------------------------------------- */
+
+/* What console output by polling left in the transmitter. */
+static void drain(const struct uart *u)
+{
+    uint64_t deadline = now_ns() + DRAIN_DEADLINE_MS * NS_PER_MS;
+
+    while (!(get(u, LSR) & LSR_TEMT) && now_ns() < deadline)
+        cpu_relax();
+}
+
+/* Is there a UART, and has it a FIFO that works? */
+static bool detect(struct uart *u)
+{
+    uint8_t mcr, msr;
+
+    put(u, SCR, 0x5a);
+    if (get(u, SCR) != 0x5a)
+        return false;
+    put(u, SCR, 0xa5);
+    if (get(u, SCR) != 0xa5 || get(u, LSR) == 0xff)
+        return false;
+    drain(u);
+    mcr = get(u, MCR);
+    put(u, MCR, MCR_LOOP);
+    msr = get(u, MSR) & 0xf0;
+    put(u, MCR, mcr);
+    if (msr != MSR_LOOP)
+        return false;
+    put(u, FCR, FCR_ON);
+    u->fifo = (get(u, IIR) & IIR_FIFO) == IIR_FIFO;
+    return true;
+}
+
+static void configure(struct uart *u)
+{
+    uint32_t divisor = CLOCK_BAUD / u->baud;
+
+    put(u, IER, 0);
+    put(u, LCR, LCR_DLAB);
+    put(u, DLL, (uint8_t)divisor);
+    put(u, DLM, (uint8_t)(divisor >> 8));
+    put(u, LCR, LCR_8N1);
+    put(u, FCR, FCR_ON);
+    put(u, MCR, MCR_RUN);
+    get(u, LSR); /* old errors, */
+    get(u, RBR); /* an old byte */
+    get(u, MSR); /* and old modem changes are nobody's */
+}
+
+/* The number behind "slip," or "console,"; the default when there is none. */
+static bool parse_baud(const char *s, uint32_t *baud)
+{
+    uint32_t v = 0;
+
+    *baud = UART_BAUD_DEFAULT;
+    while (*s != '\0' && *s != ',')
+        s++;
+    if (*s == '\0')
+        return true;
+    for (s++; *s >= '0' && *s <= '9' && v <= CLOCK_BAUD; s++)
+        v = v * 10 + (uint32_t)(*s - '0');
+    if (*s != '\0' || v < UART_BAUD_MIN || v > CLOCK_BAUD || CLOCK_BAUD % v != 0)
+        return false;
+    *baud = v;
+    return true;
+}
+
+/* com1= and com2= decide; without them the console is where console= put it
+ * (COM2), and COM1 the SLIP link. */
+static void read_role(struct uart *u, unsigned port)
+{
+    const char *value = option(u->name);
+
+    u->baud = UART_BAUD_DEFAULT;
+    u->role = console_port() == u->io ? ROLE_CONSOLE : port == 0 ? ROLE_SLIP : ROLE_OFF;
+    if (value == NULL)
+        return;
+    if (option_has(u->name, "slip"))
+        u->role = ROLE_SLIP;
+    else if (option_has(u->name, "console"))
+        u->role = ROLE_CONSOLE;
+    else if (option_has(u->name, "off"))
+        u->role = ROLE_OFF;
+    if (!parse_baud(value, &u->baud))
+        klog(LOG_WARN, "%s=%s: not a speed of a serial port, taking %u", u->name, value, u->baud);
+}
+
+static int alloc_rings(struct uart *u)
+{
+    phys_t rx = page_alloc(RING_ORDER, 0), tx = page_alloc(RING_ORDER, 0);
+
+    if (rx == 0 || tx == 0) {
+        if (rx != 0)
+            page_free(rx, RING_ORDER);
+        if (tx != 0)
+            page_free(tx, RING_ORDER);
+        return -ENOMEM;
+    }
+    u->rx.buf = phys_to_virt(rx);
+    u->tx.buf = phys_to_virt(tx);
+    return 0;
+}
+
+static void start(struct uart *u, unsigned port)
+{
+    int r;
+
+    read_role(u, port);
+    if (u->role == ROLE_OFF)
+        return;
+    if (!detect(u)) {
+        klog(LOG_INFO, "%s: no serial port at %x", u->name, u->io);
+        u->role = ROLE_OFF;
+        return;
+    }
+    r = alloc_rings(u);
+    if (r == 0) {
+        configure(u);
+        r = irq_attach_isa(&u->irq, u->line, uart_interrupt, u, u->name);
+    }
+    if (r == 0 && u->role == ROLE_SLIP)
+        r = slip_attach(u);
+    if (r < 0) {
+        klog(LOG_ERROR, "%s: cannot start (%d)", u->name, r);
+        u->role = ROLE_OFF;
+        return;
+    }
+    u->ier = IER_RDI | IER_RLSI;
+    put(u, IER, u->ier);
+    klog(LOG_INFO, "%s: %s, %u baud, %s %u%s", u->name, u->role == ROLE_SLIP ? "slip" : "console", u->baud,
+         irq_mode_name(u->irq.mode), u->irq.line, u->fifo ? "" : ", no FIFO");
+}
+
+void uart_init(void)
+{
+    bool console = false;
+
+    for (unsigned i = 0; i < PORTS; i++) {
+        start(&ports[i], i);
+        console = console || ports[i].role == ROLE_CONSOLE;
+    }
+    if (console)
+        console_set_sink(console_sink, NULL);
+}
+
+/* --- rings ---------------------------------------------------------------- */
+
+static uint32_t load(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
+static void store(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+
+void uart_set_user(struct uart *u, const struct uart_user *user) { u->user = *user; }
+uint32_t uart_baud(const struct uart *u) { return u->baud; }
+uint32_t uart_irq_line(const struct uart *u) { return u->irq.line; }
+const char *uart_irq_mode(const struct uart *u) { return irq_mode_name(u->irq.mode); }
+void uart_counters(const struct uart *u, struct uart_counters *c) { *c = u->count; }
+
+const uint8_t *uart_peek(struct uart *u, size_t *bytes)
+{
+    uint32_t at = u->rx.tail % RX_RING, have = load(&u->rx.head) - u->rx.tail;
+
+    *bytes = have < RX_RING - at ? have : RX_RING - at;
+    return have != 0 ? u->rx.buf + at : NULL;
+}
+
+void uart_consume(struct uart *u, size_t bytes) { store(&u->rx.tail, u->rx.tail + (uint32_t)bytes); }
+
+size_t uart_room(const struct uart *u) { return TX_RING - (u->tx.head - load(&u->tx.tail)); }
+
+void uart_put(struct uart *u, const uint8_t *p, size_t bytes)
+{
+    uint32_t head = u->tx.head;
+
+    for (size_t i = 0; i < bytes; i++)
+        u->tx.buf[head++ % TX_RING] = p[i];
+    store(&u->tx.head, head);
+}
+
+/* The transmitter asks for bytes as long as its interrupt is on; switched on
+ * while it is empty, it asks at once. */
+void uart_start(struct uart *u)
+{
+    uint64_t flags = irq_save();
+
+    if (!(u->ier & IER_THRI)) {
+        u->ier |= IER_THRI;
+        put(u, IER, u->ier);
+    }
+    irq_restore(flags);
+}
+
+/* --- interrupt ------------------------------------------------------------ */
+
+static void rx_byte(struct uart *u, uint8_t b)
+{
+    uint32_t used = u->rx.head - load(&u->rx.tail);
+
+    if (used == RX_RING) {
+        u->count.overruns++;
+        return;
+    }
+    u->rx.buf[u->rx.head % RX_RING] = b;
+    store(&u->rx.head, u->rx.head + 1);
+    if (u->user.ready != NULL && ((b == u->user.wake && u->last != b) || used == RX_RING / 2))
+        u->user.ready(u->user.arg);
+    u->last = b;
+}
+
+/* Bytes were lost or came damaged: the packet they belong to must not look
+ * whole. A line error is the console's typist's to see. */
+static void line_error(struct uart *u, uint8_t lsr)
+{
+    if (lsr & LSR_OE)
+        u->count.overruns++;
+    if (lsr & (LSR_PE | LSR_FE | LSR_BI))
+        u->count.framing_errors++;
+    if (u->user.ready != NULL) {
+        rx_byte(u, u->user.on_error[0]);
+        rx_byte(u, u->user.on_error[1]);
+    }
+}
+
+static void serve_rx(struct uart *u, uint8_t lsr)
+{
+    for (unsigned i = 0; i < RX_BURST && (lsr & (LSR_DR | LSR_ERRORS)); i++) {
+        if (lsr & LSR_ERRORS)
+            line_error(u, lsr);
+        if (lsr & LSR_DR) {
+            uint8_t b = get(u, RBR);
+            if (lsr & (LSR_PE | LSR_FE | LSR_BI))
+                ; /* the byte that the error is about */
+            else if (u->role == ROLE_CONSOLE)
+                console_input(b);
+            else
+                rx_byte(u, b);
+        }
+        lsr = get(u, LSR);
+    }
+}
+
+/* An empty transmitter takes a FIFO's worth; with nothing left it falls silent. */
+static void serve_tx(struct uart *u)
+{
+    uint32_t left = load(&u->tx.head) - u->tx.tail, burst = u->fifo ? FIFO_BYTES : 1;
+
+    if (left == 0) {
+        u->ier = (uint8_t)(u->ier & ~IER_THRI);
+        put(u, IER, u->ier);
+        return;
+    }
+    if (burst > left)
+        burst = left;
+    for (uint32_t i = 0; i < burst; i++)
+        put(u, THR, u->tx.buf[(u->tx.tail + i) % TX_RING]);
+    store(&u->tx.tail, u->tx.tail + burst);
+}
+
+/* The line is edge-triggered: it must have been low before the next interrupt
+ * can come, so go on until IIR says that nothing is left. */
+static bool uart_interrupt(void *arg)
+{
+    struct uart *u = arg;
+    unsigned turn;
+
+    for (turn = 0; turn < IRQ_TURNS && !(get(u, IIR) & IIR_NONE); turn++) {
+        uint8_t lsr = get(u, LSR);
+        serve_rx(u, lsr);
+        if ((lsr & LSR_THRE) && (u->ier & IER_THRI))
+            serve_tx(u);
+        get(u, MSR); /* a modem line moved: reading it is all it wants */
+    }
+    if (turn == IRQ_TURNS) { /* enough for now: drop the line, raise it again */
+        put(u, IER, 0);
+        put(u, IER, u->ier);
+    }
+    u->count.interrupts += turn != 0;
+    return turn != 0;
+}
+
+/* --- console -------------------------------------------------------------- */
+
+static bool interrupts_on(void)
+{
+    uint64_t flags;
+
+    __asm__ volatile("pushfq; popq %0" : "=r"(flags));
+    return (flags & 0x200) != 0;
+}
+
+/* Take what fits of a piece; a writer in a hard interrupt may come between two
+ * pieces, not into one. */
+static size_t console_take(struct uart *u, const char *text, size_t bytes)
+{
+    uint64_t flags = irq_save();
+    size_t room = uart_room(u);
+
+    if (bytes > CONSOLE_CHUNK)
+        bytes = CONSOLE_CHUNK;
+    if (bytes > room)
+        bytes = room;
+    uart_put(u, (const uint8_t *)text, bytes);
+    if (bytes != 0)
+        uart_start(u);
+    else if (get(u, LSR) & LSR_THRE)
+        serve_tx(u); /* full: don't wait for an interrupt that may be off */
+    irq_restore(flags);
+    return bytes;
+}
+
+/* Output faster than the line waits a little for room where it may, and is
+ * lost and counted where it may not. */
+static void console_to(struct uart *u, const char *text, size_t bytes)
+{
+    uint64_t deadline = 0;
+
+    while (bytes != 0) {
+        size_t n = console_take(u, text, bytes);
+        text += n;
+        bytes -= n;
+        if (n != 0)
+            continue;
+        if (deadline == 0)
+            deadline = now_ns() + CONSOLE_WAIT_NS;
+        if (!interrupts_on() || now_ns() > deadline)
+            break;
+        cpu_relax();
+    }
+    u->lost += bytes;
+}
+
+static void console_sink(void *arg, const char *text, size_t bytes)
+{
+    (void)arg;
+    for (unsigned i = 0; i < PORTS; i++)
+        if (ports[i].role == ROLE_CONSOLE)
+            console_to(&ports[i], text, bytes);
+}
+
+size_t uart_console_room(void)
+{
+    size_t room = SIZE_MAX;
+
+    for (unsigned i = 0; i < PORTS; i++)
+        if (ports[i].role == ROLE_CONSOLE && uart_room(&ports[i]) < room)
+            room = uart_room(&ports[i]);
+    return room;
+}
+
+uint64_t uart_console_lost(void)
+{
+    uint64_t lost = 0;
+
+    for (unsigned i = 0; i < PORTS; i++)
+        lost += ports[i].lost;
+    return lost;
+}

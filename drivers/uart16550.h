@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * drivers/uart16550.h: the serial ports COM1 and COM2.
+ *
+ * Owns: their registers and byte rings. What a port is for, com1= and com2=
+ * say: "slip" makes it a link (drivers/slip.c), "console" the console.
+ * Both directions run by interrupt. The hard handler drains the receive FIFO
+ * at once: 16 bytes at 115,200 baud last 1.4 ms.
+ *
+ * Context: uart_init thread, at boot, after irq and the net core. Rings have
+ * one producer and one consumer; the console's transmit ring is filled in any
+ * context, with interrupts off for a few bytes at a time.
+ */
+#ifndef DRIVERS_UART16550_H
+#define DRIVERS_UART16550_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define UART_BAUD_DEFAULT 115200u
+#define UART_BAUD_MIN 300u
+
+struct uart;
+
+/* Finds the ports, reads the options, starts what they ask for. */
+void uart_init(void);
+
+/* --- for the user of a port (slip.c) --- */
+/* `ready` runs in the hard handler: `wake` arrived behind another byte, or the
+ * ring is half full. A line error puts `on_error` into the stream (two bytes,
+ * which make the decoder drop the packet). */
+struct uart_user {
+    void (*ready)(void *arg);
+    void *arg;
+    uint8_t wake;
+    uint8_t on_error[2];
+};
+void uart_set_user(struct uart *u, const struct uart_user *user);
+uint32_t uart_baud(const struct uart *u);
+uint32_t uart_irq_line(const struct uart *u);
+const char *uart_irq_mode(const struct uart *u);
+
+/* Received bytes that lie in one piece; NULL when there are none. */
+const uint8_t *uart_peek(struct uart *u, size_t *bytes);
+void uart_consume(struct uart *u, size_t bytes);
+
+size_t uart_room(const struct uart *u);                      /* bytes that uart_put takes */
+void uart_put(struct uart *u, const uint8_t *p, size_t bytes); /* at most uart_room() */
+void uart_start(struct uart *u);                             /* begin to send what was put */
+
+struct uart_counters {
+    uint64_t interrupts, overruns, framing_errors;
+};
+void uart_counters(const struct uart *u, struct uart_counters *c);
+
+/* Bytes of console output that can be taken at once, and that were lost. */
+size_t uart_console_room(void);
+uint64_t uart_console_lost(void);
+
+#endif
