@@ -2,3 +2,8 @@
 #
 # tools/tools.mk: host programs, in automake's terms (this one is read by
 # automake, unlike the other folders' fragments).
+
+# Joins a SLIP line to a TUN device; shares the codec with the kernel's driver.
+bin_PROGRAMS += slipway-attach
+slipway_attach_SOURCES = tools/slipway-attach.c drivers/slip_codec.c drivers/slip_codec.h
+tools/slipway-attach.$(OBJEXT): obj/include/slipway_version.h
