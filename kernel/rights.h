@@ -27,7 +27,10 @@ static inline bool rights_allow_port(const struct sys_rights *r, const struct ne
     return rights_find_port(r, key, link_name) >= 0;
 }
 
+/* In `calls` and `serves` this stands for every name. The first process holds it. */
+#define RIGHTS_ANY_NAME "*"
 bool rights_may_call(const struct sys_rights *r, const char *name);
+bool rights_may_serve(const struct sys_rights *r, const char *name);
 
 /* Counts within their arrays, strings terminated, ranges ordered. */
 bool rights_valid(const struct sys_rights *r);

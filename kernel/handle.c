@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/handle.c: handles and the references behind them.
+ *
+ * Owns: handle tables. A handle is a slot's index in its low bits and the
+ * slot's generation above, so that a stale one is refused; the first use of a
+ * slot has generation 0, which makes a child's inherited handles 0, 1, 2.
+ * Called by: system calls, spawn, process end. Context: thread.
+ */
+#include <kernel/proc.h>
+
+#define HANDLES_FIRST 16u
+#define GENERATION_MASK ((1u << (31 - HANDLE_INDEX_BITS)) - 1)
+
+_Static_assert(HANDLES_MAX <= 1u << HANDLE_INDEX_BITS, "an index fits its bits");
+
+void object_ref(struct object *o)
+{
+    o->refs++;
+}
+
+void object_unref(struct object *o)
+{
+    if (--o->refs == 0 && o->ops->destroy != NULL)
+        o->ops->destroy(o);
+}
+
+static bool grow(struct handle_table *t)
+{
+    uint32_t size = t->size == 0 ? HANDLES_FIRST : t->size * 2;
+    struct handle_slot *slots = kzalloc(size * sizeof *slots);
+
+    if (slots == NULL)
+        return false;
+    for (uint32_t i = 0; i < t->size; i++)
+        slots[i] = t->slots[i];
+    for (uint32_t i = t->size; i < size; i++)
+        slots[i].next_free = i + 1 < size ? (int32_t)(i + 1) : -1;
+    kfree(t->slots);
+    t->free = (int32_t)t->size;
+    t->slots = slots;
+    t->size = size;
+    return true;
+}
+
+int handles_init(struct handle_table *t)
+{
+    t->free = -1;
+    return grow(t) ? 0 : -ENOMEM;
+}
+
+int handle_new(struct process *p, struct object *o)
+{
+    struct handle_table *t = &p->handles;
+    struct handle_slot *s;
+    int32_t index = t->free;
+
+    if (index < 0) {
+        if (t->size >= HANDLES_MAX)
+            return -EMFILE;
+        if (!grow(t))
+            return -ENOMEM;
+        index = t->free;
+    }
+    s = &t->slots[index];
+    t->free = s->next_free;
+    s->object = o;
+    t->used++;
+    return (int)(s->generation << HANDLE_INDEX_BITS | (uint32_t)index);
+}
+
+static struct handle_slot *slot_of(struct process *p, int handle)
+{
+    uint32_t index = (uint32_t)handle & (HANDLES_MAX - 1);
+    struct handle_slot *s;
+
+    if (handle < 0 || index >= p->handles.size)
+        return NULL;
+    s = &p->handles.slots[index];
+    if (s->object == NULL || s->generation != (uint32_t)handle >> HANDLE_INDEX_BITS)
+        return NULL;
+    return s;
+}
+
+struct object *handle_get_any(struct process *p, int handle)
+{
+    struct handle_slot *s = slot_of(p, handle);
+
+    if (s == NULL)
+        return NULL;
+    s->object->refs++;
+    return s->object;
+}
+
+struct object *handle_get(struct process *p, int handle, enum object_kind kind)
+{
+    struct handle_slot *s = slot_of(p, handle);
+
+    if (s == NULL || s->object->kind != kind)
+        return NULL;
+    s->object->refs++;
+    return s->object;
+}
+
+static void slot_close(struct handle_table *t, struct handle_slot *s)
+{
+    struct object *o = s->object;
+
+    s->object = NULL;
+    s->generation = (s->generation + 1) & GENERATION_MASK;
+    s->next_free = t->free;
+    t->free = (int32_t)(s - t->slots);
+    t->used--;
+    if (o->ops->closed != NULL)
+        o->ops->closed(o);
+    object_unref(o);
+}
+
+int handle_close(struct process *p, int handle)
+{
+    struct handle_slot *s = slot_of(p, handle);
+
+    if (s == NULL)
+        return -EBADF;
+    slot_close(&p->handles, s);
+    return 0;
+}
+
+void handles_close_all(struct process *p)
+{
+    struct handle_table *t = &p->handles;
+
+    for (uint32_t i = 0; i < t->size; i++)
+        if (t->slots[i].object != NULL)
+            slot_close(t, &t->slots[i]);
+    kfree(t->slots);
+    t->slots = NULL;
+    t->size = 0;
+    t->free = -1;
+}

@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/memcalls.c: the system calls for memory and memory objects.
+ *
+ * Owns: struct mem_object, what a handle to shared memory refers to; its pages
+ * count against the process that created it until the last handle and mapping
+ * are gone. Called by: system calls, message passing. Context: thread.
+ */
+#include <kernel/initrd.h>
+#include <kernel/proc.h>
+#include <kernel/syscall.h>
+
+#define PROT_ALL (PROT_R | PROT_W | PROT_X)
+
+static void mem_object_destroy(struct object *o)
+{
+    struct mem_object *m = (struct mem_object *)o;
+
+    memobj_unref(m->memory);
+    if (m->charged != NULL) {
+        process_uncharge(m->charged, m->bytes);
+        object_unref(&m->charged->object);
+    }
+    kfree(m);
+}
+
+static const struct object_ops mem_object_ops = {.destroy = mem_object_destroy};
+
+/* Takes over a reference to m. NULL when memory is out. */
+static struct object *mem_object_new(struct memobj *m, struct process *charged, uint64_t bytes, bool writable)
+{
+    struct mem_object *o = kzalloc(sizeof *o);
+
+    if (o == NULL)
+        return NULL;
+    o->object = (struct object){.kind = OBJ_MEMOBJ, .refs = 1, .ops = &mem_object_ops};
+    o->memory = m;
+    o->charged = charged;
+    o->bytes = bytes;
+    o->writable = writable;
+    if (charged != NULL)
+        object_ref(&charged->object);
+    return &o->object;
+}
+
+static int handle_to(struct process *p, struct object *o)
+{
+    int r = handle_new(p, o);
+
+    if (r < 0)
+        object_unref(o);
+    return r;
+}
+
+static int64_t create_charged(struct process *p, uint64_t bytes)
+{
+    struct memobj *m = memobj_create(bytes);
+    struct object *o = m != NULL ? mem_object_new(m, p, bytes, true) : NULL;
+
+    if (o != NULL)
+        return handle_to(p, o);
+    if (m != NULL)
+        memobj_unref(m);
+    process_uncharge(p, bytes);
+    return -ENOMEM;
+}
+
+SYSCALL_HANDLER(memobj_create)
+{
+    struct process *p = process_current();
+    uint64_t bytes = page_round_up(a0);
+    int r;
+
+    if (a0 == 0 || a0 > USER_END)
+        return -EINVAL;
+    r = process_charge(p, bytes);
+    return r < 0 ? r : create_charged(p, bytes);
+}
+
+SYSCALL_HANDLER(memobj_map)
+{
+    struct process *p = process_current();
+    struct mem_object *m;
+    int64_t r;
+
+    if ((a4 & ~(uint64_t)PROT_ALL) != 0)
+        return -EINVAL;
+    m = (struct mem_object *)handle_get(p, (int)a0, OBJ_MEMOBJ);
+    if (m == NULL)
+        return -EBADF;
+    if ((a4 & PROT_W) && !m->writable)
+        r = -EACCES;
+    else
+        r = vm_map_object(p->as, a1, m->memory, a2, a3, (unsigned)a4);
+    object_unref(&m->object);
+    return r;
+}
+
+SYSCALL_HANDLER(initrd_open)
+{
+    struct process *p = process_current();
+    struct memobj *m = initrd_memobj();
+    struct object *o;
+    uint64_t bytes;
+    int r;
+
+    if (m == NULL)
+        return -ENOENT;
+    bytes = memobj_bytes(m);
+    r = copy_to_user(a0, &bytes, sizeof bytes);
+    if (r < 0)
+        return r;
+    memobj_ref(m);
+    o = mem_object_new(m, NULL, 0, false);
+    if (o == NULL) {
+        memobj_unref(m);
+        return -ENOMEM;
+    }
+    return handle_to(p, o);
+}
+
+SYSCALL_HANDLER(mem_map)
+{
+    if ((a2 & ~(uint64_t)PROT_ALL) != 0)
+        return -EINVAL;
+    return vm_map_anon(process_current()->as, a0, a1, (unsigned)a2);
+}
+
+SYSCALL_HANDLER(mem_unmap)
+{
+    return vm_unmap(process_current()->as, a0, a1);
+}
+
+SYSCALL_HANDLER(mem_protect)
+{
+    if ((a2 & ~(uint64_t)PROT_ALL) != 0)
+        return -EINVAL;
+    return vm_protect(process_current()->as, a0, a1, (unsigned)a2);
+}

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/syscall.S: the system-call entry and its quick way back to ring 3.
+ *
+ * Owns: syscall_entry (LSTAR). The slow way back is trap_return (trap.S).
+ * A struct trap_frame (kernel/cpu.h) is built at the top of the calling thread's
+ * kernel stack, as for any trap. SYSCALL has cleared IF, DF, TF, AC and NT (FMASK); interrupts come on once
+ * the frame stands. return_to_user comes back with interrupts off, and nothing
+ * between it and sysretq turns them on.
+ */
+#define PERCPU_KERNEL_RSP 8
+#define PERCPU_USER_RSP 16
+#define PERCPU_SYSCALLS 72
+#define SEL_UDATA 0x1b
+#define SEL_UCODE 0x23
+#define SYS_MAX 64
+#define ENOSYS 88
+#define VECTOR_SYSCALL 0x100 /* none of the 256: names the frame in reports */
+
+#define FRAME_R11 32
+#define FRAME_RAX 112
+#define FRAME_RCX 104
+#define FRAME_VECTOR 120
+#define FRAME_RIP 136
+#define FRAME_RFLAGS 152
+#define FRAME_RSP 160
+
+    .text
+    .globl syscall_entry
+    .type syscall_entry, @function
+syscall_entry:
+    swapgs
+    movq %rsp, %gs:PERCPU_USER_RSP
+    movq %gs:PERCPU_KERNEL_RSP, %rsp
+    pushq $SEL_UDATA
+    pushq %gs:PERCPU_USER_RSP
+    pushq %r11
+    pushq $SEL_UCODE
+    pushq %rcx
+    pushq $0
+    pushq $VECTOR_SYSCALL
+    pushq %rax
+    pushq %rcx
+    pushq %rdx
+    pushq %rbx
+    pushq %rbp
+    pushq %rsi
+    pushq %rdi
+    pushq %r8
+    pushq %r9
+    pushq %r10
+    pushq %r11
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    incq %gs:PERCPU_SYSCALLS
+    xorl %ebp, %ebp
+    sti
+    cmpq $SYS_MAX, %rax
+    jae 1f
+    movq syscall_table(,%rax,8), %rax
+    testq %rax, %rax
+    jz 1f
+    movq %r10, %rcx
+    call *%rax
+2:
+    movq %rax, FRAME_RAX(%rsp)
+    call return_to_user
+
+    /* sysretq takes rip from rcx and the flags from r11; it faults in ring 0
+     * when rcx is not canonical (AMD64 vol. 3, SYSRET; Intel's variant), so a
+     * rip outside of the lower half goes back by iretq. */
+    movq FRAME_RIP(%rsp), %rcx
+    movq FRAME_RFLAGS(%rsp), %r11
+    cmpq FRAME_RCX(%rsp), %rcx
+    jne trap_return
+    cmpq FRAME_R11(%rsp), %r11
+    jne trap_return
+    movq %rcx, %rdx
+    shrq $47, %rdx
+    jnz trap_return
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    addq $8, %rsp
+    popq %r10
+    popq %r9
+    popq %r8
+    popq %rdi
+    popq %rsi
+    popq %rbp
+    popq %rbx
+    popq %rdx
+    addq $8, %rsp
+    popq %rax
+    movq (FRAME_RSP - FRAME_VECTOR)(%rsp), %rsp
+    swapgs
+    sysretq
+1:
+    movq $-ENOSYS, %rax
+    jmp 2b
+    .size syscall_entry, . - syscall_entry
+
+    .section .note.GNU-stack, "", @progbits
