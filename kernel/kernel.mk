@@ -9,3 +9,17 @@ KERNEL_SOURCES += \
 KERNEL_SOURCES += \
 	kernel/time.c kernel/timerq.c kernel/tsc.c kernel/hpet.c kernel/pmtimer.c \
 	kernel/pit.c kernel/lapic_event.c kernel/rtc.c
+
+# Boot order, memory, log and console, options, self-tests
+KERNEL_SOURCES += \
+	kernel/main.c kernel/mem_init.c kernel/paging.c kernel/buddy.c kernel/page_alloc.c \
+	kernel/kmalloc.c kernel/kstack.c kernel/memobj.c kernel/vm.c kernel/vm_pages.c \
+	kernel/usercopy.c kernel/usercopy.S kernel/string.c kernel/printf.c kernel/log.c \
+	kernel/console.c kernel/vga.c kernel/panic.c kernel/symbols.c kernel/options.c \
+	kernel/initrd.c kernel/selftest.c kernel/selftest_mem.c
+
+# Threads, processes, messages, system calls
+KERNEL_SOURCES += \
+	kernel/thread.c kernel/switch.S kernel/syscall.S kernel/syscall.c kernel/process.c \
+	kernel/handle.c kernel/rights.c kernel/message.c kernel/wait.c kernel/names.c kernel/elf.c \
+	kernel/spawn.c kernel/memcalls.c kernel/info.c kernel/crash.c kernel/random.c
