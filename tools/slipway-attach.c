@@ -386,30 +386,30 @@ static unsigned number(const char *name, const char *text, unsigned low, unsigne
 
 static void parse(int argc, char **argv, struct options *o)
 {
-    enum { TUN = 256, LOCAL, PEER, MTU, BAUD, RTSCTS, NO_CONFIG, RECONNECT, VERBOSE, HELP, VERSION };
+    enum { OPT_TUN = 256, OPT_LOCAL, OPT_PEER, OPT_MTU, OPT_BAUD, OPT_RTSCTS, OPT_NO_CONFIG, OPT_RECONNECT, OPT_VERBOSE, OPT_HELP, OPT_VERSION };
     static const struct option longs[] = {
-        {"tun", 1, NULL, TUN},         {"local", 1, NULL, LOCAL},         {"peer", 1, NULL, PEER},
-        {"mtu", 1, NULL, MTU},         {"baud", 1, NULL, BAUD},           {"rtscts", 0, NULL, RTSCTS},
-        {"no-config", 0, NULL, NO_CONFIG}, {"reconnect", 0, NULL, RECONNECT}, {"verbose", 0, NULL, VERBOSE},
-        {"help", 0, NULL, HELP},       {"version", 0, NULL, VERSION},     {NULL, 0, NULL, 0},
+        {"tun", 1, NULL, OPT_TUN},         {"local", 1, NULL, OPT_LOCAL},         {"peer", 1, NULL, OPT_PEER},
+        {"mtu", 1, NULL, OPT_MTU},         {"baud", 1, NULL, OPT_BAUD},           {"rtscts", 0, NULL, OPT_RTSCTS},
+        {"no-config", 0, NULL, OPT_NO_CONFIG}, {"reconnect", 0, NULL, OPT_RECONNECT}, {"verbose", 0, NULL, OPT_VERBOSE},
+        {"help", 0, NULL, OPT_HELP},       {"version", 0, NULL, OPT_VERSION},     {NULL, 0, NULL, 0},
     };
     *o = (struct options){.tun = "slip0", .local = "192.168.7.1", .peer = "192.168.7.2", .mtu = 1006, .baud = 115200,
                           .configure = true};
     for (int c; (c = getopt_long(argc, argv, "hv", longs, NULL)) != -1;) {
         switch (c) {
-        case TUN: o->tun = optarg; break;
-        case LOCAL: o->local = optarg; break;
-        case PEER: o->peer = optarg; break;
-        case MTU: o->mtu = number("mtu", optarg, 296, MTU_MAX); break;
-        case BAUD: o->baud = number("baud", optarg, 300, 115200); break;
-        case RTSCTS: o->rtscts = true; break;
-        case NO_CONFIG: o->configure = false; break;
-        case RECONNECT: o->reconnect = true; break;
+        case OPT_TUN: o->tun = optarg; break;
+        case OPT_LOCAL: o->local = optarg; break;
+        case OPT_PEER: o->peer = optarg; break;
+        case OPT_MTU: o->mtu = number("mtu", optarg, 296, MTU_MAX); break;
+        case OPT_BAUD: o->baud = number("baud", optarg, 300, 115200); break;
+        case OPT_RTSCTS: o->rtscts = true; break;
+        case OPT_NO_CONFIG: o->configure = false; break;
+        case OPT_RECONNECT: o->reconnect = true; break;
         case 'v':
-        case VERBOSE: o->verbose = true; break;
+        case OPT_VERBOSE: o->verbose = true; break;
         case 'h':
-        case HELP: usage(stdout); exit(0);
-        case VERSION: printf("slipway-attach %s\n", SLIPWAY_VERSION); exit(0);
+        case OPT_HELP: usage(stdout); exit(0);
+        case OPT_VERSION: printf("slipway-attach %s\n", SLIPWAY_VERSION); exit(0);
         default: usage(stderr); exit(2);
         }
     }
