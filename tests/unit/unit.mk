@@ -6,3 +6,7 @@ test_arp_SOURCES_LIST = tests/unit/test_arp.c net/stack/arp.c
 test_dhcp_SOURCES_LIST = tests/unit/test_dhcp.c net/stack/dhcp.c
 test_frag_SOURCES_LIST = tests/unit/test_frag.c net/stack/frag.c
 test_http_SOURCES_LIST = tests/unit/test_http.c servers/httpd/http.c
+
+UNIT_TESTS += test_slip test_virtqueue
+test_slip_SOURCES_LIST = tests/unit/test_slip.c drivers/slip_codec.c
+test_virtqueue_SOURCES_LIST = tests/unit/test_virtqueue.c drivers/virtio/virtqueue.c
