@@ -45,4 +45,7 @@ struct boot_info {
  * host for tests and fuzzing; `base` is the host address of the structure. */
 int boot_info_parse(struct boot_info *bi, const void *base, size_t max_bytes, const char **why);
 
+/* The one that this boot came with (kernel/main.c). */
+const struct boot_info *boot_info_get(void);
+
 #endif

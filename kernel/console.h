@@ -12,7 +12,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-void console_early_init(void); /* polled output on COM2, screen if any */
+struct boot_info;
+void console_early_init(void); /* polled output on COM2 */
+/* The screen (when it is in text mode) joins in, beginning with the log so far. */
+void console_screen_init(const struct boot_info *bi);
+void console_configure(void);  /* console=com2|com1|screen, once options are parsed */
 void console_write(const char *text, size_t bytes);
 void console_write_polled(const char *text, size_t bytes); /* panic: never waits for an interrupt */
 /* Called by input devices (hard interrupt): a byte was typed. */
@@ -20,7 +24,15 @@ void console_input(uint8_t byte);
 size_t console_read(void *buf, size_t bytes); /* 0 when nothing was typed */
 int console_readable(void);
 struct waitq *console_waitq(void);
-/* The UART driver offers itself as the sink once it runs by interrupt. */
+/* The UART driver offers itself as the sink once it runs by interrupt: for the
+ * port that console_port() names. Newlines reach it as CR LF already. */
 void console_set_sink(void (*write)(void *arg, const char *text, size_t bytes), void *arg);
+
+/* I/O base of the port that carries the console (COM1 or COM2), 0: none. */
+uint16_t console_port(void);
+
+/* vga.c: text mode, 80x25 */
+void vga_init(void);
+void vga_write(const char *text, size_t bytes);
 
 #endif

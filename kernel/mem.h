@@ -7,6 +7,8 @@
  *   0xffff800000000000 ..            direct map of all RAM (no execute)
  *   0xffffc00000000000 ..            device registers (uncached), grows up
  *   0xffffd00000000000 ..            kernel stacks with guard pages
+ *   0xffffe00000000000 ..            memory objects that are not contiguous
+ *   0xfffff00000000000 ..            struct page of every page of RAM
  *   0xffffffff80000000 ..            kernel image (W^X by section)
  * Context: thread context only unless a call says "any". Lock: none yet beside
  * the non-preemptive kernel (see kernel/thread.h); hard interrupts never
@@ -24,6 +26,8 @@
 #define DIRECT_MAP 0xffff800000000000ull
 #define MMIO_BASE 0xffffc00000000000ull
 #define KSTACK_BASE 0xffffd00000000000ull
+#define VMAP_BASE 0xffffe00000000000ull
+#define PAGES_BASE 0xfffff00000000000ull
 #define KERNEL_BASE 0xffffffff80000000ull
 #define USER_MIN 0x0000000000010000ull
 #define USER_END 0x00007ffffffff000ull
@@ -40,12 +44,19 @@ void mem_init(const struct boot_info *bi);
 /* --- pages (buddy) --- */
 #define PAGE_ZERO 1u
 #define PAGE_BELOW_4G 2u
+#define PAGE_COMMITTED 4u /* one page out of what mem_commit() set aside */
 /* 2^order contiguous pages; 0 when there are none. The page's reference count
  * is 1; page_ref/page_unref count sharers, and the last unref frees. */
 phys_t page_alloc(unsigned order, unsigned flags);
 void page_free(phys_t p, unsigned order);
 void page_ref(phys_t p);
 void page_unref(phys_t p);
+/* Turn one block into 2^order single pages, each with its own reference. */
+void page_split(phys_t p, unsigned order);
+/* Promise pages to later page_alloc(0, PAGE_COMMITTED) calls, so that a demand
+ * page never finds memory empty. 0 or -ENOMEM. */
+int mem_commit(uint64_t pages);
+void mem_uncommit(uint64_t pages);
 uint64_t mem_total_bytes(void);
 uint64_t mem_free_bytes(void);
 
@@ -56,6 +67,11 @@ void kfree(void *p);
 
 /* --- device registers: mapped uncached, never unmapped --- */
 void *mmio_map(phys_t p, size_t bytes);
+/* Firmware tables: cached, read-only, also where the memory map says reserved
+ * (the direct map has only RAM). NULL when page tables are out. */
+const void *firmware_map(phys_t p, size_t bytes);
+/* Is this kernel address mapped (a backtrace may follow it)? Any context. */
+bool kernel_readable(uint64_t addr);
 
 /* --- kernel stacks: KSTACK_SIZE bytes above an unmapped guard page --- */
 #define KSTACK_SIZE (16u * 1024)
@@ -68,6 +84,7 @@ struct address_space;
 struct address_space *as_create(void);
 void as_destroy(struct address_space *as); /* drops a reference on every page */
 void as_switch(struct address_space *as);  /* NULL: kernel's own; any context */
+struct address_space *as_current(void);    /* NULL: kernel's own */
 phys_t as_root(const struct address_space *as);
 
 struct memobj; /* pages that several address spaces map; counted */
@@ -77,13 +94,18 @@ void memobj_ref(struct memobj *m);
 void memobj_unref(struct memobj *m);
 uint64_t memobj_bytes(const struct memobj *m);
 phys_t memobj_page(const struct memobj *m, uint64_t index);
+bool memobj_read_only(const struct memobj *m); /* wrapped memory is */
 /* Kernel address of byte 0 of an object of several pages, mapped contiguously
  * in kernel space on first use; NULL when memory is out. Net rings use it. */
 void *memobj_kernel_map(struct memobj *m);
 
 /* Map into a user space. addr 0 chooses a free place (randomised). Returns the
  * address or a negative errno: -EINVAL (range, alignment, W and X together),
- * -ENOMEM (pages, page tables or the process's limit), -EEXIST (overlap). */
+ * -ENOMEM (pages, page tables or the process's limit), -EEXIST (overlap),
+ * -EACCES (writing to a read-only object). Anonymous memory is zero, counts
+ * against the limit at once and gets its pages when they are touched; pages
+ * for it are promised, so touching never fails. What an object was mapped
+ * with is the most that vm_protect gives it later. */
 int64_t vm_map_anon(struct address_space *as, uint64_t addr, uint64_t bytes, unsigned prot);
 int64_t vm_map_object(struct address_space *as, uint64_t addr, struct memobj *m,
                       uint64_t offset, uint64_t bytes, unsigned prot);
@@ -91,7 +113,8 @@ int vm_unmap(struct address_space *as, uint64_t addr, uint64_t bytes);
 int vm_protect(struct address_space *as, uint64_t addr, uint64_t bytes, unsigned prot);
 /* Lowest-level: is this user page mapped, and where? 0 when not. */
 phys_t vm_lookup(struct address_space *as, uint64_t addr);
-/* A user access faulted: true when it was a demand page and is resolved now. */
+/* A user access faulted: true when it was a demand page and is resolved now.
+ * Works on any space, so a loader may use it to have a page made. */
 bool vm_fault(struct address_space *as, uint64_t addr, unsigned access);
 void vm_set_limit(struct address_space *as, uint64_t bytes);
 uint64_t vm_used_bytes(const struct address_space *as);
@@ -104,5 +127,9 @@ int copy_to_user(uint64_t dst, const void *src, size_t bytes);
  * length, -EFAULT, or -ENAMETOOLONG. */
 int copy_string_from_user(char *dst, uint64_t src, size_t max);
 bool user_range_ok(uint64_t addr, uint64_t bytes);
+/* A fault in ring 0 at an instruction of the exception table continues at its
+ * fix-up (f->rip is changed). Any vector, any context. */
+struct trap_frame;
+bool exception_fixup(struct trap_frame *f);
 
 #endif

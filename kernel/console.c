@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/console.c: where text goes and typed bytes come from.
+ *
+ * Owns: the polled 16550 output of the first moments and of panics, the choice
+ * between serial ports and screen, the queue of typed bytes. Once the UART
+ * driver runs by interrupt it is the sink, and nobody waits for the line.
+ */
+#include <kernel/boot_info.h>
+#include <kernel/console.h>
+#include <kernel/cpu.h>
+#include <kernel/irq.h>
+#include <kernel/log.h>
+#include <kernel/options.h>
+#include <kernel/thread.h>
+
+#define COM1 0x3f8
+#define COM2 0x2f8
+#define UART_DATA 0
+#define UART_IER 1
+#define UART_FCR 2
+#define UART_LCR 3
+#define UART_MCR 4
+#define UART_LSR 5
+#define UART_SCRATCH 7
+#define LSR_EMPTY 0x20
+#define FIFO_BYTES 16
+/* 16 bytes at 300 baud last half a second; a port read takes about 1 us. */
+#define WAIT_TURNS 600000u
+
+#define INPUT_BYTES 256u
+
+static uint16_t port;
+static bool port_present, screen;
+static unsigned fifo_room;
+static void (*sink)(void *arg, const char *text, size_t bytes);
+static void *sink_arg;
+
+static uint8_t input[INPUT_BYTES];
+static volatile uint32_t input_head, input_tail; /* running; the interrupt moves head */
+static uint64_t input_lost;
+static struct waitq input_wq;
+
+static bool input_wake(void *arg)
+{
+    (void)arg;
+    waitq_wake(&input_wq);
+    return false;
+}
+static struct poll_work input_work = { .run = input_wake };
+
+static void port_open(uint16_t base)
+{
+    port = base;
+    outb(base + UART_SCRATCH, 0x5a);
+    port_present = inb(base + UART_SCRATCH) == 0x5a;
+    if (!port_present)
+        return;
+    outb(base + UART_IER, 0);
+    outb(base + UART_LCR, 0x80);
+    outb(base + UART_DATA, 1); /* 115200 baud */
+    outb(base + UART_IER, 0);
+    outb(base + UART_LCR, 3); /* 8N1 */
+    outb(base + UART_FCR, 7); /* FIFOs on and empty */
+    outb(base + UART_MCR, 3); /* DTR, RTS */
+    fifo_room = 0;
+}
+
+static void polled_put(uint8_t byte)
+{
+    if (fifo_room == 0) {
+        for (unsigned turn = 0; !(inb(port + UART_LSR) & LSR_EMPTY); turn++) {
+            if (turn == WAIT_TURNS) {
+                port_present = false; /* a line that never drains stops no boot */
+                return;
+            }
+            cpu_relax();
+        }
+        fifo_room = FIFO_BYTES;
+    }
+    outb(port + UART_DATA, byte);
+    fifo_room--;
+}
+
+static void polled_write(void *arg, const char *text, size_t bytes)
+{
+    (void)arg;
+    for (size_t i = 0; i < bytes && port_present; i++)
+        polled_put((uint8_t)text[i]);
+}
+
+/* CR LF for terminals; everything else as it is. */
+static void write_lines(void (*to)(void *, const char *, size_t), void *arg, const char *text, size_t bytes)
+{
+    size_t start = 0;
+
+    for (size_t i = 0; i < bytes; i++) {
+        if (text[i] != '\n')
+            continue;
+        if (i > start)
+            to(arg, text + start, i - start);
+        to(arg, "\r\n", 2);
+        start = i + 1;
+    }
+    if (bytes > start)
+        to(arg, text + start, bytes - start);
+}
+
+void console_early_init(void)
+{
+    port_open(COM2);
+}
+
+static void replay_log(void)
+{
+    uint64_t cursor = 0;
+    char text[256];
+
+    for (size_t n; (n = log_read(&cursor, text, sizeof text)) > 0;)
+        vga_write(text, n);
+}
+
+void console_screen_init(const struct boot_info *bi)
+{
+    if (bi->fb_type == 1 || (bi->fb_type == 0 && bi->efi))
+        return; /* graphics, or no VGA */
+    vga_init();
+    screen = true;
+    replay_log();
+}
+
+void console_configure(void)
+{
+    if (option_is("console", "screen"))
+        port = 0, port_present = false;
+    else if (option_is("console", "com1"))
+        port_open(COM1);
+}
+
+uint16_t console_port(void)
+{
+    return port;
+}
+
+void console_write(const char *text, size_t bytes)
+{
+    if (sink != NULL)
+        write_lines(sink, sink_arg, text, bytes);
+    else if (port_present)
+        write_lines(polled_write, NULL, text, bytes);
+    if (screen) {
+        uint64_t flags = irq_save();
+        vga_write(text, bytes);
+        irq_restore(flags);
+    }
+}
+
+void console_write_polled(const char *text, size_t bytes)
+{
+    fifo_room = 0; /* the driver may have filled it */
+    if (port_present)
+        write_lines(polled_write, NULL, text, bytes);
+    if (screen)
+        vga_write(text, bytes);
+}
+
+void console_set_sink(void (*write)(void *arg, const char *text, size_t bytes), void *arg)
+{
+    sink_arg = arg;
+    sink = write;
+}
+
+void console_input(uint8_t byte)
+{
+    if (input_head - input_tail == INPUT_BYTES) {
+        input_lost++;
+        return;
+    }
+    input[input_head % INPUT_BYTES] = byte;
+    input_head++;
+    poll_schedule(&input_work);
+}
+
+int console_readable(void)
+{
+    return input_head != input_tail;
+}
+
+size_t console_read(void *buf, size_t bytes)
+{
+    uint8_t *to = buf;
+    size_t n = 0;
+
+    while (n < bytes && input_tail != input_head) {
+        to[n++] = input[input_tail % INPUT_BYTES];
+        input_tail++;
+    }
+    return n;
+}
+
+struct waitq *console_waitq(void)
+{
+    return &input_wq;
+}

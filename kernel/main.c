@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/main.c: the boot order.
+ *
+ * Owns: struct boot_info and the sequence in which the parts start. Called by
+ * boot/entry.S on the boot stack, interrupts off, with 4 GiB mapped three
+ * times (identity, direct map, kernel image). The boot thread ends as the idle
+ * thread.
+ */
+#include <kernel/acpi.h>
+#include <kernel/boot_info.h>
+#include <kernel/console.h>
+#include <kernel/cpu.h>
+#include <kernel/initrd.h>
+#include <kernel/irq.h>
+#include <kernel/log.h>
+#include <kernel/mem.h>
+#include <kernel/options.h>
+#include <kernel/pci.h>
+#include <kernel/process.h>
+#include <kernel/random.h>
+#include <kernel/selftest.h>
+#include <kernel/string.h>
+#include <kernel/thread.h>
+#include <kernel/time.h>
+#include <net/core/core.h>
+
+#include "slipway_version.h"
+
+#define BOOT_INFO_BYTES_MAX (1u << 20)
+
+static struct boot_info boot;
+
+void kmain(uint32_t info_phys);
+void uart_init(void);
+
+static void report_option(const char *word, const char *why)
+{
+    klog(LOG_WARN, "boot option \"%s\" ignored: %s", word, why);
+}
+
+static void apply_log_level(void)
+{
+    static const char *const names[] = { "error", "warn", "info", "debug" };
+
+    for (unsigned i = 0; i < 4; i++)
+        if (option_is("log", names[i]))
+            log_set_level((enum log_level)i);
+}
+
+static void read_boot_info(uint32_t info_phys)
+{
+    const char *why;
+
+    if (boot_info_parse(&boot, phys_to_virt(info_phys), BOOT_INFO_BYTES_MAX, &why) != 0)
+        panic("boot loader: %s", why);
+    klog(LOG_INFO, "boot: %s, %s firmware, %u memory regions, ACPI %u.0", boot.loader[0] ? boot.loader : "?",
+         boot.efi ? "UEFI" : "BIOS", boot.nregions, boot.rsdp_version);
+}
+
+const struct boot_info *boot_info_get(void)
+{
+    return &boot;
+}
+
+void kmain(uint32_t info_phys)
+{
+    cpu_init();               /* descriptor tables, traps, CPU features */
+    console_early_init();     /* from here on there are words */
+    log_plain("Slipway %s", SLIPWAY_VERSION);
+    read_boot_info(info_phys); /* the loader's tags, checked and copied */
+    console_screen_init(&boot); /* VGA text joins in */
+    options_parse(boot.cmdline, report_option); /* policy; bad words are named */
+    apply_log_level();
+    console_configure();      /* console=... */
+    mem_init(&boot);          /* own page tables, page allocator; kmalloc from here on */
+    random_init();            /* secrets and address randomisation need it */
+    acpi_init(&boot);         /* MADT, HPET, MCFG, FADT */
+    irq_init();               /* LAPIC and IOAPIC, or the PIC */
+    time_init();              /* clock and event source */
+    irq_enable();             /* first interrupts may come */
+    sched_init();             /* this context becomes a thread; system calls */
+    if (initrd_init(&boot) != 0) /* the archive with init and everything */
+        panic("no usable initrd, so there is nothing to start");
+    pci_init();               /* what is on the bus */
+    net_core_init();          /* loopback, empty registry */
+    uart_init();              /* COM1 and COM2 by interrupt: SLIP, console */
+    pci_attach_drivers();     /* network cards become links */
+    selftest_run();           /* test=NAME */
+    if (process_start_first("sbin/init") != 0)
+        panic("sbin/init could not be started");
+    sched_idle();             /* the boot thread idles from now on */
+}

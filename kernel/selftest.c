@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/selftest.c: runs the tests that test= names and prints TAP.
+ *
+ * Owns: nothing; the table is the linker's (section .selftest, sorted by name).
+ * Context: boot thread, before the first process.
+ */
+#include <kernel/acpi.h>
+#include <kernel/log.h>
+#include <kernel/options.h>
+#include <kernel/selftest.h>
+#include <kernel/string.h>
+
+extern const struct selftest selftests[], selftests_end[];
+
+static bool wanted(const struct selftest *t)
+{
+    return option_has("test", "all") || option_has("test", t->name);
+}
+
+/* Are there names in test= that no test here has? */
+static bool others_named(void)
+{
+    const char *v = option("test");
+    char name[64];
+
+    while (*v != 0) {
+        size_t n = 0;
+        bool known = false;
+        for (; *v != 0 && *v != ','; v++)
+            if (n + 1 < sizeof name)
+                name[n++] = *v;
+        name[n] = 0;
+        v += *v == ',';
+        for (const struct selftest *t = selftests; t < selftests_end; t++)
+            known = known || strcmp(t->name, name) == 0;
+        if (!known && strcmp(name, "all") != 0)
+            return true;
+    }
+    return false;
+}
+
+void selftest_run(void)
+{
+    unsigned count = 0, number = 0, failed = 0;
+
+    if (option("test") == NULL)
+        return;
+    for (const struct selftest *t = selftests; t < selftests_end; t++)
+        count += wanted(t);
+    if (count == 0)
+        return;
+    log_plain("TAP version 13");
+    log_plain("1..%u", count);
+    for (const struct selftest *t = selftests; t < selftests_end; t++) {
+        if (!wanted(t))
+            continue;
+        const char *why = t->run();
+        number++;
+        if (why == NULL) {
+            log_plain("ok %u - %s", number, t->name);
+        } else {
+            failed++;
+            log_plain("not ok %u - %s # %s", number, t->name, why);
+        }
+    }
+    log_plain("# %u passed, %u failed", count - failed, failed);
+    if (failed > 0 || !others_named())
+        power_test_exit(failed == 0);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/selftest.h: tests that run inside the booted kernel (test=NAME).
+ *
+ * Owns: how a test enters itself into the table. Test files are named
+ * kernel/selftest_*.c:
+ *
+ *     SELFTEST(kmalloc)
+ *     {
+ *         TEST(kmalloc(16) != NULL);
+ *         return NULL;
+ *     }
+ *
+ * A test returns NULL, or what failed. It runs in thread context after
+ * sched_init and may block.
+ */
+#ifndef KERNEL_SELFTEST_H
+#define KERNEL_SELFTEST_H
+
+struct selftest {
+    const char *name;
+    const char *(*run)(void);
+};
+
+#define SELFTEST(id)                                                                                  \
+    static const char *selftest_##id(void);                                                           \
+    static const struct selftest selftest_entry_##id                                                  \
+        __attribute__((used, section(".selftest." #id), aligned(8))) = { #id, selftest_##id };        \
+    static const char *selftest_##id(void)
+
+#define SELFTEST_STR2(x) #x
+#define SELFTEST_STR(x) SELFTEST_STR2(x)
+#define TEST(c)                                                  \
+    do {                                                         \
+        if (!(c))                                                \
+            return __FILE__ ":" SELFTEST_STR(__LINE__) ": " #c;  \
+    } while (0)
+
+/* Runs what test= names, prints TAP, and leaves through power_test_exit. Names
+ * that no test in the kernel has are left to ring 3: when there are any, it
+ * returns after running the others. Returns at once without test=. */
+void selftest_run(void);
+
+#endif

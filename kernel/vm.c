@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/vm.c: address spaces as lists of regions; the calls that change them.
+ *
+ * Owns: which user addresses mean what. Every call checks first, then does all
+ * or nothing. Context: thread.
+ */
+#include <kernel/cpu.h>
+#include <kernel/log.h>
+#include <kernel/random.h>
+#include <kernel/string.h>
+#include <kernel/vm.h>
+#include <slipway/errno.h>
+
+/* Objects up to this size are mapped whole at once; larger ones as touched. */
+#define EAGER_BYTES (1ull << 20)
+/* Where choosing starts: a page by chance within 4 TiB below TOP_MAX. */
+#define TOP_MAX 0x7ffffff00000ull
+#define TOP_RANDOM_MASK 0x3fffffff000ull
+#define FLOOR 0x100000000000ull
+
+uint32_t vm_find(const struct address_space *as, uint64_t addr)
+{
+    uint32_t lo = 0, hi = as->nregions;
+
+    while (lo < hi) {
+        uint32_t mid = (lo + hi) / 2;
+        if (as->regions[mid].end > addr)
+            hi = mid;
+        else
+            lo = mid + 1;
+    }
+    return lo;
+}
+
+struct address_space *as_create(void)
+{
+    struct address_space *as = kzalloc(sizeof *as);
+    phys_t root;
+
+    if (as == NULL)
+        return NULL;
+    root = page_alloc(0, 0);
+    if (root == 0) {
+        kfree(as);
+        return NULL;
+    }
+    as->root = phys_to_virt(root);
+    memset(as->root, 0, 256 * sizeof(uint64_t));
+    memcpy(as->root + 256, kernel_pml4 + 256, 256 * sizeof(uint64_t));
+    as->tables = 1;
+    as->top = TOP_MAX - (random_u64() & TOP_RANDOM_MASK);
+    return as;
+}
+
+void as_destroy(struct address_space *as)
+{
+    if (as_current() == as)
+        as_switch(NULL);
+    for (uint32_t i = 0; i < as->nregions; i++) {
+        struct vm_region *r = &as->regions[i];
+        vm_release_pages(as, r, r->start, r->end);
+        if (r->object != NULL)
+            memobj_unref(r->object);
+    }
+    vm_free_tables(as);
+    page_free(virt_to_phys(as->root), 0);
+    kfree(as->regions);
+    kfree(as);
+}
+
+static struct address_space *current_space;
+
+struct address_space *as_current(void)
+{
+    return current_space;
+}
+
+void as_switch(struct address_space *as)
+{
+    if (current_space == as)
+        return;
+    current_space = as;
+    write_cr3(as != NULL ? virt_to_phys(as->root) : image_phys(kernel_pml4));
+}
+
+phys_t as_root(const struct address_space *as)
+{
+    return virt_to_phys(as->root);
+}
+
+void vm_set_limit(struct address_space *as, uint64_t bytes)
+{
+    as->limit = bytes;
+}
+
+uint64_t vm_used_bytes(const struct address_space *as)
+{
+    return (as->anon_pages + as->tables) << PAGE_SHIFT;
+}
+
+/* Room for `extra` more regions; so that a split can't fail half-way. */
+static int grow(struct address_space *as, uint32_t extra)
+{
+    uint32_t need = as->nregions + extra;
+
+    if (need <= as->room)
+        return 0;
+    if (need > VM_REGIONS_MAX)
+        return -ENOMEM;
+    uint32_t room = as->room == 0 ? 16 : as->room * 2;
+    struct vm_region *r = kmalloc(room * sizeof *r);
+    if (r == NULL)
+        return -ENOMEM;
+    memcpy(r, as->regions, as->nregions * sizeof *r);
+    kfree(as->regions);
+    as->regions = r;
+    as->room = room;
+    return 0;
+}
+
+static void insert(struct address_space *as, uint32_t at, const struct vm_region *r)
+{
+    struct vm_region *prev = at > 0 ? &as->regions[at - 1] : NULL;
+
+    /* Anonymous memory that grows upwards stays one region. */
+    if (prev != NULL && prev->end == r->start && prev->object == NULL && r->object == NULL &&
+        prev->prot == r->prot) {
+        prev->end = r->end;
+        return;
+    }
+    memmove(&as->regions[at + 1], &as->regions[at], (as->nregions - at) * sizeof *r);
+    as->regions[at] = *r;
+    as->nregions++;
+}
+
+/* Makes `addr` a border between regions; grow() has made room. */
+static void split(struct address_space *as, uint64_t addr)
+{
+    uint32_t i = vm_find(as, addr);
+
+    if (i == as->nregions || as->regions[i].start >= addr)
+        return;
+    memmove(&as->regions[i + 1], &as->regions[i], (as->nregions - i) * sizeof as->regions[0]);
+    as->nregions++;
+    struct vm_region *low = &as->regions[i], *high = low + 1;
+    low->end = addr;
+    high->start = addr;
+    if (high->object != NULL) {
+        high->offset += addr - low->start;
+        memobj_ref(high->object);
+    }
+}
+
+static bool range_valid(uint64_t addr, uint64_t bytes)
+{
+    return (addr & (PAGE_SIZE - 1)) == 0 && bytes > 0 && addr >= USER_MIN && addr < USER_END &&
+           bytes <= USER_END - addr;
+}
+
+/* A free place, as high as possible below as->top, with an unmapped gap of
+ * random size above it. 0 when there is none. */
+static uint64_t choose(const struct address_space *as, uint64_t bytes)
+{
+    uint64_t gap = (1 + (random_u64() & 15)) << PAGE_SHIFT, ceiling = as->top;
+
+    for (uint32_t i = as->nregions;; i--) {
+        uint64_t below = i > 0 ? as->regions[i - 1].end : FLOOR;
+        if (below < FLOOR)
+            below = FLOOR;
+        if (ceiling > below && ceiling - below >= bytes + gap + PAGE_SIZE)
+            return ceiling - gap - bytes;
+        if (i == 0 || below == FLOOR)
+            return 0;
+        if (as->regions[i - 1].start < ceiling)
+            ceiling = as->regions[i - 1].start;
+    }
+}
+
+static int64_t map_region(struct address_space *as, struct vm_region r, uint64_t bytes)
+{
+    bool anon = r.object == NULL;
+    uint64_t pages;
+    int err;
+
+    if (bytes == 0 || bytes > USER_END)
+        return -EINVAL;
+    bytes = page_round_up(bytes);
+    pages = bytes >> PAGE_SHIFT;
+    if ((r.prot & ~(VM_R | VM_W | VM_X)) != 0 || ((r.prot & VM_W) && (r.prot & VM_X)))
+        return -EINVAL;
+    if (r.start == 0 && (r.start = choose(as, bytes)) == 0)
+        return -ENOMEM;
+    if (!range_valid(r.start, bytes))
+        return -EINVAL;
+    r.end = r.start + bytes;
+    uint32_t at = vm_find(as, r.start);
+    if (at < as->nregions && as->regions[at].start < r.end)
+        return -EEXIST;
+    if (anon && as->limit != 0 && vm_used_bytes(as) + bytes > as->limit)
+        return -ENOMEM;
+    if ((err = grow(as, 1)) != 0)
+        return err;
+    if (anon && (err = mem_commit(pages)) != 0)
+        return err;
+    if ((err = vm_make_tables(as, r.start, r.end)) != 0) {
+        vm_prune_tables(as, r.start, r.end);
+        if (anon)
+            mem_uncommit(pages);
+        return err;
+    }
+    if (anon)
+        as->anon_pages += pages;
+    else
+        memobj_ref(r.object);
+    insert(as, at, &r);
+    if (!anon && bytes <= EAGER_BYTES)
+        vm_fill_object(as, &r, r.start, r.end);
+    return (int64_t)r.start;
+}
+
+int64_t vm_map_anon(struct address_space *as, uint64_t addr, uint64_t bytes, unsigned prot)
+{
+    struct vm_region r = { .start = addr, .prot = (uint8_t)prot, .most = VM_R | VM_W | VM_X };
+
+    return prot > 7 ? -EINVAL : map_region(as, r, bytes);
+}
+
+int64_t vm_map_object(struct address_space *as, uint64_t addr, struct memobj *m, uint64_t offset,
+                      uint64_t bytes, unsigned prot)
+{
+    struct vm_region r = { .start = addr, .object = m, .offset = offset, .prot = (uint8_t)prot, .most = (uint8_t)prot };
+    uint64_t whole = page_round_up(memobj_bytes(m));
+
+    if (prot > 7 || (offset & (PAGE_SIZE - 1)) != 0 || offset >= whole || bytes > whole - offset)
+        return -EINVAL;
+    if ((prot & VM_W) && memobj_read_only(m))
+        return -EACCES;
+    return map_region(as, r, bytes);
+}
+
+int vm_unmap(struct address_space *as, uint64_t addr, uint64_t bytes)
+{
+    if (bytes > USER_END || !range_valid(addr, bytes = page_round_up(bytes)))
+        return -EINVAL;
+    int err = grow(as, 2);
+    if (err != 0)
+        return err;
+    uint64_t end = addr + bytes;
+    split(as, addr);
+    split(as, end);
+    uint32_t first = vm_find(as, addr), stop = first;
+    for (; stop < as->nregions && as->regions[stop].start < end; stop++) {
+        struct vm_region *r = &as->regions[stop];
+        vm_release_pages(as, r, r->start, r->end);
+        if (r->object != NULL)
+            memobj_unref(r->object);
+        else
+            as->anon_pages -= (r->end - r->start) >> PAGE_SHIFT;
+    }
+    memmove(&as->regions[first], &as->regions[stop], (as->nregions - stop) * sizeof as->regions[0]);
+    as->nregions -= stop - first;
+    if (stop > first)
+        vm_prune_tables(as, addr, end);
+    return 0;
+}
+
+int vm_protect(struct address_space *as, uint64_t addr, uint64_t bytes, unsigned prot)
+{
+    if (bytes > USER_END || !range_valid(addr, bytes = page_round_up(bytes)) || prot > 7 ||
+        ((prot & VM_W) && (prot & VM_X)))
+        return -EINVAL;
+    uint64_t end = addr + bytes, at = addr;
+    uint32_t i = vm_find(as, addr);
+    for (; at < end; at = as->regions[i++].end) {
+        if (i == as->nregions || as->regions[i].start > at)
+            return -ENOMEM; /* a hole, as POSIX has it */
+        if ((prot & ~as->regions[i].most) != 0)
+            return -EACCES;
+    }
+    int err = grow(as, 2);
+    if (err != 0)
+        return err;
+    split(as, addr);
+    split(as, end);
+    for (i = vm_find(as, addr); i < as->nregions && as->regions[i].start < end; i++)
+        as->regions[i].prot = (uint8_t)prot;
+    vm_set_prot(as, addr, end, prot);
+    return 0;
+}
