@@ -47,7 +47,7 @@ size_t backtrace_text(uint64_t ip, uint64_t frame, char *buf, size_t bytes)
 
     for (unsigned i = 0; i < FRAMES_MAX && n + 1 < bytes; i++) {
         symbolise(ip, name, sizeof name);
-        int k = ksnprintf(buf + n, bytes - n, "  %#018lx %s\n", ip, name);
+        int k = ksnprintf(buf + n, bytes - n, "  0x%016lx %s\n", ip, name);
         n += (size_t)k < bytes - n ? (size_t)k : bytes - n - 1;
         if ((frame & 7) != 0 || !kernel_readable(frame) || !kernel_readable(frame + 8))
             break;
