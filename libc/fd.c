@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * libc/fd.c: the descriptor table and the calls that work on any descriptor.
+ *
+ * Owns: the table (two levels, grown on demand) and its lock.
+ */
+#include "fd.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define CHUNK 256
+#define CHUNKS (FD_MAX / CHUNK)
+
+static struct file **chunks[CHUNKS];
+static int lowest_free; /* no free number below it */
+static libc_lock table_lock;
+static bool stdio_ready;
+
+long __libc_result(long r)
+{
+    if (r >= 0)
+        return r;
+    errno = (int)-r;
+    return -1;
+}
+
+static struct file **slot_of(int fd)
+{
+    if (fd < 0 || fd >= FD_MAX || chunks[fd / CHUNK] == NULL)
+        return NULL;
+    return &chunks[fd / CHUNK][fd % CHUNK];
+}
+
+static int install_locked(struct file *f, int min)
+{
+    int fd = min > lowest_free ? min : lowest_free;
+
+    for (; fd < FD_MAX; fd++) {
+        struct file ***chunk = &chunks[fd / CHUNK];
+        if (*chunk == NULL && (*chunk = calloc(CHUNK, sizeof **chunk)) == NULL)
+            return -ENOMEM;
+        if ((*chunk)[fd % CHUNK] == NULL) {
+            (*chunk)[fd % CHUNK] = f;
+            if (min <= lowest_free)
+                lowest_free = fd + 1;
+            return fd;
+        }
+    }
+    return -EMFILE;
+}
+
+/* 0, 1 and 2 exist from the start, but are made when they are first used. */
+static void stdio_open(void)
+{
+    struct file *f;
+
+    stdio_ready = true;
+    const char *kind = getenv("STDIO");
+    const char *name = kind != NULL && strcmp(kind, "console") == 0 ? "console" : "log";
+    for (int fd = 0; fd < 3; fd++) {
+        if (fd == 0 && strcmp(name, "log") == 0) {
+            if (file_open_device("null", O_RDONLY, &f) != 0)
+                return;
+        } else if (file_open_device(name, O_RDWR, &f) != 0 && file_open_device("null", O_RDWR, &f) != 0) {
+            return;
+        }
+        if (install_locked(f, fd) != fd)
+            return;
+    }
+}
+
+void fd_lock_take(void)
+{
+    libc_lock_take(&table_lock);
+    if (!stdio_ready)
+        stdio_open();
+}
+
+void fd_lock_drop(void)
+{
+    libc_lock_drop(&table_lock);
+}
+
+struct file *fd_peek(int fd)
+{
+    struct file **s = slot_of(fd);
+    return s == NULL ? NULL : *s;
+}
+
+int fd_install(struct file *f, int min)
+{
+    fd_lock_take();
+    int fd = install_locked(f, min);
+    fd_lock_drop();
+    return fd;
+}
+
+struct file *fd_get(int fd)
+{
+    fd_lock_take();
+    struct file *f = fd_peek(fd);
+    if (f != NULL)
+        __atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);
+    fd_lock_drop();
+    return f;
+}
+
+struct file *fd_get_kind(int fd, enum file_kind kind, int wrong)
+{
+    struct file *f = fd_get(fd);
+    if (f == NULL) {
+        errno = EBADF;
+    } else if (f->ops->kind != kind) {
+        fd_put(f);
+        f = NULL;
+        errno = wrong;
+    }
+    return f;
+}
+
+void fd_put(struct file *f)
+{
+    if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0)
+        f->ops->close(f);
+}
+
+static struct file *take_out(int fd)
+{
+    struct file **s = slot_of(fd), *f = s == NULL ? NULL : *s;
+    if (f != NULL) {
+        *s = NULL;
+        if (fd < lowest_free)
+            lowest_free = fd;
+    }
+    return f;
+}
+
+int close(int fd)
+{
+    fd_lock_take();
+    struct file *f = take_out(fd);
+    fd_lock_drop();
+    if (f == NULL) {
+        errno = EBADF;
+        return -1;
+    }
+    fd_put(f);
+    return 0;
+}
+
+int fd_close_all(int kind)
+{
+    int closed = 0;
+    for (int fd = 0; fd < FD_MAX; fd++) {
+        fd_lock_take();
+        struct file *f = fd_peek(fd);
+        if (f != NULL && (kind == 0 || (int)f->ops->kind == kind))
+            f = take_out(fd);
+        else
+            f = NULL;
+        bool chunk_empty = chunks[fd / CHUNK] == NULL;
+        fd_lock_drop();
+        if (chunk_empty)
+            fd |= CHUNK - 1;
+        if (f != NULL) {
+            fd_put(f);
+            closed++;
+        }
+    }
+    return closed;
+}
+
+ssize_t read(int fd, void *buf, size_t n)
+{
+    struct file *f = fd_get(fd);
+    ssize_t r = f == NULL ? -EBADF : (f->flags & O_ACCMODE) == O_WRONLY || f->ops->read == NULL ? -EBADF
+                                                                                             : f->ops->read(f, buf, n);
+    if (f != NULL)
+        fd_put(f);
+    return __libc_result(r);
+}
+
+ssize_t write(int fd, const void *buf, size_t n)
+{
+    struct file *f = fd_get(fd);
+    ssize_t r = f == NULL                              ? -EBADF
+                : (f->flags & O_ACCMODE) == O_RDONLY   ? -EBADF
+                : f->ops->write == NULL                ? -EROFS
+                                                       : f->ops->write(f, buf, n);
+    if (f != NULL)
+        fd_put(f);
+    return __libc_result(r);
+}
+
+ssize_t readv(int fd, const struct iovec *iov, int n)
+{
+    ssize_t total = 0;
+    if (n < 0 || n > IOV_MAX)
+        return __libc_result(-EINVAL);
+    for (int i = 0; i < n; i++) {
+        if (iov[i].iov_len == 0)
+            continue;
+        ssize_t r = read(fd, iov[i].iov_base, iov[i].iov_len);
+        if (r < 0)
+            return total > 0 ? total : -1;
+        total += r;
+        if ((size_t)r < iov[i].iov_len)
+            break;
+    }
+    return total;
+}
+
+ssize_t writev(int fd, const struct iovec *iov, int n)
+{
+    ssize_t total = 0;
+    if (n < 0 || n > IOV_MAX)
+        return __libc_result(-EINVAL);
+    struct file *f = fd_get(fd);
+    if (f != NULL && f->ops->kind == FILE_SOCKET) { /* one datagram, one segment */
+        fd_put(f);
+        return __socket_writev(fd, iov, n);
+    }
+    if (f != NULL)
+        fd_put(f);
+    for (int i = 0; i < n; i++) {
+        if (iov[i].iov_len == 0)
+            continue;
+        ssize_t r = write(fd, iov[i].iov_base, iov[i].iov_len);
+        if (r < 0)
+            return total > 0 ? total : -1;
+        total += r;
+        if ((size_t)r < iov[i].iov_len)
+            break;
+    }
+    return total;
+}
+
+off_t lseek(int fd, off_t off, int whence)
+{
+    struct file *f = fd_get(fd);
+    off_t r = f == NULL ? -EBADF : f->ops->seek == NULL ? -ESPIPE : f->ops->seek(f, off, whence);
+    if (f != NULL)
+        fd_put(f);
+    return __libc_result(r);
+}
+
+int fstat(int fd, struct stat *st)
+{
+    struct file *f = fd_get(fd);
+    memset(st, 0, sizeof *st);
+    int r = f == NULL ? -EBADF : f->ops->stat == NULL ? -ENOSYS : f->ops->stat(f, st);
+    if (f != NULL)
+        fd_put(f);
+    return (int)__libc_result(r);
+}
+
+/* The log counts as a terminal too: stdio then writes line by line, which is
+ * what a log wants. */
+int isatty(int fd)
+{
+    struct file *f = fd_get(fd);
+    int yes = f != NULL && (f->ops->kind == FILE_CONSOLE || f->ops->kind == FILE_LOG);
+    if (!yes)
+        errno = f == NULL ? EBADF : ENOTTY;
+    if (f != NULL)
+        fd_put(f);
+    return yes;
+}
+
+static int dup_to(int fd, int min, bool exactly, int fdflags)
+{
+    struct file *old = NULL;
+    int r;
+
+    fd_lock_take();
+    struct file *f = fd_peek(fd);
+    if (f == NULL) {
+        r = -EBADF;
+    } else if (min < 0 || min >= FD_MAX) {
+        r = exactly ? -EBADF : -EINVAL;
+    } else if (exactly && fd == min) {
+        r = fd;
+    } else {
+        if (exactly)
+            old = take_out(min);
+        r = install_locked(f, min);
+        if (r >= 0) {
+            __atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);
+            f->fdflags = fdflags;
+        }
+    }
+    fd_lock_drop();
+    if (old != NULL)
+        fd_put(old);
+    return (int)__libc_result(r);
+}
+
+int dup(int fd)
+{
+    return dup_to(fd, 0, false, 0);
+}
+
+int dup2(int fd, int to)
+{
+    return dup_to(fd, to, true, 0);
+}
+
+int fcntl(int fd, int command, ...)
+{
+    va_list ap;
+    va_start(ap, command);
+    long arg = va_arg(ap, long);
+    va_end(ap);
+
+    if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+        return dup_to(fd, (int)arg, false, command == F_DUPFD_CLOEXEC ? FD_CLOEXEC : 0);
+    struct file *f = fd_get(fd);
+    if (f == NULL)
+        return (int)__libc_result(-EBADF);
+    int r = 0;
+    switch (command) {
+    case F_GETFD:
+        r = f->fdflags;
+        break;
+    case F_SETFD:
+        f->fdflags = (int)arg & FD_CLOEXEC;
+        break;
+    case F_GETFL:
+        r = f->flags;
+        break;
+    case F_SETFL:
+        f->flags = (f->flags & ~(O_NONBLOCK | O_APPEND)) | ((int)arg & (O_NONBLOCK | O_APPEND));
+        break;
+    default:
+        r = -EINVAL;
+    }
+    fd_put(f);
+    return (int)__libc_result(r);
+}
+
+int ioctl(int fd, unsigned long request, ...)
+{
+    va_list ap;
+    va_start(ap, request);
+    void *arg = va_arg(ap, void *);
+    va_end(ap);
+
+    struct file *f = fd_get(fd);
+    if (f == NULL)
+        return (int)__libc_result(-EBADF);
+    int r;
+    if (request == FIONBIO) {
+        f->flags = *(int *)arg ? f->flags | O_NONBLOCK : f->flags & ~O_NONBLOCK;
+        r = 0;
+    } else {
+        r = f->ops->ioctl == NULL ? -ENOTTY : f->ops->ioctl(f, request, arg);
+    }
+    fd_put(f);
+    return (int)__libc_result(r);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * libc/fd.h: file descriptors.
+ *
+ * Owns: the descriptor table, struct file, struct file_ops. A file lives while
+ * the table or a running call refers to it. Context: any thread. Locks: the
+ * table has one (fd_lock_take); what a file points to has its own. Order: the
+ * network's lock before the table's, the table's before malloc's.
+ */
+#ifndef LIBC_FD_H
+#define LIBC_FD_H
+
+#include "libc.h"
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+#define FD_MAX 16384
+
+enum file_kind { FILE_CONSOLE = 1, FILE_LOG, FILE_NULL, FILE_ZERO, FILE_RANDOM, FILE_INITRD, FILE_DIR, FILE_SOCKET,
+                 FILE_HANDLE };
+
+struct file;
+/* Every operation returns a negative errno on failure; NULL means it is not
+ * possible on this kind. */
+struct file_ops {
+    enum file_kind kind;
+    ssize_t (*read)(struct file *f, void *buf, size_t n);
+    ssize_t (*write)(struct file *f, const void *buf, size_t n);
+    off_t (*seek)(struct file *f, off_t off, int whence);
+    int (*stat)(struct file *f, struct stat *st);
+    int (*ioctl)(struct file *f, unsigned long request, void *arg);
+    void (*close)(struct file *f); /* last reference: frees f */
+    /* For poll: POLL* bits that hold now (the network's lock is held when the
+     * file is a socket). */
+    unsigned (*events)(struct file *f);
+    /* For poll: handle that becomes ready, -1 for "always ready". */
+    int (*handle)(struct file *f);
+};
+struct file {
+    const struct file_ops *ops;
+    uint32_t refs;
+    int flags;   /* O_* of open and fcntl */
+    int fdflags; /* FD_CLOEXEC */
+};
+
+/* Takes over the caller's reference; lowest free number >= min, or -errno (the
+ * reference is then still the caller's). */
+int fd_install(struct file *f, int min);
+struct file *fd_get(int fd);                     /* adds a reference; NULL: bad number */
+struct file *fd_get_kind(int fd, enum file_kind kind, int wrong); /* NULL: errno set, `wrong` when of another kind */
+void fd_put(struct file *f);
+/* For poll: look-up without a reference, valid while the lock is held. */
+void fd_lock_take(void);
+void fd_lock_drop(void);
+struct file *fd_peek(int fd);
+int fd_close_all(int kind); /* at exit; kind 0: all */
+
+struct iovec;
+ssize_t __socket_writev(int fd, const struct iovec *iov, int n);
+
+/* Files that open() makes; each returns 0 or -errno. */
+int file_open_initrd(const char *path, int flags, struct file **out);
+int file_open_device(const char *name, int flags, struct file **out);
+int initrd_stat(const char *path, struct stat *st);
+
+/* The path made absolute and free of "." and "..", without a leading slash.
+ * 0 or -ENAMETOOLONG, -ENOENT. */
+#define PATH_BYTES 256
+int path_clean(const char *path, char out[PATH_BYTES]);
+
+#endif

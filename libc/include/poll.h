@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * poll.h: wait for any of several descriptors (POSIX.1-2017).
+ */
+#ifndef SLIPWAY_POLL_H
+#define SLIPWAY_POLL_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define POLLIN 0x001
+#define POLLPRI 0x002
+#define POLLOUT 0x004
+#define POLLERR 0x008
+#define POLLHUP 0x010
+#define POLLNVAL 0x020
+#define POLLRDNORM 0x040
+#define POLLRDBAND 0x080
+#define POLLWRNORM 0x100
+#define POLLWRBAND 0x200
+#define POLLRDHUP 0x2000
+
+typedef unsigned long nfds_t;
+
+struct pollfd {
+    int fd;
+    short events, revents;
+};
+
+int poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

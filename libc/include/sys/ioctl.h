@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * sys/ioctl.h: the requests that descriptors here know.
+ */
+#ifndef SLIPWAY_SYS_IOCTL_H
+#define SLIPWAY_SYS_IOCTL_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define FIONREAD 0x541b  /* int *: bytes that can be read now */
+#define FIONBIO 0x5421   /* int *: non-blocking on or off */
+#define TIOCGWINSZ 0x5413 /* struct winsize * */
+
+struct winsize {
+    unsigned short ws_row, ws_col, ws_xpixel, ws_ypixel;
+};
+
+int ioctl(int fd, unsigned long request, ...);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

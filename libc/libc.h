@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * libc/libc.h: what the parts of libc offer each other.
+ *
+ * Owns: the small lock used everywhere in libc, and prototypes that no program
+ * sees. Context: any thread.
+ */
+#ifndef LIBC_LIBC_H
+#define LIBC_LIBC_H
+
+#include "syscall.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* A futex mutex: 0 free, 1 taken, 2 taken and somebody sleeps. Nothing calls
+ * out of libc while it holds one. */
+typedef uint32_t libc_lock;
+void __libc_lock_slow(libc_lock *l);
+static inline void libc_lock_take(libc_lock *l)
+{
+    uint32_t free = 0;
+    if (!__atomic_compare_exchange_n(l, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        __libc_lock_slow(l);
+}
+static inline void libc_lock_drop(libc_lock *l)
+{
+    if (__atomic_exchange_n(l, 0, __ATOMIC_RELEASE) == 2)
+        sys_futex_wake(l, 1);
+}
+
+/* Sleep while *word == value, until deadline. 0, -ETIMEDOUT, -EAGAIN. */
+int __libc_futex_wait(uint32_t *word, uint32_t value, uint64_t deadline_ns);
+
+void __libc_heap_seed(const uint8_t *random);
+/* Close sockets and wait until their data is delivered; part of _exit. */
+void __libc_net_exit(void);
+
+#endif

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: MIT
+#
+# libc/libc.mk: the glue between newlib and the kernel. All of it goes into one
+# archive; crt0.S gives the entry symbol _start. Headers in libc/include come
+# before newlib's, since <sys/features.h> there wraps newlib's.
+
+LIBC_SOURCES = \
+    libc/crt0.S \
+    libc/abi_check.c \
+    libc/dev.c \
+    libc/fd.c \
+    libc/file.c \
+    libc/heap.c \
+    libc/inet.c \
+    libc/locks.c \
+    libc/msg.c \
+    libc/mutex.c \
+    libc/net.c \
+    libc/netdb.c \
+    libc/netif.c \
+    libc/open.c \
+    libc/poll.c \
+    libc/process.c \
+    libc/ready.c \
+    libc/socket.c \
+    libc/sockopt.c \
+    libc/start.c \
+    libc/thread.c \
+    libc/time.c
+
+LIBC_HEADERS = \
+    libc/fd.h \
+    libc/libc.h \
+    libc/net.h \
+    libc/syscall.h \
+    libc/tcb.h \
+    libc/include/arpa/inet.h \
+    libc/include/net/if.h \
+    libc/include/netdb.h \
+    libc/include/netinet/in.h \
+    libc/include/netinet/tcp.h \
+    libc/include/poll.h \
+    libc/include/slipway/sys.h \
+    libc/include/sys/dirent.h \
+    libc/include/sys/features.h \
+    libc/include/sys/ioctl.h \
+    libc/include/sys/poll.h \
+    libc/include/sys/socket.h \
+    libc/include/sys/uio.h \
+    libc/include/sys/utsname.h

@@ -1,0 +1,458 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * libc/socket.c: the calls that move data and connections.
+ *
+ * Owns: struct sock_file. Each call takes the stack's lock, tries, and while
+ * the stack would block sleeps on the network (libc/net.h). Context: any thread.
+ */
+#include "net.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+static const struct file_ops sock_ops;
+
+/* --- addresses --- */
+
+int sockaddr_in_of(const struct sockaddr *sa, socklen_t len, struct ns_addr *out)
+{
+    struct sockaddr_in in;
+
+    if (sa == NULL || len < sizeof(sa_family_t))
+        return -EINVAL;
+    if (sa->sa_family != AF_INET)
+        return -EAFNOSUPPORT;
+    if (len < offsetof(struct sockaddr_in, sin_zero))
+        return -EINVAL;
+    memcpy(&in, sa, offsetof(struct sockaddr_in, sin_zero));
+    memset(out, 0, sizeof *out);
+    out->family = NET_INET;
+    out->port = ntohs(in.sin_port);
+    memcpy(out->addr.b, &in.sin_addr, 4);
+    return 0;
+}
+
+void sockaddr_out(const struct ns_addr *a, struct sockaddr *sa, socklen_t *len)
+{
+    struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(a->port) };
+
+    if (sa == NULL || len == NULL)
+        return;
+    memcpy(&in.sin_addr, a->addr.b, 4);
+    memcpy(sa, &in, *len < sizeof in ? *len : sizeof in);
+    *len = sizeof in;
+}
+
+struct sock_file *sock_get(int fd)
+{
+    return (struct sock_file *)fd_get_kind(fd, FILE_SOCKET, ENOTSOCK);
+}
+
+static bool nonblocking(const struct sock_file *s, int flags)
+{
+    return (s->f.flags & O_NONBLOCK) || (flags & MSG_DONTWAIT);
+}
+
+static uint64_t timeout_deadline(uint64_t timeout_ns)
+{
+    return timeout_ns == 0 ? SYS_NO_DEADLINE : sys_now_ns() + timeout_ns;
+}
+
+/* --- making and ending --- */
+
+static struct sock_file *wrap(struct nsock *n, int type, int protocol, int flags)
+{
+    struct sock_file *s = calloc(1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->f.ops = &sock_ops;
+    s->f.refs = 1;
+    s->f.flags = O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0);
+    s->f.fdflags = flags & SOCK_CLOEXEC ? FD_CLOEXEC : 0;
+    s->s = n;
+    s->type = type;
+    s->protocol = protocol;
+    ns_set_user(n, s);
+    return s;
+}
+
+static int install(struct sock_file *s)
+{
+    int fd = fd_install(&s->f, 0);
+    if (fd < 0)
+        fd_put(&s->f);
+    return fd;
+}
+
+int socket(int domain, int type, int protocol)
+{
+    int flags = type & (SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct nsock *n;
+    int kind;
+
+    type &= ~flags;
+    if (domain != AF_INET)
+        return (int)__libc_result(-EAFNOSUPPORT);
+    if (type == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP))
+        kind = NS_STREAM, protocol = IPPROTO_TCP;
+    else if (type == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP))
+        kind = NS_DGRAM, protocol = IPPROTO_UDP;
+    else if (type == SOCK_DGRAM && protocol == IPPROTO_ICMP)
+        kind = NS_ICMP;
+    else
+        return (int)__libc_result(type == SOCK_STREAM || type == SOCK_DGRAM ? -EPROTONOSUPPORT : -EPROTOTYPE);
+
+    int r = net_start();
+    if (r < 0)
+        return (int)__libc_result(r);
+    net_enter();
+    r = ns_socket(net_stack(), NET_INET, kind, &n);
+    struct sock_file *s = r == 0 ? wrap(n, type, protocol, flags) : NULL;
+    if (r == 0 && s == NULL) {
+        ns_close(n);
+        r = -ENOMEM;
+    }
+    net_leave();
+    return (int)__libc_result(r < 0 ? r : install(s));
+}
+
+static void sock_close(struct file *f)
+{
+    net_enter();
+    ns_close(((struct sock_file *)f)->s);
+    net_leave();
+    free(f);
+}
+
+int bind(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    struct ns_addr a;
+    struct sock_file *s = sock_get(fd);
+    if (s == NULL)
+        return -1;
+    int r = sockaddr_in_of(addr, len, &a);
+    if (r == 0) {
+        net_enter();
+        r = ns_bind(s->s, &a);
+        net_leave();
+    }
+    sock_put(s);
+    return (int)__libc_result(r);
+}
+
+int listen(int fd, int backlog)
+{
+    struct sock_file *s = sock_get(fd);
+    if (s == NULL)
+        return -1;
+    net_enter();
+    int r = ns_listen(s->s, backlog);
+    net_leave();
+    sock_put(s);
+    return (int)__libc_result(r);
+}
+
+int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
+{
+    struct wait_item items[NET_SLEEP_ITEMS];
+    struct ns_addr peer;
+    struct nsock *n;
+    struct sock_file *s = sock_get(fd), *got = NULL;
+    if (s == NULL)
+        return -1;
+
+    net_enter();
+    int r = ns_accept(s->s, &n, &peer);
+    if (r == -EAGAIN) {
+        uint64_t deadline = timeout_deadline(s->rcvtimeo_ns);
+        net_run();
+        while ((r = ns_accept(s->s, &n, &peer)) == -EAGAIN && !nonblocking(s, 0))
+            if (net_sleep(items, 0, deadline) != 0)
+                break;
+    }
+    if (r == 0 && (got = wrap(n, SOCK_STREAM, IPPROTO_TCP, flags)) == NULL) {
+        ns_close(n);
+        r = -ENOMEM;
+    }
+    net_leave();
+    sock_put(s);
+    if (r == 0) {
+        sockaddr_out(&peer, addr, len);
+        r = install(got);
+    }
+    return (int)__libc_result(r);
+}
+
+int accept(int fd, struct sockaddr *addr, socklen_t *len)
+{
+    return accept4(fd, addr, len, 0);
+}
+
+/* Waits for the handshake that ns_connect began. */
+static int finish_connect(struct sock_file *s)
+{
+    struct wait_item items[NET_SLEEP_ITEMS];
+    uint64_t deadline = timeout_deadline(s->sndtimeo_ns);
+    int error = 0;
+
+    while (!(ns_events(s->s) & (NS_OUT | NS_ERR | NS_HUP))) {
+        int r = net_sleep(items, 0, deadline);
+        if (r != 0)
+            return r == -ETIMEDOUT ? -EINPROGRESS : r;
+    }
+    ns_getopt(s->s, NSO_ERROR, &error);
+    return -error;
+}
+
+int connect(int fd, const struct sockaddr *addr, socklen_t len)
+{
+    struct ns_addr a = { 0 };
+    struct sock_file *s = sock_get(fd);
+    if (s == NULL)
+        return -1;
+    bool unset = addr != NULL && len >= sizeof(sa_family_t) && addr->sa_family == AF_UNSPEC;
+    int r = unset ? 0 : sockaddr_in_of(addr, len, &a); /* AF_UNSPEC dissolves a datagram socket's peer */
+    if (r == 0) {
+        net_enter();
+        r = ns_connect(s->s, &a);
+        if (r == -EINPROGRESS && !nonblocking(s, 0))
+            r = finish_connect(s);
+        net_leave();
+    }
+    sock_put(s);
+    return (int)__libc_result(r);
+}
+
+int shutdown(int fd, int how)
+{
+    struct sock_file *s = sock_get(fd);
+    if (s == NULL)
+        return -1;
+    int r = -EINVAL;
+    if (how >= SHUT_RD && how <= SHUT_RDWR) {
+        net_enter();
+        r = ns_shutdown(s->s, how);
+        net_leave();
+    }
+    sock_put(s);
+    return (int)__libc_result(r);
+}
+
+/* --- data --- */
+
+static ssize_t receive(struct sock_file *s, void *buf, size_t n, int flags, struct ns_addr *from)
+{
+    struct wait_item items[NET_SLEEP_ITEMS];
+    int nsflags = (flags & MSG_PEEK ? NS_PEEK : 0) | (flags & MSG_TRUNC ? NS_TRUNC : 0);
+    bool all = (flags & MSG_WAITALL) && s->type == SOCK_STREAM && !(flags & MSG_PEEK);
+    uint64_t deadline = 0;
+    size_t have = 0;
+    bool ran = false;
+    ssize_t r;
+
+    if (flags & MSG_OOB)
+        return -EOPNOTSUPP;
+    net_enter();
+    for (;;) {
+        r = ns_recv(s->s, (char *)buf + have, n - have, nsflags, from);
+        if (r > 0 && all && (have += (size_t)r) < n)
+            continue;
+        if (r != -EAGAIN)
+            break;
+        if (!ran) { /* what has arrived since may be enough */
+            ran = true;
+            net_run();
+            deadline = nonblocking(s, flags) ? 0 : timeout_deadline(s->rcvtimeo_ns);
+            continue;
+        }
+        if (nonblocking(s, flags) || net_sleep(items, 0, deadline) != 0)
+            break;
+    }
+    net_leave();
+    return have > 0 ? (ssize_t)have : r;
+}
+
+static ssize_t transmit(struct sock_file *s, const void *buf, size_t n, int flags, const struct ns_addr *to)
+{
+    struct wait_item items[NET_SLEEP_ITEMS];
+    uint64_t deadline = 0;
+    size_t sent = 0;
+    bool ran = false;
+    ssize_t r;
+
+    if (flags & MSG_OOB)
+        return -EOPNOTSUPP;
+    net_enter();
+    for (;;) {
+        r = ns_send(s->s, (const char *)buf + sent, n - sent, 0, to);
+        if (r > 0)
+            sent += (size_t)r;
+        if (r != -EAGAIN && (r < 0 || s->type != SOCK_STREAM || sent == n))
+            break;
+        if (r >= 0 && !nonblocking(s, flags))
+            continue; /* a part went in: the next try finds out whether more does */
+        if (!ran) {
+            ran = true;
+            net_run();
+            deadline = nonblocking(s, flags) ? 0 : timeout_deadline(s->sndtimeo_ns);
+            continue;
+        }
+        if (nonblocking(s, flags) || net_sleep(items, 0, deadline) != 0)
+            break;
+    }
+    net_leave();
+    return sent > 0 ? (ssize_t)sent : r;
+}
+
+ssize_t recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *addr, socklen_t *len)
+{
+    struct ns_addr from = { 0 };
+    struct sock_file *s = sock_get(fd);
+    if (s == NULL)
+        return -1;
+    ssize_t r = receive(s, buf, n, flags, &from);
+    if (r >= 0)
+        sockaddr_out(&from, addr, len);
+    sock_put(s);
+    return __libc_result(r);
+}
+
+ssize_t recv(int fd, void *buf, size_t n, int flags)
+{
+    return recvfrom(fd, buf, n, flags, NULL, NULL);
+}
+
+ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struct sockaddr *addr, socklen_t len)
+{
+    struct ns_addr to;
+    struct sock_file *s = sock_get(fd);
+    if (s == NULL)
+        return -1;
+    ssize_t r = addr == NULL ? 0 : sockaddr_in_of(addr, len, &to);
+    if (r == 0)
+        r = transmit(s, buf, n, flags, addr == NULL ? NULL : &to);
+    sock_put(s);
+    return __libc_result(r);
+}
+
+ssize_t send(int fd, const void *buf, size_t n, int flags)
+{
+    return sendto(fd, buf, n, flags, NULL, 0);
+}
+
+static ssize_t sock_read(struct file *f, void *buf, size_t n)
+{
+    struct ns_addr from;
+    return receive((struct sock_file *)f, buf, n, 0, &from);
+}
+
+static ssize_t sock_write(struct file *f, const void *buf, size_t n)
+{
+    return transmit((struct sock_file *)f, buf, n, 0, NULL);
+}
+
+/* --- several buffers: gathered and scattered through one --- */
+
+static ssize_t iov_bytes(const struct iovec *iov, int n)
+{
+    size_t total = 0;
+    if (n < 0 || n > IOV_MAX)
+        return -EMSGSIZE;
+    for (int i = 0; i < n; i++)
+        if (__builtin_add_overflow(total, iov[i].iov_len, &total) || total > INT32_MAX)
+            return -EINVAL;
+    return (ssize_t)total;
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+    ssize_t total = iov_bytes(m->msg_iov, m->msg_iovlen), at = 0;
+    if (total < 0)
+        return __libc_result(total);
+    if (m->msg_iovlen == 1)
+        return sendto(fd, m->msg_iov[0].iov_base, m->msg_iov[0].iov_len, flags, m->msg_name, m->msg_namelen);
+    char *flat = malloc(total > 0 ? (size_t)total : 1);
+    if (flat == NULL)
+        return __libc_result(-ENOBUFS);
+    for (int i = 0; i < m->msg_iovlen; i++) {
+        memcpy(flat + at, m->msg_iov[i].iov_base, m->msg_iov[i].iov_len);
+        at += (ssize_t)m->msg_iov[i].iov_len;
+    }
+    ssize_t r = sendto(fd, flat, (size_t)total, flags, m->msg_name, m->msg_namelen);
+    free(flat);
+    return r;
+}
+
+ssize_t recvmsg(int fd, struct msghdr *m, int flags)
+{
+    ssize_t total = iov_bytes(m->msg_iov, m->msg_iovlen), at = 0, r;
+    if (total < 0)
+        return __libc_result(total);
+    char *flat = m->msg_iovlen == 1 ? m->msg_iov[0].iov_base : malloc(total > 0 ? (size_t)total : 1);
+    if (flat == NULL)
+        return __libc_result(-ENOBUFS);
+    m->msg_flags = 0;
+    m->msg_controllen = 0;
+    /* MSG_TRUNC asks for the datagram's true length, which tells whether it was cut. */
+    r = recvfrom(fd, flat, (size_t)total, flags | MSG_TRUNC, m->msg_name, m->msg_name ? &m->msg_namelen : NULL);
+    ssize_t have = r;
+    if (r > total) {
+        have = total;
+        m->msg_flags |= MSG_TRUNC;
+        if (!(flags & MSG_TRUNC))
+            r = total;
+    }
+    if (flat != m->msg_iov[0].iov_base) {
+        for (int i = 0; i < m->msg_iovlen && at < have; i++) {
+            size_t part = m->msg_iov[i].iov_len;
+            if ((ssize_t)part > have - at)
+                part = (size_t)(have - at);
+            memcpy(m->msg_iov[i].iov_base, flat + at, part);
+            at += (ssize_t)part;
+        }
+        free(flat);
+    }
+    return r;
+}
+
+ssize_t __socket_writev(int fd, const struct iovec *iov, int n)
+{
+    struct msghdr m = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n };
+    return sendmsg(fd, &m, 0);
+}
+
+/* --- the rest of a file --- */
+
+static int sock_ioctl(struct file *f, unsigned long request, void *arg)
+{
+    if (request != FIONREAD)
+        return -ENOTTY;
+    net_enter();
+    net_run();
+    int r = ns_getopt(((struct sock_file *)f)->s, NSO_INQ, arg);
+    net_leave();
+    return r;
+}
+
+static int sock_stat(struct file *f, struct stat *st)
+{
+    (void)f;
+    st->st_mode = S_IFSOCK | 0600;
+    return 0;
+}
+
+static unsigned sock_events(struct file *f)
+{
+    unsigned e = ns_events(((struct sock_file *)f)->s);
+    return (e & NS_IN ? POLLIN | POLLRDNORM : 0u) | (e & NS_OUT ? POLLOUT | POLLWRNORM : 0u) |
+           (e & NS_ERR ? POLLERR : 0u) | (e & NS_HUP ? POLLHUP : 0u) | (e & NS_RDHUP ? POLLRDHUP | POLLIN : 0u);
+}
+
+static const struct file_ops sock_ops = {
+    .kind = FILE_SOCKET, .read = sock_read, .write = sock_write, .stat = sock_stat, .ioctl = sock_ioctl,
+    .close = sock_close, .events = sock_events,
+};
