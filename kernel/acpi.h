@@ -43,6 +43,10 @@ extern struct acpi_info acpi;
 
 struct boot_info;
 void acpi_init(const struct boot_info *bi); /* acpi=off leaves present false */
+/* What goes to QEMU's isa-debug-exit (iobase=0xf4): QEMU ends with status 33
+ * after a pass, 35 after a failure. power_off uses the first when ACPI cannot. */
+#define TEST_EXIT_PASS 0x10u
+#define TEST_EXIT_FAIL 0x11u
 void power_off(void) __attribute__((noreturn));
 void power_reboot(void) __attribute__((noreturn));
 void power_test_exit(bool passed) __attribute__((noreturn)); /* isa-debug-exit at 0xf4, else power_off */

@@ -5,6 +5,13 @@ KERNEL_SOURCES += \
 	kernel/cpu.c kernel/fpu.c kernel/trap.S kernel/trap.c \
 	kernel/irq.c kernel/pic.c kernel/lapic.c kernel/ioapic.c kernel/poll.c
 
+KERNEL_SOURCES += kernel/irq_pci.c kernel/msi.c
+
+# Firmware tables, power, PCI
+KERNEL_SOURCES += \
+	kernel/acpi.c kernel/acpi_tables.c kernel/power.c \
+	kernel/pci.c kernel/pci_config.c kernel/pci_caps.c
+
 # Time
 KERNEL_SOURCES += \
 	kernel/time.c kernel/timerq.c kernel/tsc.c kernel/hpet.c kernel/pmtimer.c \

@@ -41,6 +41,8 @@ void pci_write32(struct pci_device *d, unsigned reg, uint32_t v);
 /* Offset of the next capability with this id after `from` (0: from the start);
  * 0 when there is none. */
 unsigned pci_find_cap(struct pci_device *d, uint8_t id, unsigned from);
+unsigned pci_find_ext_cap(struct pci_device *d, uint16_t id, unsigned from); /* with ECAM only */
+/* Sets the three bits of the command register as given. */
 void pci_enable(struct pci_device *d, bool memory, bool io, bool bus_master);
 void *pci_map_bar(struct pci_device *d, unsigned bar); /* memory BARs; NULL for I/O */
 const char *pci_access_name(void); /* "ecam" or "ports" */
