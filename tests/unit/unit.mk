@@ -10,3 +10,6 @@ test_http_SOURCES_LIST = tests/unit/test_http.c servers/httpd/http.c
 UNIT_TESTS += test_slip test_virtqueue
 test_slip_SOURCES_LIST = tests/unit/test_slip.c drivers/slip_codec.c
 test_virtqueue_SOURCES_LIST = tests/unit/test_virtqueue.c drivers/virtio/virtqueue.c
+
+UNIT_TESTS += test_rtl8139
+test_rtl8139_SOURCES_LIST = tests/unit/test_rtl8139.c
