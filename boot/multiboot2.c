@@ -252,7 +252,8 @@ int boot_info_parse(struct boot_info *bi, const void *base, size_t max_bytes, co
     if (max_bytes < sizeof head)
         return refuse(&p, "boot information: too short for its header");
     copy_bytes(&head, from, sizeof head);
-    if (head.total_bytes < sizeof head + sizeof(struct mb2_tag) || head.total_bytes > max_bytes)
+    if (head.total_bytes < sizeof head + sizeof(struct mb2_tag) || head.total_bytes > max_bytes ||
+        head.total_bytes > 1u << 24)
         return refuse(&p, "boot information: impossible total size");
 
     for (uint32_t at = sizeof head;;) {
