@@ -34,7 +34,7 @@ initrd.tar: $(PROGRAMS_TARGET) $(INITRD_FILES) obj/extra.txt obj/epoch.txt $(for
 
 slipway.iso: kernel.elf initrd.tar $(srcdir)/iso/grub.cfg $(srcdir)/iso/mk-iso obj/cmdline.txt obj/epoch.txt
 	@$(slw_say) ISO $@
-	$(slw_q)GRUB_MKRESCUE='$(GRUB_MKRESCUE)' STRIP='$(STRIP)' SOURCE_DATE_EPOCH="`cat obj/epoch.txt`" \
+	$(slw_q)GRUB_MKRESCUE='$(GRUB_MKRESCUE)' MFORMAT='$(MFORMAT)' STRIP='$(STRIP)' SOURCE_DATE_EPOCH="`cat obj/epoch.txt`" \
 	    $(SHELL) $(srcdir)/iso/mk-iso --kernel kernel.elf --initrd initrd.tar --max-bytes $(ISO_MAX_BYTES) \
 	    --cmdline "`cat obj/cmdline.txt`" --work obj/iso -o $@
 
@@ -43,7 +43,7 @@ iso: slipway.iso
 .PHONY: run debug
 RUN_ENV = SLIPWAY_SRC='$(srcdir)' QEMU='$(QEMU)' GDB='$(GDB)' OVMF_CODE='$(OVMF_CODE)'
 run: iso
-	@$(RUN_ENV) $(SHELL) $(srcdir)/tools/run
+	@$(RUN_ENV) $(srcdir)/tools/run
 debug: iso
-	@$(RUN_ENV) GDB_STUB=1 $(SHELL) $(srcdir)/tools/run
-export NIC UEFI SMP MEM PCAP ACCEL MACHINE PORT QEMU_EXTRA
+	@$(RUN_ENV) GDB_STUB=1 $(srcdir)/tools/run
+export NIC UEFI SMP MEM PCAP ACCEL MACHINE PORT SLIP QEMU_EXTRA
