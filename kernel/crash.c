@@ -66,8 +66,12 @@ static const char *access_name(uint64_t error)
 
 static void where(const struct report *r, const struct process *p, uint64_t ip, char *buf, size_t room)
 {
-    if (r->image == NULL || !elf_symbolise(r->image, r->image_bytes, ip - p->bias, buf, room))
-        ksnprintf(buf, room, "image+0x%lx", (unsigned long)(ip - p->bias));
+    uint64_t vaddr = ip - p->bias;
+
+    if (ip < p->bias || vaddr >= ELF_SPAN_MAX)
+        ksnprintf(buf, room, "outside the image");
+    else if (r->image == NULL || !elf_symbolise(r->image, r->image_bytes, vaddr, buf, room))
+        ksnprintf(buf, room, "image+0x%lx", vaddr);
 }
 
 static void add_registers(struct report *r, const struct trap_frame *f)

@@ -6,7 +6,6 @@
  */
 #include <kernel/acpi.h>
 #include <kernel/boot_info.h>
-#include <kernel/info.h>
 #include <kernel/irq.h>
 #include <kernel/names.h>
 #include <kernel/pci.h>
@@ -15,12 +14,6 @@
 #include <kernel/string.h>
 #include <kernel/syscall.h>
 #include <slipway_version.h>
-
-static struct {
-    char cmdline[BOOT_CMDLINE_MAX];
-    bool efi;
-    uint64_t boot_ns;
-} boot;
 
 union info_record {
     struct info_system system;
@@ -31,20 +24,9 @@ union info_record {
     char cmdline[BOOT_CMDLINE_MAX];
 };
 
-void info_init(const struct boot_info *bi)
-{
-    strlcpy(boot.cmdline, bi->cmdline, sizeof boot.cmdline);
-    boot.efi = bi->efi;
-}
-
-void info_booted(void)
-{
-    if (boot.boot_ns == 0)
-        boot.boot_ns = now_ns();
-}
-
 static size_t fill_system(struct info_system *s)
 {
+    const struct process *first = process_find(1);
     struct percpu *c = this_cpu();
 
     strlcpy(s->version, SLIPWAY_VERSION, sizeof s->version);
@@ -65,8 +47,8 @@ static size_t fill_system(struct info_system *s)
     strlcpy(s->event, event_name(), sizeof s->event);
     strlcpy(s->irq, irq_controller_name(), sizeof s->irq);
     strlcpy(s->pci, pci_access_name(), sizeof s->pci);
-    strlcpy(s->firmware, boot.efi ? "uefi" : "bios", sizeof s->firmware);
-    s->boot_ns = boot.boot_ns;
+    strlcpy(s->firmware, boot_info_get()->efi ? "uefi" : "bios", sizeof s->firmware);
+    s->boot_ns = first != NULL ? first->started_ns : 0;
     s->tsc_hz = tsc_hz();
     return sizeof *s;
 }
@@ -180,7 +162,7 @@ static size_t fill(union info_record *r, uint64_t kind, uint64_t cursor)
     case INFO_PROCESS:
         return fill_process(&r->process, cursor);
     case INFO_CMDLINE:
-        return cursor == 0 ? strlcpy(r->cmdline, boot.cmdline, sizeof r->cmdline) + 1 : 0;
+        return cursor == 0 ? strlcpy(r->cmdline, boot_info_get()->cmdline, sizeof r->cmdline) + 1 : 0;
     case INFO_DEVICE:
         return fill_device(&r->device, cursor);
     case INFO_IRQ:

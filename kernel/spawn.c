@@ -266,7 +266,7 @@ static int give_handles(struct process *parent, struct process *p, const struct 
 static int fill_and_start(struct process *parent, struct process *p, const struct sys_spawn *s, char *strings)
 {
     struct start_args a = {.strings = strings, .bytes = s->args_bytes, .argc = s->argc, .envc = s->envc};
-    int r = copy_from_user(strings, s->args, s->args_bytes);
+    int r = s->args_bytes == 0 ? 0 : copy_from_user(strings, s->args, s->args_bytes);
 
     strlcpy(p->path, s->path, sizeof p->path);
     p->flags = s->flags;

@@ -188,6 +188,10 @@ static void idle_until_ready(void)
 
     self->cycles += rdtsc() - sched.switched_at;
     c->current = c->idle;
+    if (sched.slice_end_ns != 0) { /* nobody is left to take turns with */
+        sched.slice_end_ns = 0;
+        slice_arm(0);
+    }
     while (sched.ready == 0) {
         irq_disable();
         if (c->polls_pending != 0) {

@@ -184,13 +184,13 @@ static int64_t wait_items(struct wait_set *s, uint64_t user, uint64_t deadline)
     struct process *p = process_current();
     struct futex_waiter futex = {.key = 0};
     uint32_t opened = 0;
-    int64_t r = copy_from_user(s->items, user, s->n * sizeof *s->items);
+    int64_t r = s->n == 0 ? 0 : copy_from_user(s->items, user, s->n * sizeof *s->items);
 
     while (r == 0 && opened < s->n)
         r = slot_open(p, s, opened++, &futex);
     if (r == 0) {
         r = wait_opened(s, deadline);
-        if (r != -EINTR && copy_to_user(user, s->items, s->n * sizeof *s->items) < 0)
+        if (s->n != 0 && r != -EINTR && copy_to_user(user, s->items, s->n * sizeof *s->items) < 0)
             r = -EFAULT;
     }
     for (uint32_t i = 0; i < opened; i++)
