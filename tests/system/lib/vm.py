@@ -124,7 +124,7 @@ class Vm:
             args += ["-drive", f"if=none,id=stick,format=raw,readonly=on,file={iso}", "-device", "qemu-xhci",
                      "-device", "usb-storage,drive=stick,bootindex=1"]
         args += self._network(nic, net, dhcp, lease)
-        args += list(qemu_args)
+        args += [a.replace("DIR/", self.dir + "/") for a in qemu_args]
         self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=open(f"{self.dir}/qemu.log", "w"),
                                         stderr=subprocess.STDOUT)
         self.console = self._connect("com2")

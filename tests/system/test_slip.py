@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""SLIP on COM1, joined to this host by slipway-attach."""
+import hashlib
+import os
+import signal
+import socket
+import subprocess
+import threading
+import time
+import urllib.request
+
+import pytest
+
+GUEST = "192.168.7.2"
+HOST = "192.168.7.1"
+
+
+class Attach:
+    def __init__(self, build, machine, *options):
+        self.log = open(f"{machine.dir}/attach.log", "w+")
+        self.process = subprocess.Popen([build.path("slipway-attach"), "--verbose", *options, f"unix:{machine.dir}/com1"],
+                                        stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
+        deadline = time.monotonic() + 10
+        while "slip0 on" not in self.text():
+            assert self.process.poll() is None and time.monotonic() < deadline, self.text()
+            time.sleep(0.05)
+
+    def text(self):
+        with open(self.log.name) as f:
+            return f.read()
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(10)
+        self.log.close()
+        return code
+
+
+@pytest.fixture(scope="module")
+def mib(build):
+    return build.random_file("mib.bin", 1 << 20)
+
+
+@pytest.fixture(scope="module")
+def cable(build, mib):
+    import vm
+    machine = vm.Vm(build, nic="virtio", cmdline="start=echo", extra=[(mib, "www/mib.bin")])
+    machine.wait_ready()
+    attach = Attach(build, machine)
+    yield machine
+    assert attach.close() == 0
+    machine.close()
+    print(machine.console_text()[-6000:])
+
+
+def test_ready_line(cable):
+    cable.wait_for(rf"^ready: {GUEST}")
+
+
+def test_ping(cable):
+    r = subprocess.run(["ping", "-q", "-n", "-i", "0.05", "-c", "100", "-s", "900", "-W", "10", GUEST], timeout=120,
+                       stdout=subprocess.PIPE, text=True)
+    assert "100 received" in r.stdout, r.stdout
+
+
+def test_page(cable):
+    with urllib.request.urlopen(f"http://{GUEST}/", timeout=60) as r:
+        assert r.read().endswith(b"</html>\n")
+
+
+def test_one_mib_from_the_guest(cable, mib):
+    with urllib.request.urlopen(f"http://{GUEST}/mib.bin", timeout=300) as r:
+        body = r.read()
+    with open(mib, "rb") as f:
+        assert hashlib.sha256(body).digest() == hashlib.sha256(f.read()).digest()
+
+
+def test_one_mib_to_the_guest_and_back(cable, mib):
+    with open(mib, "rb") as f:
+        data = f.read()
+    with socket.create_connection((GUEST, 7), timeout=60) as s:
+        s.settimeout(300)
+        back = bytearray()
+
+        def send():
+            s.sendall(data)
+            s.shutdown(socket.SHUT_WR)
+        t = threading.Thread(target=send)
+        t.start()
+        while chunk := s.recv(65536):
+            back += chunk
+        t.join(60)
+    assert hashlib.sha256(back).digest() == hashlib.sha256(data).digest()
+
+
+def test_ping_from_the_guest(cable):
+    assert "ttl=" in cable.command(f"ping {HOST}", 60)
+
+
+def test_noise_on_the_line(build, start):
+    """Random bytes, endless frames, broken escapes; then a good frame."""
+    machine = start()
+    machine.wait_ready()
+    line = machine.com1()
+    line.sendall(os.urandom(20000) + b"\xc0" + b"\x45" * 50000 + b"\xc0\xdb\x00\xdb\xff\xc0" + b"\xc0" * 100)
+    time.sleep(1)
+    line.close()
+    attach = Attach(build, machine)
+    try:
+        r = subprocess.run(["ping", "-q", "-n", "-c", "5", "-i", "0.2", "-W", "10", GUEST], timeout=60,
+                           stdout=subprocess.PIPE, text=True)
+        assert "5 received" in r.stdout
+    finally:
+        attach.close()
+
+
+def test_attach_says_what_is_wrong(build, tmp_path):
+    def run(*words):
+        r = subprocess.run([build.path("slipway-attach"), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                           stderr=subprocess.STDOUT, text=True, timeout=20)
+        assert r.returncode != 0
+        return r.stdout
+    assert "no-such" in run(str(tmp_path / "no-such"))
+    assert "neither a tty nor a socket" in run(__file__)
+    assert "--mtu 9000" in run("--mtu", "9000", "/dev/null")
+    assert "not a serial line" in run("/dev/null")
+    assert "want tcp:HOST:PORT" in run("tcp:nowhere")
+    assert "usage" in run()
