@@ -19,3 +19,8 @@ test_boot_info_SOURCES_LIST = tests/unit/test_boot_info.c boot/multiboot2.c
 test_options_SOURCES_LIST = tests/unit/test_options.c kernel/options.c
 test_ustar_SOURCES_LIST = tests/unit/test_ustar.c
 test_page_alloc_SOURCES_LIST = tests/unit/test_page_alloc.c kernel/buddy.c
+
+UNIT_TESTS += test_acpi test_timerq test_pci_caps
+test_acpi_SOURCES_LIST = tests/unit/test_acpi.c kernel/acpi_tables.c
+test_timerq_SOURCES_LIST = tests/unit/test_timerq.c kernel/timerq.c
+test_pci_caps_SOURCES_LIST = tests/unit/test_pci_caps.c kernel/pci_caps.c
