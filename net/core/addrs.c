@@ -155,9 +155,17 @@ int addr_del(const struct net_config *c)
         return -ENOENT;
     if (a->link == loopback.index)
         return -EINVAL;
-    struct net_config r = connected_route(a, link_by_index(a->link));
+    struct link *l = link_by_index(a->link);
+    struct net_config r = connected_route(a, l);
     (void)route_del(&r, true);
     *a = core.addr[--core.naddrs];
     rebuild_own4();
+    for (unsigned i = 0; i < core.naddrs; i++) { /* another address may imply the same route */
+        if (core.addr[i].link != l->index)
+            continue;
+        r = connected_route(&core.addr[i], l);
+        if (!addr_is_any(&r.addr))
+            (void)route_add(&r, true);
+    }
     return 0;
 }

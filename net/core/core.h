@@ -35,6 +35,7 @@ void net_core_fini(void);
 /* --- owners: a process as the net core knows it ------------------------------
  * The glue makes one per process at its first net_open and keeps it until
  * owner_died has returned. */
+#define OWNER_REGISTRATIONS_MAX 12288u /* so that one cannot use up the ids of all */
 struct net_endpoint;
 struct nc_owner {
     uint32_t pid;
@@ -43,6 +44,7 @@ struct nc_owner {
     /* The core's own from here on. */
     uint64_t ring_bytes; /* shared memory charged so far */
     uint64_t refusals;
+    uint32_t registrations; /* ports and flows, at most OWNER_REGISTRATIONS_MAX */
     struct net_endpoint *endpoints;
 };
 void owner_init(struct nc_owner *o, uint32_t pid, const char *name, const struct sys_rights *rights);

@@ -171,6 +171,7 @@ struct port_entry;
 struct target {
     struct net_endpoint *endpoint; /* NULL: dropped or parked */
     struct port_entry *port;       /* entry that matched, for its counters */
+    struct flow_entry *flow;       /* or this one */
     uint32_t port_id;
     uint8_t slot;  /* enum net_slot + 1, 0 for none */
     uint8_t drop;  /* enum net_drop when endpoint is NULL and !park */
@@ -226,6 +227,31 @@ uint16_t checksum_fold(uint64_t sum);
 /* --- transmission ------------------------------------------------------------------------ */
 bool tx_poll(int budget); /* deficit round robin; true when more waits */
 void tx_forget(struct net_endpoint *e);
+
+/* One record on its way out (transmit.c, txcheck.c). */
+struct tx {
+    struct net_endpoint *endpoint;
+    struct net_tx record; /* the kernel's snapshot */
+    struct netbuf *nb;    /* header copied, segments in place */
+    uint8_t *ip;          /* IP header in nb */
+    uint32_t ip_header, total; /* bytes of IP header, of the IP packet */
+    ip4_t src, dst;
+    bool foreign;         /* source address is not ours (net.forward) */
+    struct dst_cache *to;
+    /* When a check says no: */
+    enum net_drop why;
+    int status;
+};
+static inline bool tx_refuse(struct tx *t, enum net_drop why, int status)
+{
+    t->why = why;
+    t->status = status;
+    return false;
+}
+bool tx_check_record(struct tx *t);  /* fields of the record itself */
+bool tx_check_ip4(struct tx *t);     /* header, source and destination address */
+bool tx_check_ports(struct tx *t);   /* after routing: may this owner send so? */
+bool tx_check_frame(struct tx *t);   /* a whole frame: who may send which */
 
 /* --- addresses, routes, neighbours --------------------------------------------------------- */
 struct own_ip4 { /* compact copy for the receive path */

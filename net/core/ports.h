@@ -90,13 +90,21 @@ bool port_has_owner(const struct port_entry *e, const struct nc_owner *o);
 struct port_entry *port_by_id(uint32_t id);
 struct port_entry *port_by_key(const struct net_port_key *key, uint8_t state);
 struct port_entry *port_nth(uint64_t cursor);
+uint32_t ports_count(void);
 bool port_key_valid(const struct net_port_key *k);
 bool port_key_equal(const struct net_port_key *a, const struct net_port_key *b);
 bool port_key_overlaps(const struct net_port_key *a, const struct net_port_key *b);
 void port_secret(const void *key, size_t bytes, const char *name, uint8_t out[NET_SECRET_BYTES]);
+bool port_number_taken(const struct net_port_key *k); /* one port: does anything overlap? */
+int port_each_overlap(const struct net_port_key *k, int (*fn)(struct port_entry *e, void *ctx), void *ctx);
+int port_new_entry(const struct net_port_key *k, struct port_entry **out); /* live, without members */
+void port_free_entry(struct port_entry *e); /* members and reservation must be gone */
 int port_join(struct port_entry *e, struct net_endpoint *ep);
-void port_leave(struct port_member *m);        /* one member goes; an empty entry is freed */
-void port_free_entry(struct port_entry *e);    /* with members and reservation gone */
+void port_part(struct port_member *m); /* may leave the entry without members */
+
+/* register.c */
+/* The endpoint receives no more. With reserve_for (a dead owner that will
+ * restart) what its manifest line serves stays reserved. */
 void ports_endpoint_closed(struct net_endpoint *e, const struct nc_owner *reserve_for);
 
 /* reserve.c */
@@ -108,8 +116,8 @@ bool reservation_rescue(const struct net_rx *copy, const void *data);
 /* Ends reservations of `name` that the new entry overlaps; classifies their
  * parked packets again. */
 void reservations_take_over(const struct port_entry *by, const char *name);
-void reservation_end(struct port_entry *e);   /* frees the entry, drops what is parked */
-void reservations_expire(void);               /* the timer's function */
+
+void reservations_expire(void); /* the timer's function */
 void reservations_fini(void);
 
 /* flows.c */

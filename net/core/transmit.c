@@ -1,0 +1,372 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/core/transmit.c: from a process' transmit ring to a link.
+ *
+ * Owns: the consumer's side of the transmit rings and the turns that endpoints
+ * take. Each record is read once out of shared memory, its header is copied, and
+ * only the copies are checked and sent. Context and lock: as in net/core/core.h.
+ */
+#include <net/core/ports.h>
+
+#define KICK_RECORDS 64u      /* one system call sends at most so many at once */
+#define QUANTUM_BYTES 3028    /* two full frames a turn */
+#define SHARED_PAGE 4096u
+#define ETHERTYPE_IPV4 0x0800u
+
+/* --- what does not go out ------------------------------------------------------------------- */
+
+/* The record ends here without a link: success or failure goes back at once. */
+static void finish_here(struct tx *t, int status)
+{
+    struct net_endpoint *e = t->endpoint;
+
+    if (t->nb != NULL)
+        netbuf_free(t->nb);
+    if (status != 0 || t->record.nseg != 0 || (t->record.flags & TX_NOTIFY) != 0)
+        endpoint_complete(e, t->record.cookie, status);
+}
+
+static void fail(struct tx *t)
+{
+    core.c.send_failed++;
+    count_drop(t->why);
+    finish_here(t, t->status);
+}
+
+/* --- building --------------------------------------------------------------------------------- */
+
+static bool add_segments(struct tx *t)
+{
+    struct net_endpoint *e = t->endpoint;
+    struct netbuf *nb = t->nb;
+
+    for (unsigned i = 0; i < t->record.nseg; i++) {
+        uint32_t off = t->record.seg[i].off, left = t->record.seg[i].len;
+
+        while (left != 0) {
+            uint32_t at = e->arena_off + off, room = SHARED_PAGE - (at & (SHARED_PAGE - 1));
+            struct netbuf_frag *f = &nb->frag[nb->nfrags];
+
+            if (nb->nfrags == NETBUF_FRAGS)
+                return tx_refuse(t, DROP_TX_MTU, -EMSGSIZE);
+            f->len = left < room ? left : room;
+            f->virt = e->arena + off;
+            f->phys = nc_shared_phys(&e->shm, at);
+            nb->nfrags++;
+            off += f->len;
+            left -= f->len;
+        }
+    }
+    return true;
+}
+
+static bool build(struct tx *t)
+{
+    const struct net_tx *r = &t->record;
+    struct netbuf *nb;
+
+    t->nb = nb = netbuf_alloc();
+    if (nb == NULL)
+        return tx_refuse(t, DROP_TX_LINK_FULL, -ENOBUFS);
+    nb->head = nb->room + NETBUF_HEADROOM - ((r->flags & TX_FRAME) != 0 ? ETH_HDR : 0);
+    nb->head_len = r->hdr_len;
+    nb->total_len = t->total;
+    nb->cookie = r->cookie;
+    nb->tx_flags = r->flags;
+    __builtin_memcpy(nb->head, t->endpoint->arena + r->hdr_off, r->hdr_len);
+    t->ip = nb->head;
+    return true;
+}
+
+static unsigned checksum_field(uint8_t proto)
+{
+    return proto == NET_TCP ? 16 : proto == NET_UDP ? 6 : proto == NET_ICMP ? 2 : 0;
+}
+
+/* The field holds the pseudo-header's sum; whoever completes it adds the rest. */
+static bool prepare_checksum(struct tx *t, const struct link *l)
+{
+    struct netbuf *nb = t->nb;
+    uint32_t start = (uint32_t)(t->ip - nb->head) + t->ip_header;
+    unsigned field = checksum_field(t->ip[9]);
+    uint16_t sum;
+
+    if (field == 0 || start + field + 2 > nb->head_len)
+        return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
+    if (l != NULL && (l->features & LINKO_TX_CSUM) != 0) {
+        nb->csum = CSUM_PARTIAL;
+        nb->csum_start = (uint16_t)start;
+        nb->csum_offset = (uint16_t)field;
+        return true;
+    }
+    sum = (uint16_t)~netbuf_checksum(nb, start);
+    if (sum == 0 && t->ip[9] == NET_UDP)
+        sum = 0xffff; /* RFC 768: zero would say "none" */
+    __builtin_memcpy(nb->head + start + field, &sum, 2);
+    return true;
+}
+
+static void add_ethernet(struct tx *t, const uint8_t mac[6])
+{
+    struct netbuf *nb = t->nb;
+    uint8_t *h = nb->head - ETH_HDR;
+
+    __builtin_memcpy(h, mac, 6);
+    __builtin_memcpy(h + 6, t->to->link->mac, 6);
+    put_be16(h + 12, ETHERTYPE_IPV4);
+    nb->head = h;
+    nb->head_len += ETH_HDR;
+    nb->total_len += ETH_HDR;
+}
+
+/* --- the ways out --------------------------------------------------------------------------------- */
+
+static bool send_on(struct tx *t, struct link *l)
+{
+    t->nb->owner = t->endpoint;
+    link_queue(l, t->nb);
+    return true;
+}
+
+static bool inject(struct tx *t)
+{
+    uint8_t *flat = core_bounce();
+    struct packet p = {.frame = flat, .l3 = flat, .csum = CSUM_VERIFIED};
+
+    if (!endpoint_has(t->endpoint, RIGHT_NET_INJECT))
+        return tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES);
+    p.link = t->record.link == LINK_ANY ? &loopback : link_by_index(t->record.link);
+    if (flat == NULL)
+        return tx_refuse(t, DROP_TX_LINK_FULL, -ENOBUFS);
+    if (!add_segments(t))
+        return false;
+    p.csum = t->record.csum == CSUM_PARTIAL ? CSUM_PARTIAL : CSUM_NONE;
+    p.l3_len = (uint32_t)netbuf_flatten(t->nb, flat);
+    core.c.injected++;
+    receive_packet(&p, core_now(), t->endpoint);
+    finish_here(t, 0);
+    return true;
+}
+
+/* Nobody knows the next hop's MAC: netd gets the packet, resolves, and sends it
+ * on. It may use half of the slot's ring, so that ARP still finds room. */
+static bool ask_netd(struct tx *t)
+{
+    struct net_endpoint *netd = core.slot[SLOT_NEIGHBOUR];
+    struct net_addr hop = addr_from_ip4(t->to->nexthop);
+    const struct neighbour *n = neigh_find(t->to->link->index, NET_INET, &hop);
+    struct net_rx meta = {.kind = RX_UNRESOLVED, .link = t->to->link->index, .slot = SLOT_NEIGHBOUR + 1,
+                          .time_ns = core_now()};
+    uint8_t *flat = core_bounce();
+
+    if (netd == NULL || (n != NULL && n->state == NEIGH_FAILED) || (t->record.flags & TX_RESEND) != 0)
+        return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -EHOSTUNREACH);
+    if (flat == NULL || ring_free(netd) < netd->rx_size / 2 + t->total + 2 * sizeof(meta))
+        return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -ENOBUFS);
+    if (t->record.csum == CSUM_PARTIAL && !prepare_checksum(t, NULL))
+        return false;
+    if (!ring_put(netd, &meta, flat, (uint32_t)netbuf_flatten(t->nb, flat)))
+        return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -ENOBUFS);
+    endpoint_wake(netd);
+    finish_here(t, 0);
+    return true;
+}
+
+static bool mac_given(const struct tx *t)
+{
+    static const uint8_t none[6];
+
+    return t->record.link != LINK_ANY && __builtin_memcmp(t->record.nexthop_mac, none, 6) != 0 &&
+           endpoint_has(t->endpoint, RIGHT_NET_DEFAULT);
+}
+
+static bool route(struct tx *t, struct dst_cache *own)
+{
+    struct dst_cache *d = &t->endpoint->dst[(t->dst >> 24) % DST_CACHE];
+
+    if (mac_given(t)) { /* netd has resolved it, or talks to a DHCP server it knows */
+        struct link *l = link_by_index(t->record.link);
+
+        *own = (struct dst_cache){.dst = t->dst, .link = l, .mtu = l->mtu, .nexthop = t->dst, .mac_known = true};
+        __builtin_memcpy(own->mac, t->record.nexthop_mac, 6);
+        t->to = own;
+        return true;
+    }
+    t->to = d;
+    if (d->generation == core.config_gen && d->dst == t->dst && d->want_link == t->record.link)
+        return true;
+    return resolve4(d, t->dst, t->record.link) == 0 || tx_refuse(t, DROP_TX_NO_ROUTE, -ENETUNREACH);
+}
+
+static bool send_ip(struct tx *t)
+{
+    struct dst_cache own;
+    struct link *l;
+
+    if ((t->record.flags & TX_RESEND) != 0 && !endpoint_has(t->endpoint, RIGHT_NET_DEFAULT))
+        return tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES);
+    if (!tx_check_ip4(t) || !route(t, &own) || !tx_check_ports(t))
+        return false;
+    l = t->to->link;
+    if ((l->flags & LINKF_UP) == 0)
+        return tx_refuse(t, DROP_TX_LINK_DOWN, -ENETDOWN);
+    if (t->total > t->to->mtu)
+        return tx_refuse(t, DROP_TX_MTU, -EMSGSIZE);
+    if (!add_segments(t))
+        return false;
+    if (!t->to->mac_known)
+        return ask_netd(t);
+    if ((l->flags & LINKF_ETHERNET) != 0)
+        add_ethernet(t, t->to->mac);
+    if (t->record.csum == CSUM_PARTIAL && !prepare_checksum(t, l))
+        return false;
+    return send_on(t, l);
+}
+
+static bool send_frame(struct tx *t)
+{
+    return tx_check_frame(t) && add_segments(t) && send_on(t, link_by_index(t->record.link));
+}
+
+static uint32_t send_record(struct tx *t)
+{
+    bool ok;
+
+    t->nb = NULL;
+    ok = tx_check_record(t) && build(t);
+    if (ok && (t->record.flags & TX_INJECT) != 0)
+        ok = inject(t);
+    else if (ok && (t->record.flags & TX_FRAME) != 0)
+        ok = send_frame(t);
+    else if (ok)
+        ok = send_ip(t);
+    if (!ok)
+        fail(t);
+    return t->total;
+}
+
+/* --- turns -------------------------------------------------------------------------------------------- */
+
+/* Shared memory, read exactly once. */
+static void snapshot(struct net_tx *to, const uint8_t *from)
+{
+    const volatile uint64_t *src = (const volatile uint64_t *)from;
+    uint64_t word[sizeof(*to) / 8];
+
+    for (unsigned i = 0; i < sizeof(*to) / 8; i++)
+        word[i] = src[i];
+    __builtin_memcpy(to, word, sizeof(*to));
+}
+
+/* Records the endpoint may have taken now; 0 also when it must first read its
+ * completions: every record under way needs a place for one. */
+static uint32_t takeable(struct net_endpoint *e)
+{
+    uint32_t waiting, unread;
+
+    if (e->closed || e->failed)
+        return 0;
+    waiting = shared_load(&e->ring->tx_head) - e->tx_tail;
+    unread = e->cq_head - shared_load(&e->ring->cq_tail);
+    if (waiting > e->tx_entries || unread > e->cq_entries) {
+        endpoint_fail(e, "transmit index");
+        return 0;
+    }
+    return unread + e->inflight < e->cq_entries ? waiting : 0;
+}
+
+/* Takes up to `max` records, fewer when `bytes` (NULL: no limit) is spent. */
+static unsigned serve(struct net_endpoint *e, unsigned max, int32_t *bytes)
+{
+    unsigned n = 0;
+    struct tx t;
+
+    t.endpoint = e;
+    while (n < max && (bytes == NULL || *bytes > 0) && takeable(e) != 0) {
+        snapshot(&t.record, e->tx + (size_t)(e->tx_tail & (e->tx_entries - 1)) * sizeof(struct net_tx));
+        e->tx_tail++;
+        n++;
+        uint32_t cost = send_record(&t);
+        if (bytes != NULL)
+            *bytes -= (int32_t)cost;
+    }
+    if (n != 0)
+        shared_store(&e->ring->tx_tail, e->tx_tail);
+    return n;
+}
+
+static void enqueue(struct net_endpoint *e)
+{
+    if (e->tx_queued)
+        return;
+    e->tx_queued = true;
+    e->tx_next = NULL;
+    if (core.tx_tail != NULL)
+        core.tx_tail->tx_next = e;
+    else
+        core.tx_head = e;
+    core.tx_tail = e;
+}
+
+static struct net_endpoint *dequeue(void)
+{
+    struct net_endpoint *e = core.tx_head;
+
+    core.tx_head = e->tx_next;
+    if (core.tx_head == NULL)
+        core.tx_tail = NULL;
+    e->tx_queued = false;
+    return e;
+}
+
+void tx_forget(struct net_endpoint *e)
+{
+    struct net_endpoint **p = &core.tx_head, *last = NULL;
+
+    if (!e->tx_queued)
+        return;
+    for (; *p != e; p = &(*p)->tx_next)
+        last = *p;
+    *p = e->tx_next;
+    if (core.tx_tail == e)
+        core.tx_tail = last;
+    e->tx_queued = false;
+}
+
+bool tx_poll(int budget)
+{
+    while (budget > 0 && core.tx_head != NULL) {
+        struct net_endpoint *e = dequeue();
+        unsigned n;
+
+        e->deficit_bytes += QUANTUM_BYTES;
+        n = serve(e, (unsigned)budget, &e->deficit_bytes);
+        budget -= (int)(n != 0 ? n : 1);
+        if (n != 0)
+            endpoint_wake(e); /* there is room in its ring again */
+        if (takeable(e) != 0)
+            enqueue(e);
+        else
+            e->deficit_bytes = 0; /* no saving up while idle */
+    }
+    return core.tx_head != NULL;
+}
+
+int endpoint_kick(struct net_endpoint *e)
+{
+    uint32_t before = e->tx_tail;
+
+    if (core.tx_head == NULL) {
+        serve(e, KICK_RECORDS, NULL);
+        if (takeable(e) != 0)
+            enqueue(e);
+    } else {
+        if (takeable(e) != 0)
+            enqueue(e);
+        (void)tx_poll(KICK_RECORDS);
+    }
+    if (core.tx_head != NULL)
+        link_schedule_poll(&loopback);
+    links_flush();
+    return e->failed || e->closed ? -EINVAL : (int)(e->tx_tail - before);
+}
