@@ -26,7 +26,7 @@ int initrd_init(const struct boot_info *bi)
     int r;
 
     if (bi->initrd_bytes == 0) {
-        klog(LOG_ERROR, "initrd: missing; boot with \"module2 /boot/initrd.tar\" in grub.cfg");
+        klog(LOG_ERROR, "no initrd: boot with \"module2 /boot/initrd.tar\" in grub.cfg");
         return -ENOENT;
     }
     if ((bi->initrd_base & (PAGE_SIZE - 1)) != 0) {

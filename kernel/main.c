@@ -53,7 +53,7 @@ static void read_boot_info(uint32_t info_phys)
     const char *why;
 
     if (boot_info_parse(&boot, phys_to_virt(info_phys), BOOT_INFO_BYTES_MAX, &why) != 0)
-        panic("boot loader: %s", why);
+        boot_stop("the boot loader's information is unusable: %s", why);
     klog(LOG_INFO, "boot: %s, %s firmware, %u memory regions, ACPI %u.0", boot.loader[0] ? boot.loader : "?",
          boot.efi ? "UEFI" : "BIOS", boot.nregions, boot.rsdp_version);
 }
@@ -81,13 +81,13 @@ void kmain(uint32_t info_phys)
     irq_enable();             /* first interrupts may come */
     sched_init();             /* this context becomes a thread; system calls */
     if (initrd_init(&boot) != 0) /* the archive with init and everything */
-        panic("no usable initrd, so there is nothing to start");
+        boot_stop("there is no usable initrd (see above), so there is nothing to start");
     pci_init();               /* what is on the bus */
     net_core_init();          /* loopback, empty registry */
     uart_init();              /* COM1 and COM2 by interrupt: SLIP, console */
     pci_attach_drivers();     /* network cards become links */
     selftest_run();           /* test=NAME */
     if (process_start_first("sbin/init") != 0)
-        panic("sbin/init could not be started");
+        boot_stop("sbin/init of the initrd could not be started (see above)");
     sched_idle();             /* the boot thread idles from now on */
 }

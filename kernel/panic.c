@@ -100,16 +100,31 @@ static void __attribute__((noreturn)) finish(void)
         uint64_t seconds = 0;
         for (const char *p = how + 6 + (how[6] == ','); *p >= '0' && *p <= '9'; p++)
             seconds = seconds * 10 + (uint64_t)(*p - '0');
-        say("panic: the machine restarts\n");
+        say("the machine restarts\n");
         for (uint64_t i = 0; i < seconds * 100; i++)
             delay_us(10000);
         power_reboot();
     }
     if (option("test") != NULL)
         power_test_exit(false);
-    say("panic: halted\n");
+    say("halted\n");
     for (;;)
         __asm__ volatile("cli; hlt");
+}
+
+void boot_stop(const char *fmt, ...)
+{
+    char text[256];
+    va_list ap;
+
+    irq_disable();
+    va_start(ap, fmt);
+    kvsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    say("Slipway cannot boot: ");
+    say(text);
+    say("\n");
+    finish();
 }
 
 void panic(const char *fmt, ...)
