@@ -4,3 +4,7 @@
 SERVERS += netd httpd
 SERVER_netd_SOURCES = servers/netd/main.c servers/netd/env.c servers/netd/links.c
 SERVER_httpd_SOURCES = servers/httpd/main.c servers/httpd/http.c servers/httpd/status.c
+
+# Tests in ring 3 (test=registry); init starts it when test= is given.
+SERVERS += selftest
+SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c servers/selftest/registry.c

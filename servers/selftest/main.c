@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * servers/selftest/main.c: runs what test= names ("registry", or "all" after
+ * the kernel's own), prints TAP on the console, and leaves the machine by the
+ * debug-exit port with a code that says how it went.
+ */
+#include "selftest.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    const struct test *tests;
+} groups[] = {{"registry", registry_tests}};
+
+static int play_role(int argc, char **argv)
+{
+    for (const struct role *r = registry_roles; r->name; r++)
+        if (strcmp(r->name, argv[1]) == 0)
+            return r->run(argc, argv);
+    return 254;
+}
+
+/* Is `name` in the comma-separated list after test= ? */
+static bool wanted(const char *name)
+{
+    static char cmdline[1024];
+    size_t len = strlen(name);
+    if (!cmdline[0] && sys_info(INFO_CMDLINE, 0, cmdline, sizeof(cmdline) - 1) <= 0)
+        return false;
+    const char *list = strstr(cmdline, "test=");
+    for (list = list ? list + 5 : ""; *list && *list != ' ';) {
+        size_t n = strcspn(list, ", ");
+        if ((n == len && memcmp(list, name, n) == 0) || (n == 3 && memcmp(list, "all", 3) == 0))
+            return true;
+        list += n + (list[n] == ',');
+    }
+    return false;
+}
+
+int main(int argc, char **argv)
+{
+    unsigned count = 0, failed = 0;
+
+    if (argc > 1)
+        return play_role(argc, argv);
+    printf("TAP version 13\n");
+    for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++) {
+        if (!wanted(groups[g].name))
+            continue;
+        for (const struct test *t = groups[g].tests; t->name; t++) {
+            const char *why = t->run();
+            failed += why != NULL;
+            printf("%s %u - %s: %s%s%s\n", why ? "not ok" : "ok", ++count, groups[g].name, t->name, why ? " # " : "",
+                   why ? why : "");
+        }
+    }
+    printf("1..%u\n# %u passed, %u failed\n", count, count - failed, failed);
+    fflush(stdout);
+    sys_power(failed || count == 0 ? POWER_TEST_FAIL : POWER_TEST_PASS);
+    return 1;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * servers/selftest/selftest.h: tests that run in ring 3 (test=NAME).
+ *
+ * A test returns NULL, or what failed. The same program is its own helper: a
+ * test spawns it again with a role's name as argument, and with fewer rights.
+ *
+ *   main.c      which tests and roles there are; TAP; the way out
+ *   helper.c    spawning roles, packets by hand
+ *   registry.c  the port registry's rules, as a process sees them
+ */
+#ifndef SERVERS_SELFTEST_SELFTEST_H
+#define SERVERS_SELFTEST_SELFTEST_H
+
+#include <slipway/ring.h>
+#include <slipway/sys.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+struct test {
+    const char *name;
+    const char *(*run)(void);
+};
+struct role {
+    const char *name;
+    int (*run)(int argc, char **argv); /* exit status, 0 to 255 */
+};
+extern const struct test registry_tests[];
+extern const struct role registry_roles[];
+
+#define STR2(x) #x
+#define STR(x) STR2(x)
+#define CHECK(c)                                    \
+    do {                                            \
+        if (!(c))                                   \
+            return __FILE__ ":" STR(__LINE__) ": " #c; \
+    } while (0)
+
+#define WAIT_NS (5ull * 1000000000) /* no step of a test takes longer */
+
+/* --- helper.c --- */
+
+/* The rights of this process as the manifest gives them, less what is asked. */
+struct sys_rights rights_none(void);
+void rights_add_port(struct sys_rights *r, uint8_t proto, uint16_t lo, uint16_t hi);
+
+/* Start a role; a process handle or -errno. */
+int role_start(const char *name, const char *arg, const struct sys_rights *r);
+/* Wait for its end; exit status, or -errno. Closes the handle. */
+int role_end(int handle);
+int role_run(const char *name, const char *arg, const struct sys_rights *r);
+
+/* A net endpoint used by hand. */
+struct raw {
+    int handle;
+    struct net_ring *ring;
+};
+int raw_open(struct raw *e);
+int raw_register(struct raw *e, uint8_t proto, uint16_t lo, uint16_t hi, uint8_t secret[NET_SECRET_BYTES]);
+/* Queue a UDP datagram from and to 127.0.0.1 with a 32-bit payload. */
+void raw_queue(struct raw *e, uint16_t sport, uint16_t dport, uint32_t payload);
+/* Next completion status (INT32_MIN: none within WAIT_NS). */
+int32_t raw_completion(struct raw *e);
+/* Next datagram's payload and destination port; false when none came in time. */
+bool raw_receive(struct raw *e, uint64_t deadline_ns, uint32_t *payload);
+
+#endif

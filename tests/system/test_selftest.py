@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+"""Tests inside the machine: the kernel's own, and those of a process."""
+import re
+
+import pytest
+
+
+
+def points(text):
+    """[(good?, what)] of the TAP lines on a console."""
+    return [(m.group(1) is None, m.group(2)) for m in re.finditer(r"^(not )?ok \d+ - (.*)$", text, re.M)]
+
+
+def run(machine, timeout=120):
+    code = machine.wait_exit(timeout)
+    machine._reader.join(5)
+    found = points(machine.console_text())
+    assert found, machine.console_text()[-3000:]
+    bad = [what for good, what in found if not good]
+    assert not bad, bad
+    assert code % 2 == 1 and "0 failed" in machine.console_text()
+    return found
+
+
+@pytest.mark.parametrize("smp", [1, 2, 4])
+def test_kernel(start, smp):
+    assert len(run(start(cmdline="test=all", smp=smp, nic=None))) > 5
+
+
+def test_registry_as_a_process_finds_it(start):
+    assert len(run(start(cmdline="test=registry"))) == 9
+
+
+def test_a_failing_test_is_told_apart(start):
+    """An unknown name runs nothing: that is a failure, not a pass."""
+    machine = start(cmdline="test=no-such-test")
+    code = machine.wait_exit(120)
+    assert code % 2 == 1
+    ok = start(cmdline="test=registry")
+    assert ok.wait_exit(120) != code
