@@ -24,7 +24,7 @@ obj/epoch.txt: slw-force
 	@mkdir -p $(@D); $(SHELL) $(srcdir)/build-aux/version --epoch $(srcdir) > $@.new; \
 	if cmp -s $@.new $@; then rm -f $@.new; else mv -f $@.new $@; fi
 
-INITRD_FILES = $(shell find $(srcdir)/iso/etc $(srcdir)/iso/www -type f ! -name '*~')
+INITRD_FILES = $(shell find $(srcdir)/iso/etc $(srcdir)/iso/www -type f ! -name "*~" 2>/dev/null)
 
 initrd.tar: $(PROGRAMS_TARGET) $(INITRD_FILES) obj/extra.txt obj/epoch.txt $(foreach e,$(EXTRA),$(firstword $(subst :, ,$(e)))) \
     $(srcdir)/LICENSE $(srcdir)/COPYING.NEWLIB $(srcdir)/iso/mk-initrd $(srcdir)/iso/iso.mk
