@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/selftest_time.c: do the clocks agree, do timers fire on time and in
+ * order, is an idle machine silent?
+ *
+ * Context: as kernel/selftest.h says.
+ */
+#include <kernel/clock.h>
+#include <kernel/cpu.h>
+#include <kernel/log.h>
+#include <kernel/selftest.h>
+#include <kernel/thread.h>
+#include <kernel/time.h>
+#include <slipway/errno.h>
+#include <stddef.h>
+
+#define MONOTONIC_READS 1000000u
+#define COMPARE_NS (300 * NS_PER_MS)
+#define COMPARE_SHARE 200u /* clocks agree within 1/200 */
+#define SLEEP_NS (50 * NS_PER_MS)
+#define LATE_NS (40 * NS_PER_MS) /* what a busy host may add */
+#define IDLE_NS (500 * NS_PER_MS)
+
+SELFTEST(clock_monotonic)
+{
+    uint64_t last = now_ns();
+
+    for (unsigned i = 0; i < MONOTONIC_READS; i++) {
+        uint64_t now = now_ns();
+
+        TEST(now >= last);
+        last = now;
+    }
+    return NULL;
+}
+
+/* Ticks of a counter since the last look, added up so that it may wrap. */
+struct counter {
+    const struct clock_source *source;
+    uint64_t last, ticks;
+};
+
+static void counter_look(struct counter *c)
+{
+    uint64_t v = c->source->read();
+
+    c->ticks += (v - c->last) & c->source->mask;
+    c->last = v;
+}
+
+SELFTEST(clocks_agree)
+{
+    struct counter counters[] = {{.source = &pit_clock}, {.source = &pmtimer_clock}, {.source = &hpet_clock}};
+    uint64_t start, took;
+    unsigned n = sizeof(counters) / sizeof(counters[0]);
+
+    if (hpet_clock.hz == 0)
+        n--;
+    for (unsigned i = 0; i < n; i++)
+        counters[i].last = counters[i].source->read();
+    start = now_ns();
+    do {
+        for (unsigned i = 0; i < n; i++)
+            counter_look(&counters[i]);
+        took = now_ns() - start;
+    } while (took < COMPARE_NS);
+    for (unsigned i = 0; i < n; i++) {
+        uint64_t ns = scale32(counters[i].ticks, ns_per_tick32(counters[i].source->hz));
+        uint64_t apart = ns > took ? ns - took : took - ns;
+
+        if (counters[i].ticks == 0) /* not there: acpi=off, or a PM timer that stands */
+            continue;
+        log_plain("# %s: %lu us, %s: %lu us", counters[i].source->name, ns / 1000, clock_name(), took / 1000);
+        TEST(apart < took / COMPARE_SHARE);
+    }
+    return NULL;
+}
+
+SELFTEST(sleep)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        uint64_t start = now_ns(), took;
+
+        TEST(thread_block(start + SLEEP_NS) == -ETIMEDOUT);
+        took = now_ns() - start;
+        TEST(took >= SLEEP_NS);
+        TEST(took < SLEEP_NS + LATE_NS);
+    }
+    return NULL;
+}
+
+#define TIMERS 5
+static struct {
+    struct timer timer[TIMERS];
+    unsigned order[TIMERS], fired;
+    bool early;
+} fix;
+
+static void fire(void *arg)
+{
+    unsigned i = (unsigned)(uint64_t)arg;
+
+    if (now_ns() < fix.timer[i].when_ns)
+        fix.early = true;
+    if (fix.fired < TIMERS)
+        fix.order[fix.fired] = i;
+    fix.fired++;
+}
+
+SELFTEST(timers)
+{
+    static const unsigned ms[TIMERS] = {30, 10, 50, 20, 40}, order[] = {1, 3, 0, 4};
+    uint64_t now = now_ns();
+
+    fix.fired = 0;
+    fix.early = false;
+    for (unsigned i = 0; i < TIMERS; i++) {
+        timer_init(&fix.timer[i], fire, (void *)(uint64_t)i);
+        TEST(timer_arm(&fix.timer[i], now + ms[i] * NS_PER_MS) == 0);
+    }
+    timer_cancel(&fix.timer[2]);
+    timer_cancel(&fix.timer[2]);
+    TEST(thread_block(now + 80 * NS_PER_MS) == -ETIMEDOUT);
+    TEST(fix.fired == TIMERS - 1);
+    TEST(!fix.early);
+    for (unsigned i = 0; i < TIMERS - 1; i++)
+        TEST(fix.order[i] == order[i]);
+    return NULL;
+}
+
+/* Nothing but the end of the sleep may interrupt, and the few looks that a
+ * counter which wraps needs, or a device whose delay is short. */
+SELFTEST(tickless)
+{
+    struct percpu *self = this_cpu();
+    uint64_t before, came, limit = 5;
+
+    TEST(thread_block(now_ns() + 200 * NS_PER_MS) == -ETIMEDOUT); /* the boot's own timers pass */
+    if (event_name()[0] == 'p' || clock_name()[0] == 'p')
+        limit = 50; /* PIT: 100 a second at most */
+    before = self->timer_interrupts;
+    TEST(thread_block(now_ns() + IDLE_NS) == -ETIMEDOUT);
+    came = self->timer_interrupts - before;
+    log_plain("# %lu timer interrupts in %llu ms by %s", came, IDLE_NS / NS_PER_MS, event_name());
+    TEST(came <= limit);
+    return NULL;
+}
