@@ -244,6 +244,15 @@ const struct nc_shared *endpoint_shared(const struct net_endpoint *e) { return &
 struct net_ring *endpoint_ring(const struct net_endpoint *e) { return e->ring; }
 struct nc_owner *endpoint_owner(const struct net_endpoint *e) { return e->owner; }
 
+struct net_endpoint *owner_first_endpoint(const struct nc_owner *o)
+{
+    struct net_endpoint *e = o->endpoints;
+
+    while (e != NULL && e->owner_next != NULL)
+        e = e->owner_next;
+    return e;
+}
+
 uint32_t endpoint_ready(const struct net_endpoint *e)
 {
     const struct net_ring *r = e->ring;

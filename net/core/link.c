@@ -42,6 +42,7 @@ int link_register(struct link *l)
     l->flags |= LINKF_UP;
     core.link[core.nlinks++] = l;
     core.config_gen++;
+    nc_link_added(l);
     return 0;
 }
 
@@ -118,11 +119,11 @@ static void link_flush(struct link *l)
     cl->batch_head = cl->batch_tail = NULL;
     cl->batch_count = 0;
     taken = l->ops->transmit(l, list);
-    if (taken < n) {
-        /* Now we know how much the driver holds; what it refused was never in. */
-        uint32_t holds = cl->queued - (n - taken);
-        cl->capacity = holds > LINK_SHARE_MIN ? holds : LINK_SHARE_MIN;
-    }
+    /* What it refused was never in. A driver that copies holds nothing, and
+     * then nothing is learnt. */
+    uint32_t holds = cl->queued - (n - taken);
+    if ((taken < n && holds > LINK_SHARE_MIN) || holds > cl->capacity)
+        cl->capacity = holds;
     for (unsigned i = taken; i < n; i++)
         netbuf_finish(batch[i], -ENOBUFS, DROP_TX_LINK_FULL);
 }

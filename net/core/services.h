@@ -30,9 +30,13 @@ void nc_shared_free(struct nc_shared *s);
 /* Device-visible address of a byte, for scatter-gather (never crosses a page). */
 uint64_t nc_shared_phys(const struct nc_shared *s, size_t offset);
 
-/* Owner of an endpoint as the kernel knows it (struct process *). */
+/* Owner of an endpoint, made by the glue (net/core/core.h). */
 struct nc_owner;
 uint32_t nc_owner_pid(const struct nc_owner *o);
+/* A link was registered: make it pollable; the boot options may have an address
+ * for it. */
+struct link;
+void nc_link_added(struct link *l);
 /* Tell the owner's waiting threads that an endpoint became ready. Called once
  * per owner and batch. `waiter` is what the endpoint was opened with. */
 void nc_wake(void *waiter);

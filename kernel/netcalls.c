@@ -1,0 +1,341 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/netcalls.c: the system calls of the network (40 to 50).
+ *
+ * Owns: struct net_object, and each process' struct nc_owner from its first
+ * net_open to its last endpoint's end. Everything that a call says is copied in
+ * once, and the net core judges the copy. Context: thread.
+ */
+#include <kernel/mem.h>
+#include <kernel/netglue.h>
+#include <kernel/syscall.h>
+
+/* --- the object behind a handle ---------------------------------------------------------- */
+
+static uint32_t net_ready(struct object *o)
+{
+    struct net_object *n = (struct net_object *)o;
+
+    return n->endpoint != NULL ? endpoint_ready(n->endpoint) : READY_ERR;
+}
+
+static struct waitq *net_waitq(struct object *o) { return &((struct net_object *)o)->wq; }
+
+static void net_before_wait(struct object *o)
+{
+    struct net_object *n = (struct net_object *)o;
+
+    if (n->endpoint != NULL)
+        (void)endpoint_kick(n->endpoint);
+}
+
+/* The opener gives its handle up, or it is ending and all its handles go. */
+static void net_closed(struct object *o)
+{
+    struct net_object *n = (struct net_object *)o;
+    struct nc_owner *owner;
+    bool died;
+
+    if (n->endpoint == NULL || process_current() != n->process)
+        return; /* somebody else's handle */
+    void **slot = process_net_slot(n->process);
+    owner = *slot;
+    died = process_find(n->pid) != n->process; /* it has left the table already */
+    if (died && owner != NULL)
+        owner_died(owner, process_restarts(n->process)); /* all its endpoints at once */
+    endpoint_close(n->endpoint);
+    n->endpoint = NULL;
+    waitq_wake(&n->wq);
+    if (!died)
+        (void)vm_unmap(process_as(n->process), n->base, n->bytes);
+    if (owner != NULL && owner->endpoints == NULL) {
+        kfree(owner);
+        *slot = NULL;
+    }
+}
+
+static void net_destroy(struct object *o) { kfree(o); }
+
+static const struct object_ops net_ops = {
+    .ready = net_ready,
+    .waitq = net_waitq,
+    .before_wait = net_before_wait,
+    .closed = net_closed,
+    .destroy = net_destroy,
+};
+
+/* One's own endpoint; a reference, or NULL. */
+static struct net_object *own_endpoint(uint64_t handle)
+{
+    struct process *p = process_current();
+    struct net_object *n = (struct net_object *)handle_get(p, (int)handle, OBJ_NET);
+
+    if (n != NULL && n->endpoint != NULL && n->process == p)
+        return n;
+    if (n != NULL)
+        object_unref(&n->object);
+    return NULL;
+}
+
+/* --- opening --------------------------------------------------------------------------------- */
+
+static struct nc_owner *owner_of(struct process *p)
+{
+    void **slot = process_net_slot(p);
+    struct nc_owner *o = *slot;
+
+    if (o != NULL)
+        return o;
+    o = kzalloc(sizeof(*o));
+    if (o == NULL)
+        return NULL;
+    owner_init(o, process_pid(p), process_name(p), process_rights(p));
+    *slot = o;
+    return o;
+}
+
+static int map_rings(struct process *p, struct net_object *n, struct sys_net_open *io)
+{
+    struct memobj *m = endpoint_shared(n->endpoint)->cookie;
+    int64_t at = vm_map_object(process_as(p), 0, m, 0, io->bytes, VM_R | VM_W);
+
+    if (at < 0)
+        return (int)at;
+    n->base = io->base = (uint64_t)at;
+    n->bytes = io->bytes;
+    return 0;
+}
+
+static int64_t open_endpoint(struct process *p, struct sys_net_open *io)
+{
+    struct nc_owner *owner = owner_of(p);
+    struct net_object *n = kzalloc(sizeof(*n));
+    int64_t r;
+
+    if (owner == NULL || n == NULL) {
+        kfree(n);
+        return -ENOMEM;
+    }
+    n->object = (struct object){.kind = OBJ_NET, .refs = 1, .ops = &net_ops};
+    n->process = p;
+    n->pid = process_pid(p);
+    r = endpoint_open(owner, io, n, &n->endpoint);
+    if (r == 0)
+        r = map_rings(p, n, io);
+    if (r == 0)
+        r = handle_new(p, &n->object);
+    if (r < 0) { /* as if its handle had been closed */
+        if (n->endpoint != NULL)
+            net_closed(&n->object);
+        object_unref(&n->object);
+    }
+    return r;
+}
+
+SYSCALL_HANDLER(net_open)
+{
+    struct process *p = process_current();
+    struct sys_net_open io;
+    int64_t handle = copy_from_user(&io, a0, sizeof(io));
+
+    if (handle < 0)
+        return handle;
+    if (io.flags != 0)
+        return -EINVAL;
+    net_boot_routes();
+    handle = open_endpoint(p, &io);
+    if (handle >= 0 && copy_to_user(a0, &io, sizeof(io)) < 0) {
+        (void)handle_close(p, (int)handle);
+        return -EFAULT;
+    }
+    return handle;
+}
+
+SYSCALL_HANDLER(net_kick)
+{
+    struct net_object *n = own_endpoint(a0);
+    int64_t r;
+
+    if (n == NULL)
+        return -EBADF;
+    r = endpoint_kick(n->endpoint);
+    object_unref(&n->object);
+    return r;
+}
+
+/* --- the registry ------------------------------------------------------------------------------ */
+
+SYSCALL_HANDLER(port_register)
+{
+    struct net_port_op op;
+    struct net_object *n;
+    int64_t r = copy_from_user(&op, a0, sizeof(op));
+
+    if (r < 0)
+        return r;
+    n = own_endpoint((uint64_t)op.endpoint);
+    if (n == NULL)
+        return -EBADF;
+    r = port_register(n->endpoint, &op);
+    object_unref(&n->object);
+    /* With a bad address the port stays registered: the caller has its key. */
+    return r == 0 ? copy_to_user(a0, &op, sizeof(op)) : r;
+}
+
+SYSCALL_HANDLER(port_unregister)
+{
+    struct nc_owner *owner = *process_net_slot(process_current());
+    struct net_object *n = NULL;
+    struct net_port_op op;
+    int64_t r = copy_from_user(&op, a0, sizeof(op));
+
+    if (r < 0)
+        return r;
+    if (owner == NULL)
+        return -ENOENT;
+    if (op.endpoint >= 0 && (n = own_endpoint((uint64_t)op.endpoint)) == NULL)
+        return -EBADF;
+    r = port_unregister(owner, n != NULL ? n->endpoint : NULL, &op);
+    if (n != NULL)
+        object_unref(&n->object);
+    return r;
+}
+
+/* The endpoint that another process named to the caller, or -1 for its first. */
+static struct net_endpoint *target_endpoint(struct process *p, int32_t handle)
+{
+    struct nc_owner *owner = *process_net_slot(p);
+    struct net_endpoint *e = NULL;
+    struct net_object *n;
+
+    if (owner == NULL)
+        return NULL;
+    if (handle < 0)
+        return owner_first_endpoint(owner);
+    n = (struct net_object *)handle_get(p, handle, OBJ_NET);
+    if (n == NULL)
+        return NULL;
+    if (n->process == p)
+        e = n->endpoint;
+    object_unref(&n->object); /* the process' own handle keeps it */
+    return e;
+}
+
+SYSCALL_HANDLER(port_transfer)
+{
+    struct nc_owner *owner = *process_net_slot(process_current());
+    struct net_endpoint *to;
+    struct net_port_op op;
+    struct process *p;
+    int64_t r = copy_from_user(&op, a0, sizeof(op));
+
+    if (r < 0)
+        return r;
+    if (owner == NULL)
+        return -ENOENT;
+    p = process_find((uint32_t)op.target_pid);
+    if (p == NULL)
+        return -EPEER;
+    to = target_endpoint(p, op.endpoint);
+    return to != NULL ? port_transfer(owner, to, &op) : -EBADF;
+}
+
+SYSCALL_HANDLER(slot_register)
+{
+    struct net_object *n = own_endpoint(a0);
+    int64_t r;
+
+    if (n == NULL)
+        return -EBADF;
+    r = slot_register(n->endpoint, (uint32_t)a1);
+    object_unref(&n->object);
+    return r;
+}
+
+SYSCALL_HANDLER(tap_open)
+{
+    struct net_object *n = own_endpoint(a0);
+    int64_t r;
+
+    if (n == NULL)
+        return -EBADF;
+    r = tap_open(n->endpoint, (uint32_t)a1);
+    object_unref(&n->object);
+    return r;
+}
+
+/* --- configuration and status -------------------------------------------------------------------- */
+
+/* These need a right, not an endpoint: a caller without one is an owner for the
+ * time of the call. */
+static struct nc_owner *caller(struct nc_owner *temporary)
+{
+    struct process *p = process_current();
+    struct nc_owner *o = *process_net_slot(p);
+
+    if (o != NULL)
+        return o;
+    owner_init(temporary, process_pid(p), process_name(p), process_rights(p));
+    return temporary;
+}
+
+SYSCALL_HANDLER(net_config)
+{
+    struct nc_owner temporary;
+    struct net_config c;
+    int64_t r = copy_from_user(&c, a0, sizeof(c));
+
+    return r < 0 ? r : net_config_apply(caller(&temporary), &c);
+}
+
+SYSCALL_HANDLER(net_info)
+{
+    uint8_t buf[512] __attribute__((aligned(8)));
+    uint64_t bytes = a3 < sizeof(buf) ? a3 : sizeof(buf);
+    int64_t r;
+
+    _Static_assert(sizeof(struct net_counters) <= sizeof(buf), "the largest record");
+    if (a0 == NETINFO_LOOKUP) {
+        r = bytes < sizeof(struct net_route_info) ? -EINVAL
+                                                  : copy_from_user(buf, a2, sizeof(struct net_route_info));
+        if (r < 0)
+            return r;
+    }
+    r = net_info_read((uint32_t)a0, a1, buf, bytes);
+    if (r > 0 && copy_to_user(a2, buf, (size_t)r) < 0)
+        return -EFAULT;
+    return r;
+}
+
+SYSCALL_HANDLER(blob_set)
+{
+    struct nc_owner temporary;
+    void *buf;
+    int64_t r;
+
+    if (a1 > NET_BLOB_MAX)
+        return -EMSGSIZE;
+    buf = kmalloc(NET_BLOB_MAX);
+    if (buf == NULL)
+        return -ENOMEM;
+    r = copy_from_user(buf, a0, a1);
+    if (r == 0)
+        r = net_blob_set(caller(&temporary), buf, a1);
+    kfree(buf);
+    return r;
+}
+
+SYSCALL_HANDLER(blob_get)
+{
+    void *buf = kzalloc(NET_BLOB_MAX);
+    uint64_t room = a1 < NET_BLOB_MAX ? a1 : NET_BLOB_MAX;
+    int64_t r;
+    size_t n;
+
+    if (buf == NULL)
+        return -ENOMEM;
+    n = net_blob_get(buf, room);
+    r = copy_to_user(a0, buf, n < room ? n : room);
+    kfree(buf);
+    return r < 0 ? r : (int64_t)n;
+}
