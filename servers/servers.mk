@@ -8,3 +8,10 @@ SERVER_httpd_SOURCES = servers/httpd/main.c servers/httpd/http.c servers/httpd/s
 # Tests in ring 3 (test=registry); init starts it when test= is given.
 SERVERS += selftest
 SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c servers/selftest/registry.c
+
+SERVERS += init shell echo
+SERVER_init_SOURCES = servers/init/main.c servers/init/manifest.c servers/init/supervise.c \
+    servers/init/control.c servers/init/announce.c
+SERVER_shell_SOURCES = servers/shell/main.c servers/shell/edit.c servers/shell/sys_cmds.c \
+    servers/shell/net_cmds.c servers/shell/ping.c
+SERVER_echo_SOURCES = servers/echo/main.c

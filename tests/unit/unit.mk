@@ -24,3 +24,7 @@ UNIT_TESTS += test_acpi test_timerq test_pci_caps
 test_acpi_SOURCES_LIST = tests/unit/test_acpi.c kernel/acpi_tables.c
 test_timerq_SOURCES_LIST = tests/unit/test_timerq.c kernel/timerq.c
 test_pci_caps_SOURCES_LIST = tests/unit/test_pci_caps.c kernel/pci_caps.c
+
+UNIT_TESTS += test_manifest test_edit
+test_manifest_SOURCES_LIST = tests/unit/test_manifest.c servers/init/manifest.c
+test_edit_SOURCES_LIST = tests/unit/test_edit.c servers/shell/edit.c

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * servers/shell/shell.h: the commands of the console's shell.
+ *
+ *   main.c      prompt, words, the table of commands
+ *   edit.c      line editing
+ *   sys_cmds.c  processes, memory, devices, time, power, files, init
+ *   net_cmds.c  links, addresses, routes, ports, counters
+ *   ping.c      ping
+ *
+ * A command gets its words as main() does and returns 0 or a complaint's exit
+ * code; it writes to stdout and asks shell_interrupted() in longer loops.
+ */
+#ifndef SERVERS_SHELL_SHELL_H
+#define SERVERS_SHELL_SHELL_H
+
+#include <slipway/sys.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef int shell_command(int argc, char **argv);
+
+struct shell_entry {
+    const char *name;
+    shell_command *run;
+    const char *usage, *help;
+};
+extern const struct shell_entry shell_commands[];
+extern const unsigned shell_command_count;
+
+shell_command cmd_help, cmd_ps, cmd_kill, cmd_uptime, cmd_reboot, cmd_poweroff, cmd_free, cmd_dmesg, cmd_date,
+    cmd_lspci, cmd_irq, cmd_cat, cmd_ls, cmd_start, cmd_stop, cmd_crash, cmd_services, cmd_echo;
+shell_command cmd_ifconfig, cmd_netstat, cmd_arp, cmd_route, cmd_ping;
+
+/* True once Ctrl-C has been typed since the command began. */
+bool shell_interrupted(void);
+/* Sleep up to ms, ended early by Ctrl-C. */
+void shell_sleep(int ms);
+
+/* "what: message" for a negative errno; returns 1. */
+int shell_error(const char *what, int error);
+/* 1.5 KiB and the like, into buf. */
+const char *shell_size(uint64_t bytes, char buf[16]);
+bool shell_number(const char *text, uint64_t max, uint64_t *out);
+
+#endif

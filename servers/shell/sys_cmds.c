@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * servers/shell/sys_cmds.c: commands about the machine and its processes.
+ */
+#include "shell.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <slipway/initproto.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SECOND_NS 1000000000ull
+#define ASK_MS 5000
+
+/* --- processes --- */
+
+int cmd_ps(int argc, char **argv)
+{
+    struct info_process p;
+    char mem[16];
+
+    (void)argc, (void)argv;
+    printf("  PID  PPID PRI THR STATE   MEMORY  CPU-MS HANDLES NAME\n");
+    for (uint64_t i = 0; sys_info(INFO_PROCESS, i, &p, sizeof p) > 0 && !shell_interrupted(); i++)
+        printf("%5u %5u %3u %3u %-5.8s %8s %7u %7u %.16s\n", (unsigned)p.pid, (unsigned)p.parent, (unsigned)p.priority,
+               (unsigned)p.threads, p.state, shell_size(p.memory_bytes, mem), (unsigned)(p.cpu_ns / 1000000),
+               (unsigned)p.handles, p.name);
+    return 0;
+}
+
+/* By number, or every process of that name. */
+int cmd_kill(int argc, char **argv)
+{
+    struct info_process p;
+    uint64_t pid;
+    int done = 0;
+
+    if (argc != 2) {
+        printf("usage: kill PID|NAME\n");
+        return 1;
+    }
+    if (shell_number(argv[1], UINT32_MAX, &pid)) {
+        int r = sys_kill((uint32_t)pid, 9);
+        return r < 0 ? shell_error(argv[1], r) : 0;
+    }
+    for (uint64_t i = 0; sys_info(INFO_PROCESS, i, &p, sizeof p) > 0; i++) {
+        if (strncmp(p.name, argv[1], sizeof p.name) != 0 || strcmp(p.state, "dead") == 0)
+            continue;
+        int r = sys_kill(p.pid, 9);
+        if (r < 0)
+            return shell_error(argv[1], r);
+        done++;
+    }
+    return done > 0 ? 0 : shell_error(argv[1], -ESRCH);
+}
+
+/* --- init --- */
+
+static int ask_init(uint32_t type, const char *name)
+{
+    struct sys_msg m;
+    sys_msg_set(&m, type, name, strlen(name) + 1);
+    int r = sys_ask("init", &m, ASK_MS);
+    return r < 0 ? shell_error(name, r) : 0;
+}
+
+int cmd_start(int argc, char **argv)
+{
+    if (argc == 2)
+        return ask_init(INIT_START, argv[1]);
+    printf("usage: start NAME\n");
+    return 1;
+}
+
+int cmd_stop(int argc, char **argv)
+{
+    if (argc == 2)
+        return ask_init(INIT_STOP, argv[1]);
+    printf("usage: stop NAME\n");
+    return 1;
+}
+
+static bool status_of(uint32_t index, struct init_status *st)
+{
+    struct sys_msg m;
+    sys_msg_set(&m, INIT_STATUS, &index, sizeof index);
+    if (sys_ask("init", &m, ASK_MS) != 0 || m.len < sizeof *st)
+        return false;
+    memcpy(st, m.data, sizeof *st);
+    return true;
+}
+
+int cmd_services(int argc, char **argv)
+{
+    static const char *const names[] = { "off", "starting", "up", "backoff", "failed", "done" };
+    struct init_status st;
+
+    (void)argc, (void)argv;
+    printf("NAME             STATE     PID RESTARTS LAST     SINCE\n");
+    for (uint32_t i = 0; status_of(i, &st); i++)
+        printf("%-16.16s %-8s %4u %8u %4d %8us\n", st.name, st.state < 6 ? names[st.state] : "?", (unsigned)st.pid,
+               (unsigned)st.restarts, (int)st.last_status, (unsigned)((sys_now_ns() - st.since_ns) / SECOND_NS));
+    return 0;
+}
+
+/* The report comes in a memory object, its length in the message. */
+static int show_report(const char *name)
+{
+    struct sys_msg m;
+    uint64_t bytes = 0;
+
+    sys_msg_set(&m, INIT_REPORT, name, strlen(name) + 1);
+    int r = sys_ask("init", &m, ASK_MS);
+    if (r < 0)
+        return r;
+    if (m.len >= sizeof bytes)
+        memcpy(&bytes, m.data, sizeof bytes);
+    uint64_t room = (bytes + 4095) & ~4095ull;
+    int64_t at = sys_memobj_map(m.handle, 0, 0, room, PROT_R);
+    if (at >= 0) {
+        printf("--- %s ---\n", name);
+        fwrite((const void *)at, 1, bytes, stdout);
+        putchar('\n');
+        sys_mem_unmap((uint64_t)at, room);
+    }
+    sys_handle_close(m.handle);
+    return at < 0 ? (int)at : 0;
+}
+
+int cmd_crash(int argc, char **argv)
+{
+    struct init_status st;
+    int shown = 0;
+
+    if (argc > 1) {
+        int r = show_report(argv[1]);
+        return r < 0 ? shell_error(argv[1], r) : 0;
+    }
+    for (uint32_t i = 0; status_of(i, &st) && !shell_interrupted(); i++)
+        shown += show_report(st.name) == 0;
+    if (shown == 0)
+        printf("nothing has crashed\n");
+    return 0;
+}
+
+/* --- the machine --- */
+
+static int system_info(struct info_system *s)
+{
+    int64_t r = sys_info(INFO_SYSTEM, 0, s, sizeof *s);
+    return r < 0 ? shell_error("info", (int)r) : 0;
+}
+
+int cmd_uptime(int argc, char **argv)
+{
+    struct info_system s;
+
+    (void)argc, (void)argv;
+    if (system_info(&s) != 0)
+        return 1;
+    unsigned up = (unsigned)(s.uptime_ns / SECOND_NS);
+    unsigned idle = s.uptime_ns > 0 ? (unsigned)(s.idle_ns / (s.uptime_ns / 1000 + 1)) : 0;
+    printf("Slipway %.48s, up %u:%02u:%02u, idle %u.%u %%\n", s.version, up / 3600, up / 60 % 60, up % 60, idle / 10,
+           idle % 10);
+    printf("booted in %u.%03u s, firmware %.8s, clock %.12s, event %.12s, interrupts %.12s, pci %.12s, random %s\n",
+           (unsigned)(s.boot_ns / SECOND_NS), (unsigned)(s.boot_ns / 1000000 % 1000), s.firmware, s.clock, s.event, s.irq,
+           s.pci, s.random_seeded ? "seeded" : "not seeded yet");
+    printf("%u processes, %u threads, %llu switches, %llu calls, %llu interrupts, %llu of them timer\n",
+           (unsigned)s.processes, (unsigned)s.threads, (unsigned long long)s.context_switches,
+           (unsigned long long)s.syscalls, (unsigned long long)s.interrupts, (unsigned long long)s.timer_interrupts);
+    return 0;
+}
+
+int cmd_free(int argc, char **argv)
+{
+    struct info_system s;
+
+    (void)argc, (void)argv;
+    if (system_info(&s) != 0)
+        return 1;
+    printf("memory: %u KiB, used %u KiB, free %u KiB\n", (unsigned)(s.memory_total / 1024),
+           (unsigned)((s.memory_total - s.memory_free) / 1024), (unsigned)(s.memory_free / 1024));
+    return 0;
+}
+
+int cmd_date(int argc, char **argv)
+{
+    char text[64];
+    time_t now = time(NULL);
+    struct tm tm;
+
+    (void)argc, (void)argv;
+    gmtime_r(&now, &tm);
+    strftime(text, sizeof text, "%a %b %e %H:%M:%S UTC %Y", &tm);
+    printf("%s\n", text);
+    return 0;
+}
+
+int cmd_dmesg(int argc, char **argv)
+{
+    static char buf[1024];
+    uint64_t cursor = 0;
+    int64_t n;
+
+    (void)argc, (void)argv;
+    while ((n = sys_log_read(&cursor, buf, sizeof buf)) > 0 && !shell_interrupted())
+        fwrite(buf, 1, (size_t)n, stdout);
+    return n < 0 ? shell_error("dmesg", (int)n) : 0;
+}
+
+int cmd_lspci(int argc, char **argv)
+{
+    struct info_device d;
+
+    (void)argc, (void)argv;
+    for (uint64_t i = 0; sys_info(INFO_DEVICE, i, &d, sizeof d) > 0 && !shell_interrupted(); i++) {
+        printf("%02x:%02x.%x %04x:%04x class %04x %.28s", d.bus, d.device, d.function, d.vendor, d.product, d.class_code,
+               d.class_name);
+        if (d.driver[0] != 0)
+            printf(" [%.16s%s%.16s, %.12s irq %u]", d.driver, d.node[0] ? " " : "", d.node, d.irq_mode, (unsigned)d.irq);
+        putchar('\n');
+    }
+    return 0;
+}
+
+int cmd_irq(int argc, char **argv)
+{
+    struct info_irq q;
+
+    (void)argc, (void)argv;
+    printf("VECTOR LINE MODE         COUNT NAME\n");
+    for (uint64_t i = 0; sys_info(INFO_IRQ, i, &q, sizeof q) > 0 && !shell_interrupted(); i++)
+        printf("%6u %4u %-8.12s %9llu %.20s\n", (unsigned)q.vector, (unsigned)q.line, q.mode, (unsigned long long)q.count,
+               q.name);
+    return 0;
+}
+
+int cmd_reboot(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return shell_error("reboot", sys_power(POWER_REBOOT));
+}
+
+int cmd_poweroff(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    return shell_error("poweroff", sys_power(POWER_OFF));
+}
+
+/* --- files --- */
+
+int cmd_cat(int argc, char **argv)
+{
+    static char buf[1024];
+
+    for (int i = 1; i < argc; i++) {
+        int fd = open(argv[i], O_RDONLY);
+        ssize_t n = fd < 0 ? -1 : 0;
+        while (fd >= 0 && (n = read(fd, buf, sizeof buf)) > 0 && !shell_interrupted())
+            fwrite(buf, 1, (size_t)n, stdout);
+        if (n < 0)
+            printf("%s: %s\n", argv[i], strerror(errno));
+        if (fd >= 0)
+            close(fd);
+    }
+    return 0;
+}
+
+int cmd_ls(int argc, char **argv)
+{
+    const char *path = argc > 1 ? argv[1] : "/";
+    DIR *d = opendir(path);
+
+    if (d == NULL)
+        return shell_error(path, -errno);
+    for (struct dirent *e = readdir(d); e != NULL && !shell_interrupted(); e = readdir(d)) {
+        char full[512];
+        struct stat st = { .st_size = 0 };
+        snprintf(full, sizeof full, "%s/%s", path, e->d_name);
+        if (e->d_type == DT_REG)
+            stat(full, &st);
+        printf("%10lu %s%s\n", (unsigned long)st.st_size, e->d_name, e->d_type == DT_DIR ? "/" : "");
+    }
+    closedir(d);
+    return 0;
+}
+
+int cmd_echo(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        printf("%s%s", i > 1 ? " " : "", argv[i]);
+    putchar('\n');
+    return 0;
+}
