@@ -31,8 +31,9 @@ NEWLIB_READY_STAMP = $(NEWLIB_TOP)/stamp
 
 # Under `make -jN` newlib shares N jobs; otherwise it takes every processor.
 NEWLIB_JOBS = $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
-# make's own variables must not reach newlib's makefiles.
-NEWLIB_ENV = env -u MAKEOVERRIDES -u CFLAGS -u CPPFLAGS -u LDFLAGS -u V -u CMDLINE
+# Neither the user's flags nor variables given to this make reach newlib's.
+NEWLIB_ENV = env -u CC -u CXX -u CFLAGS -u CPPFLAGS -u LDFLAGS -u MAKEOVERRIDES \
+    MAKEFLAGS='$(filter -j% --jobserver%,$(MAKEFLAGS))'
 
 $(NEWLIB_READY_STAMP):
 	@$(slw_say) NEWLIB "$(NEWLIB_TARBALL) (log: $(NEWLIB_TOP).log)"
