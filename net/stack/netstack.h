@@ -62,10 +62,37 @@ void netstack_destroy(struct netstack *ns); /* aborts what is open (RST) */
 /* Take completions and up to `budget` received packets, run due timers, send
  * what became possible. Returns packets taken. */
 int netstack_run(struct netstack *ns, int budget);
-/* Absolute time of the next timer; UINT64_MAX when there is none. */
-uint64_t netstack_deadline(const struct netstack *ns);
+/* Absolute time of the next timer; UINT64_MAX when there is none. A time that
+ * has passed (0) when sending waits for room in the transmit ring. */
+uint64_t netstack_deadline(struct netstack *ns);
+/* A packet from elsewhere: another endpoint's ring (netd's default slots), a
+ * reassembled datagram. `packet` is what follows the struct net_rx in a ring.
+ * Follow a batch with netstack_run, which runs timers and sends the rest. */
+void netstack_input(struct netstack *ns, const struct net_rx *rx, const uint8_t *packet);
+
+/* Walking a receive ring that the stack does not read itself. *tail is the
+ * caller's own copy of rx_tail. peek returns the oldest record or NULL, skipping
+ * padding; pop gives its bytes back to the kernel. */
+const struct net_rx *ns_ring_peek(const struct net_ring *ring, uint32_t *tail);
+void ns_ring_pop(struct net_ring *ring, uint32_t *tail, const struct net_rx *rx);
 /* Connections that still have bytes or a FIN to deliver (exit waits for it). */
 unsigned netstack_lingering(const struct netstack *ns);
+
+/* The states of RFC 9293 3.3.2. The order matters to the stack: up to SYN_SENT
+ * nothing is owed to a peer; from ESTABLISHED to FIN_WAIT_2 text may flow. */
+enum tcp_state {
+    TCP_CLOSED = 0,
+    TCP_LISTEN,
+    TCP_SYN_SENT,
+    TCP_SYN_RCVD,
+    TCP_ESTABLISHED,
+    TCP_CLOSE_WAIT,
+    TCP_FIN_WAIT_1,
+    TCP_CLOSING,
+    TCP_LAST_ACK,
+    TCP_FIN_WAIT_2,
+    TCP_TIME_WAIT,
+};
 
 /* --- sockets: BSD meaning, never blocking. -EAGAIN where BSD would block. --- */
 enum { NS_STREAM = 1, NS_DGRAM = 2, NS_ICMP = 3 };
@@ -98,6 +125,8 @@ enum ns_opt {
     NSO_NODELAY = 1, NSO_KEEPALIVE, NSO_REUSEADDR, NSO_LINGER, /* seconds, -1 off */
     NSO_SNDBUF, NSO_RCVBUF, NSO_ERROR, NSO_BROADCAST, NSO_TTL, NSO_TYPE, NSO_ACCEPTCONN,
     NSO_INQ, /* bytes that can be read now */
+    NSO_KEEPIDLE, NSO_KEEPINTVL, /* seconds */
+    NSO_KEEPCNT,
 };
 int ns_setopt(struct nsock *s, enum ns_opt o, int value);
 int ns_getopt(struct nsock *s, enum ns_opt o, int *value); /* NSO_ERROR clears it */
@@ -124,6 +153,9 @@ const struct ns_counters *ns_counters(const struct netstack *ns);
 
 /* --- for netd: packets that it builds itself --- */
 /* Queue a packet whose header is `hdr`; flags and link as in struct net_tx. */
+/* More than NET_TX_HDR_MAX bytes go by the arena. 0, -EAGAIN (no room now) or
+ * -EMSGSIZE (more than NS_RAW_MAX). */
+#define NS_RAW_MAX 2048
 int ns_send_raw(struct netstack *ns, const void *hdr, size_t n, unsigned tx_flags, uint16_t link,
                 const uint8_t nexthop_mac[6]);
 

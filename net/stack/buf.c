@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/buf.c: queues of received bytes.
+ *
+ * Owns: chunks of 2 KiB, taken when bytes arrive and given back when they are
+ * read, so that an idle socket holds none; a few stay in a list for the next.
+ * Called by: TCP and datagram input, socket reads. Context: see netstack.h.
+ *
+ * Neighbouring chunks are never both mostly empty: bytes that fit behind the
+ * last chunk's end are copied there, so tiny segments cannot eat memory out of
+ * proportion to the window.
+ */
+#include <net/stack/ns.h>
+
+static struct chunk *chunk_get(struct netstack *ns)
+{
+    struct chunk *c = ns->chunk_free;
+
+    if (c != NULL) {
+        ns->chunk_free = c->next;
+        ns->chunk_nfree--;
+    } else if ((c = ns_alloc(ns, sizeof(*c))) == NULL) {
+        return NULL;
+    }
+    c->next = NULL;
+    c->off = c->len = 0;
+    return c;
+}
+
+static void chunk_put(struct netstack *ns, struct chunk *c)
+{
+    if (ns->chunk_nfree >= CHUNKS_KEPT) {
+        ns_free(ns, c);
+        return;
+    }
+    c->next = ns->chunk_free;
+    ns->chunk_free = c;
+    ns->chunk_nfree++;
+}
+
+static uint32_t chunk_room(const struct chunk *c)
+{
+    return CHUNK_BYTES - c->off - c->len;
+}
+
+static void chunk_append(struct chunk *c, const uint8_t *p, uint32_t n)
+{
+    memcpy(c->data + c->off + c->len, p, n);
+    c->len = (uint16_t)(c->len + n);
+}
+
+/* Link empty chunks behind the tail until n more bytes have room. All or nothing. */
+static bool reserve(struct netstack *ns, struct bufq *q, uint32_t n)
+{
+    uint32_t have = q->tail != NULL ? chunk_room(q->tail) : 0;
+    struct chunk **end = q->tail != NULL ? &q->tail->next : &q->head;
+
+    for (struct chunk **e = end; have < n; have += CHUNK_BYTES) {
+        struct chunk *c = chunk_get(ns);
+        if (c == NULL) {
+            while ((c = *end) != NULL) {
+                *end = c->next;
+                chunk_put(ns, c);
+            }
+            return false;
+        }
+        *e = c;
+        e = &c->next;
+    }
+    if (q->tail == NULL)
+        q->tail = q->head;
+    return true;
+}
+
+static void fill(struct bufq *q, const uint8_t *p, uint32_t n)
+{
+    q->bytes += n;
+    while (n > 0) {
+        uint32_t take = chunk_room(q->tail);
+        if (take == 0) {
+            q->tail = q->tail->next;
+            continue;
+        }
+        if (take > n)
+            take = n;
+        chunk_append(q->tail, p, take);
+        p += take;
+        n -= take;
+    }
+}
+
+bool bufq_put(struct netstack *ns, struct bufq *q, const void *data, uint32_t n)
+{
+    if (n == 0)
+        return true;
+    if (!reserve(ns, q, n))
+        return false;
+    fill(q, (const uint8_t *)data, n);
+    return true;
+}
+
+bool bufq_put2(struct netstack *ns, struct bufq *q, const void *a, uint32_t na, const void *b, uint32_t nb)
+{
+    if (!reserve(ns, q, na + nb))
+        return false;
+    fill(q, (const uint8_t *)a, na);
+    fill(q, (const uint8_t *)b, nb);
+    return true;
+}
+
+uint32_t bufq_peek(const struct bufq *q, uint32_t skip, void *dst, uint32_t n)
+{
+    uint8_t *out = (uint8_t *)dst;
+    uint32_t done = 0;
+
+    for (const struct chunk *c = q->head; c != NULL && done < n; c = c->next) {
+        if (skip >= c->len) {
+            skip -= c->len;
+            continue;
+        }
+        uint32_t take = c->len - skip;
+        if (take > n - done)
+            take = n - done;
+        memcpy(out + done, c->data + c->off + skip, take);
+        done += take;
+        skip = 0;
+    }
+    return done;
+}
+
+void bufq_drop(struct netstack *ns, struct bufq *q, uint32_t n)
+{
+    q->bytes -= n;
+    while (q->head != NULL) {
+        struct chunk *c = q->head;
+        uint32_t take = n < c->len ? n : c->len;
+        c->off = (uint16_t)(c->off + take);
+        c->len = (uint16_t)(c->len - take);
+        n -= take;
+        if (c->len != 0)
+            return;
+        q->head = c->next;
+        if (q->head == NULL)
+            q->tail = NULL;
+        chunk_put(ns, c);
+    }
+}
+
+uint32_t bufq_get(struct netstack *ns, struct bufq *q, void *dst, uint32_t n)
+{
+    n = bufq_peek(q, 0, dst, n);
+    if (n != 0)
+        bufq_drop(ns, q, n);
+    return n;
+}
+
+void bufq_splice(struct netstack *ns, struct bufq *to, struct bufq *from)
+{
+    if (from->head == NULL)
+        return;
+    if (to->tail != NULL && from->bytes <= chunk_room(to->tail)) {
+        for (struct chunk *c = from->head; c != NULL; c = c->next)
+            chunk_append(to->tail, c->data + c->off, c->len);
+        to->bytes += from->bytes;
+        bufq_free(ns, from);
+        return;
+    }
+    if (to->tail != NULL)
+        to->tail->next = from->head;
+    else
+        to->head = from->head;
+    to->tail = from->tail;
+    to->bytes += from->bytes;
+    from->head = from->tail = NULL;
+    from->bytes = 0;
+}
+
+void bufq_free(struct netstack *ns, struct bufq *q)
+{
+    while (q->head != NULL) {
+        struct chunk *c = q->head;
+        q->head = c->next;
+        chunk_put(ns, c);
+    }
+    q->tail = NULL;
+    q->bytes = 0;
+}

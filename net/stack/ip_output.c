@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/ip_output.c: routes, IP headers, datagrams on their way out.
+ *
+ * Owns: the cache of route look-ups (each is a system call) and the counter of
+ * IP identifications. TCP builds its own headers in tcp_output.c.
+ */
+#include <net/stack/ns.h>
+
+#define ROUTE_LIFE (5 * NS_SEC)
+
+/* --- routes -------------------------------------------------------------------- */
+static struct ip_path *route_slot(struct netstack *ns, const struct net_addr *dst)
+{
+    uint32_t w[4];
+
+    __builtin_memcpy(w, dst, 16);
+    w[0] ^= w[1] ^ w[2] ^ w[3];
+    w[0] ^= w[0] >> 16;
+    return &ns->route[(w[0] ^ w[0] >> 8) & (ROUTE_CACHE - 1)];
+}
+
+int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, struct ip_path *out)
+{
+    struct ip_path *c = route_slot(ns, dst);
+    struct net_route_info info;
+    int r;
+
+    if (c->family == family && c->expires_ns > ns->now && addr_equal(&c->dst, dst)) {
+        *out = *c;
+        return 0;
+    }
+    memset(&info, 0, sizeof(info));
+    info.family = family;
+    info.dst = *dst;
+    info.link = LINK_ANY;
+    r = ns->env.route(ns->env.ctx, &info);
+    if (r < 0)
+        return r;
+    c->dst = *dst;
+    c->src = info.src;
+    c->flags = info.flags;
+    c->speed_bps = info.speed_bps;
+    c->mtu = info.mtu < 68 ? 68 : info.mtu; /* RFC 791: every link carries 68 */
+    c->link = info.link;
+    c->family = family;
+    c->expires_ns = ns->now + ROUTE_LIFE;
+    *out = *c;
+    return 0;
+}
+
+void ip_route_flush(struct netstack *ns)
+{
+    for (unsigned i = 0; i < ROUTE_CACHE; i++)
+        ns->route[i].expires_ns = 0;
+}
+
+void ip_route_mtu(struct netstack *ns, const struct net_addr *dst, uint16_t mtu)
+{
+    struct ip_path *c = route_slot(ns, dst);
+
+    if (c->expires_ns > ns->now && addr_equal(&c->dst, dst) && mtu < c->mtu && mtu >= 68)
+        c->mtu = mtu;
+}
+
+/* --- headers ------------------------------------------------------------------- */
+void ip4_header(uint8_t *h, uint32_t total, uint16_t id, uint16_t frag, uint8_t ttl, uint8_t proto,
+                const struct net_addr *src, const struct net_addr *dst)
+{
+    put32(h, 0x45000000u | total);
+    put32(h + 4, (uint32_t)id << 16 | frag);
+    put32(h + 8, (uint32_t)ttl << 24 | (uint32_t)proto << 16);
+    __builtin_memcpy(h + 12, src, 4);
+    __builtin_memcpy(h + 16, dst, 4);
+    put16_raw(h + 10, csum_finish(csum_20(h)));
+}
+
+/* --- datagrams ------------------------------------------------------------------- */
+static uint16_t transport_checksum(const struct ip_dgram *d, const uint8_t *hdr, uint64_t payload_sum)
+{
+    uint64_t sum = csum_bytes(payload_sum, hdr, d->hdr_len);
+    uint16_t c;
+
+    if (d->pseudo) {
+        sum = csum_add(sum, ip_pseudo(d->path->family, d->proto, &d->path->src, &d->path->dst));
+        sum = csum_add(sum, ns_swap16((uint16_t)(d->hdr_len + d->data_len)));
+    }
+    c = csum_finish(sum);
+    return c == 0 && d->proto == NET_UDP ? 0xffff : c; /* RFC 768: zero means none */
+}
+
+/* hdr_len is even for every protocol here, so the payload starts at an even
+ * byte and its sum needs no turning. */
+int ip_send(struct netstack *ns, struct ip_dgram *d)
+{
+    uint32_t hdr_len = 20 + d->hdr_len, total = hdr_len + d->data_len, b;
+    struct net_tx *tx;
+    uint64_t sum;
+    uint8_t *h;
+
+    if (total > d->path->mtu || d->data_len > BLK_BYTES)
+        return -EMSGSIZE;
+    if ((tx = tx_begin(ns, &h)) == NULL)
+        return -EAGAIN;
+    ip4_header(h, total, ns->ip_id++, 0, d->ttl, d->proto, &d->path->src, &d->path->dst);
+    memcpy(h + 20, d->hdr, d->hdr_len);
+    if (total <= NET_TX_HDR_MAX) {
+        memcpy(h + hdr_len, d->data, d->data_len);
+        sum = csum_bytes(0, h + hdr_len, d->data_len);
+        tx->hdr_len = (uint16_t)total;
+        tx->cookie = d->cookie;
+    } else {
+        if ((b = blk_alloc(ns, NULL)) == NS_NONE)
+            return -EAGAIN;
+        memcpy(blk_data(ns, b), d->data, d->data_len);
+        sum = csum_bytes(0, blk_data(ns, b), d->data_len);
+        tx->hdr_len = (uint16_t)hdr_len;
+        tx_add_seg(ns, tx, b, 0, d->data_len);
+        tx->cookie = cookie_blocks(b, 1);
+        ns->blk[b].refs = 1;
+        ns->blk[b].held = false;
+    }
+    put16_raw(h + 20 + d->csum_off, transport_checksum(d, h + 20, sum));
+    if (d->broadcast_ok)
+        tx->flags = TX_BROADCAST_OK;
+    tx_commit(ns, tx);
+    ns->count.ip_out++;
+    return 0;
+}
+
+int ns_send_raw(struct netstack *ns, const void *hdr, size_t n, unsigned tx_flags, uint16_t link,
+                const uint8_t nexthop_mac[6])
+{
+    struct net_tx *tx;
+    uint32_t head = n <= NET_TX_HDR_MAX ? (uint32_t)n : 64, b;
+    uint8_t *h;
+
+    if (n > NS_RAW_MAX)
+        return -EMSGSIZE;
+    if ((tx = tx_begin(ns, &h)) == NULL)
+        return -EAGAIN;
+    memcpy(h, hdr, head);
+    tx->hdr_len = (uint16_t)head;
+    if (n > head) {
+        if ((b = blk_alloc(ns, NULL)) == NS_NONE)
+            return -EAGAIN;
+        memcpy(blk_data(ns, b), (const uint8_t *)hdr + head, n - head);
+        tx_add_seg(ns, tx, b, 0, (uint32_t)n - head);
+        tx->cookie = cookie_blocks(b, 1);
+        ns->blk[b].refs = 1;
+        ns->blk[b].held = false;
+    }
+    tx->flags = (uint16_t)tx_flags;
+    tx->link = link;
+    if (nexthop_mac != NULL)
+        memcpy(tx->nexthop_mac, nexthop_mac, 6);
+    tx_commit(ns, tx);
+    ns->count.ip_out++;
+    return 0;
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/ns.h: what libnet's files share with each other.
+ *
+ * Owns: struct netstack and the shapes behind a socket. The outside sees only
+ * net/stack/netstack.h. Context: one thread at a time, see there.
+ *
+ * Reading order: netstack.c (create, run), ring.c (packets in and out),
+ * ip_input.c, tcp_input.c, tcp_output.c, socket.c.
+ */
+#ifndef NET_STACK_NS_H
+#define NET_STACK_NS_H
+
+#include <net/stack/checksum.h>
+#include <net/stack/netstack.h>
+#include <string.h>
+
+#define NS_NONE 0xffffffffu
+#define NS_NEVER UINT64_MAX
+#define NS_MS 1000000ull
+#define NS_SEC 1000000000ull
+
+#define ns_container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
+
+/* --- bytes in network order ------------------------------------------------ */
+static inline uint16_t ns_swap16(uint16_t v)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return __builtin_bswap16(v);
+#else
+    return v;
+#endif
+}
+static inline uint32_t ns_swap32(uint32_t v)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    return __builtin_bswap32(v);
+#else
+    return v;
+#endif
+}
+static inline uint16_t get16(const void *p)
+{
+    uint16_t v;
+    __builtin_memcpy(&v, p, 2);
+    return ns_swap16(v);
+}
+static inline uint32_t get32(const void *p)
+{
+    uint32_t v;
+    __builtin_memcpy(&v, p, 4);
+    return ns_swap32(v);
+}
+static inline void put16(void *p, uint16_t v)
+{
+    v = ns_swap16(v);
+    __builtin_memcpy(p, &v, 2);
+}
+static inline void put32(void *p, uint32_t v)
+{
+    v = ns_swap32(v);
+    __builtin_memcpy(p, &v, 4);
+}
+static inline void put16_raw(void *p, uint16_t v) /* already in network order */
+{
+    __builtin_memcpy(p, &v, 2);
+}
+
+/* --- addresses ------------------------------------------------------------- */
+static inline bool addr_equal(const struct net_addr *a, const struct net_addr *b)
+{
+    uint64_t x[2], y[2];
+    __builtin_memcpy(x, a, 16);
+    __builtin_memcpy(y, b, 16);
+    return x[0] == y[0] && x[1] == y[1];
+}
+static inline bool addr_any(const struct net_addr *a)
+{
+    uint64_t x[2];
+    __builtin_memcpy(x, a, 16);
+    return (x[0] | x[1]) == 0;
+}
+static inline void addr_set4(struct net_addr *a, const uint8_t *four)
+{
+    uint32_t v;
+    uint64_t x[2] = {0, 0};
+    __builtin_memcpy(&v, four, 4);
+    __builtin_memcpy(x, &v, 4);
+    __builtin_memcpy(a, x, 16);
+}
+
+/* --- received bytes wait in chunks (buf.c) --------------------------------- */
+#define CHUNK_BYTES 2032u
+struct chunk {
+    struct chunk *next;
+    uint16_t off, len; /* valid bytes are data[off .. off+len) */
+    uint32_t pad;
+    uint8_t data[CHUNK_BYTES];
+};
+struct bufq {
+    struct chunk *head, *tail;
+    uint32_t bytes;
+};
+bool bufq_put(struct netstack *ns, struct bufq *q, const void *data, uint32_t n); /* all or nothing */
+bool bufq_put2(struct netstack *ns, struct bufq *q, const void *a, uint32_t na, const void *b, uint32_t nb);
+/* Copies up to n bytes that begin `skip` bytes in; returns how many. */
+uint32_t bufq_peek(const struct bufq *q, uint32_t skip, void *dst, uint32_t n);
+void bufq_drop(struct netstack *ns, struct bufq *q, uint32_t n); /* n <= bytes */
+uint32_t bufq_get(struct netstack *ns, struct bufq *q, void *dst, uint32_t n);
+void bufq_splice(struct netstack *ns, struct bufq *to, struct bufq *from); /* from becomes empty */
+void bufq_free(struct netstack *ns, struct bufq *q);
+
+/* --- timers: a heap with lazy moves (timer.c) ------------------------------ */
+struct ns_timer {
+    uint64_t when, key; /* due time; where it stands in the heap (key <= when) */
+    uint32_t pos;       /* index in the heap + 1, 0 when outside */
+    uint32_t pad;
+    void (*fn)(struct netstack *ns, struct ns_timer *t);
+};
+int timer_reserve(struct netstack *ns, uint32_t more); /* so that timer_set cannot fail */
+void timer_release(struct netstack *ns, uint32_t n);
+void timer_set(struct netstack *ns, struct ns_timer *t, uint64_t when_ns);
+static inline void timer_stop(struct ns_timer *t)
+{
+    t->when = NS_NEVER; /* leaves the heap when it reaches the top */
+}
+static inline bool timer_armed(const struct ns_timer *t)
+{
+    return t->pos != 0 && t->when != NS_NEVER;
+}
+void timer_remove(struct netstack *ns, struct ns_timer *t); /* before its memory goes */
+void timer_run(struct netstack *ns);
+uint64_t timer_next(struct netstack *ns);
+
+/* --- ports that this process owns (port.c) --------------------------------- */
+struct ns_port {
+    struct ns_port *next;
+    uint8_t family, proto;
+    uint16_t port;
+    struct net_addr addr;
+    uint32_t refs;    /* sockets, connections and TIME_WAITs that need it */
+    uint32_t binders; /* sockets that were bound by name */
+    struct tcb *listener;
+    uint8_t secret[NET_SECRET_BYTES];
+};
+/* port 0: a free one. *out holds a reference. */
+int port_acquire(struct netstack *ns, uint8_t family, uint8_t proto, const struct net_addr *addr, uint16_t port,
+                 struct ns_port **out);
+static inline struct ns_port *port_hold(struct ns_port *p)
+{
+    p->refs++;
+    return p;
+}
+void port_drop(struct netstack *ns, struct ns_port *p);
+struct ns_port *port_find(struct netstack *ns, uint8_t proto, const struct net_addr *laddr, uint16_t port);
+
+/* --- where to send (ip_output.c) ------------------------------------------- */
+struct ip_path {
+    struct net_addr dst, src;
+    uint32_t flags, speed_bps; /* LINKF_* */
+    uint16_t mtu, link;
+    uint8_t family, pad[3];
+    uint64_t expires_ns;
+};
+/* Cached look-up; 0 or -errno. */
+int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, struct ip_path *out);
+void ip_route_flush(struct netstack *ns);
+void ip_route_mtu(struct netstack *ns, const struct net_addr *dst, uint16_t mtu); /* learnt by ICMP */
+
+/* --- sockets --------------------------------------------------------------- */
+struct nsock {
+    struct netstack *ns;
+    void *user;
+    uint32_t index;  /* in ns->socks */
+    uint32_t serial; /* tells a reused index apart */
+    uint8_t type, proto, family, ttl;
+    bool reuseaddr, broadcast, bound, closed; /* closed: nobody holds it any more */
+    int error;       /* pending, positive */
+    struct ns_port *port;
+    struct ns_addr local, peer;
+    struct nsock *reap_next;
+};
+
+/* UDP and ICMP echo. Each queued datagram is a struct dgram_head and its bytes. */
+struct dsock {
+    struct nsock s;
+    struct dsock *hash_next;
+    struct bufq q;
+    uint32_t rcvbuf, queued; /* charged bytes, with a share for each datagram */
+    uint32_t count;
+    bool connected, rd_shut, wr_shut;
+    struct ip_path path; /* of a connected socket */
+};
+struct dgram_head {
+    struct net_addr addr;
+    uint16_t port, link;
+    uint32_t len;
+};
+#define DGRAM_CHARGE 64u /* book-keeping that a datagram costs beside its bytes */
+
+/* --- one received IP packet, as the protocols see it ----------------------- */
+struct ip_in {
+    const struct net_rx *rx;
+    const uint8_t *packet; /* IP header */
+    const uint8_t *data;   /* what follows the IP header and its options */
+    uint32_t len;          /* bytes of data */
+    uint32_t total;        /* bytes from packet to the end of data */
+    uint8_t family, proto, ttl;
+    bool multicast;        /* destination is a group or a broadcast */
+    uint64_t pseudo;       /* checksum of the pseudo-header but for the length */
+    struct net_addr src, dst;
+};
+static inline bool ip_trusted(const struct ip_in *in) /* transport checksum needs no look */
+{
+    return in->rx->csum != CSUM_NONE;
+}
+
+/* --- the transmit arena (ring.c) ------------------------------------------- */
+#define BLK_BYTES 2048u
+struct ablk {
+    uint32_t next;     /* next block of the same buffer, or of the free list */
+    uint16_t refs;     /* transmit records that have not completed */
+    bool held;         /* a buffer still needs the bytes */
+    uint8_t pad;
+    struct tcb *owner; /* NULL: a datagram, or its connection has gone */
+};
+
+#define ROUTE_CACHE 16
+#define DGRAM_HASH 64
+#define PORT_HASH 64
+#define CHUNKS_KEPT 32
+
+struct tcp_node;
+struct tcp_tw;
+
+struct netstack {
+    struct ns_env env;
+    struct ns_config cfg;
+    uint64_t now;        /* taken at the start of run and of calls that need it */
+    uint64_t generation;
+    struct ns_counters count;
+
+    /* rings: cached places, and our own copies of our indices */
+    struct net_ring *ring;
+    uint8_t *rx_base;
+    struct net_tx *tx_base;
+    struct net_cqe *cq_base;
+    uint8_t *arena;
+    uint32_t rx_mask, rx_tail, tx_mask, tx_entries, tx_head, tx_tail_seen, cq_mask, cq_tail;
+    uint32_t tx_kicked;  /* tx_head at the last kick */
+
+    uint8_t *blk_base;
+    struct ablk *blk;
+    uint32_t nblk, blk_free, blk_nfree;
+
+    struct chunk *chunk_free;
+    uint32_t chunk_nfree;
+
+    struct ns_timer **heap;
+    uint32_t heap_n, heap_room, heap_promised;
+
+    struct nsock **socks;
+    uint32_t socks_room, socks_free_hint, nsocks, serial;
+    struct nsock *reap;  /* closed, to be freed when the call ends */
+
+    struct dsock *dgram[DGRAM_HASH];
+    struct ns_port *ports[PORT_HASH];
+    struct ip_path route[ROUTE_CACHE];
+
+    struct tcp_node **conn; /* connections, half-open ones and TIME_WAITs */
+    uint32_t conn_mask, conn_n;
+    uint32_t hash_key[12];
+    struct tcb *outq;       /* connections that found the transmit ring full */
+    struct tcp_tw *tw_head, *tw_tail;
+    struct ns_timer tw_timer;
+    uint32_t tw_n;
+    uint16_t ip_id;
+
+    struct {
+        uint64_t tokens, when_ns;
+    } icmp_limit, rst_limit;
+};
+
+static inline uint64_t ns_clock(struct netstack *ns)
+{
+    return ns->now = ns->env.now_ns(ns->env.ctx);
+}
+static inline void *ns_alloc(struct netstack *ns, size_t bytes)
+{
+    return ns->env.alloc(ns->env.ctx, bytes);
+}
+static inline void ns_free(struct netstack *ns, void *p)
+{
+    ns->env.free(ns->env.ctx, p);
+}
+static inline void sock_changed(struct nsock *s)
+{
+    s->ns->generation++;
+}
+
+/* socket.c */
+int sock_add(struct netstack *ns, struct nsock *s);
+void sock_remove(struct nsock *s);
+void sock_reap(struct netstack *ns);
+struct nsock *sock_by_cookie(struct netstack *ns, uint64_t cookie);
+void sock_error(struct nsock *s, int positive_errno);
+
+/* ring.c: transmit. tx_begin gives the next record with defaults filled in and
+ * room for NET_TX_HDR_MAX header bytes, or NULL; tx_commit publishes it. */
+struct net_tx *tx_begin(struct netstack *ns, uint8_t **hdr);
+void tx_commit(struct netstack *ns, struct net_tx *tx);
+bool tx_room(struct netstack *ns);
+void ring_completions(struct netstack *ns);
+uint32_t blk_alloc(struct netstack *ns, struct tcb *owner);
+void blk_unhold(struct netstack *ns, uint32_t b); /* its buffer is done with it */
+static inline uint8_t *blk_data(const struct netstack *ns, uint32_t b)
+{
+    return ns->blk_base + (size_t)b * BLK_BYTES;
+}
+/* Adds a segment to tx, merging it with its neighbour; false when there are too many. */
+bool tx_add_seg(struct netstack *ns, struct net_tx *tx, uint32_t b, uint32_t off, uint32_t len);
+/* Cookies: what a completion speaks of. */
+enum cookie_kind { COOKIE_NONE = 0, COOKIE_BLOCKS = 1, COOKIE_SOCK = 2 };
+static inline uint64_t cookie_blocks(uint32_t first, uint32_t n)
+{
+    return (uint64_t)COOKIE_BLOCKS << 56 | (uint64_t)(n & 0xffffff) << 32 | first;
+}
+static inline uint64_t cookie_sock(const struct nsock *s)
+{
+    return (uint64_t)COOKIE_SOCK << 56 | (uint64_t)(s->index & 0xffffff) << 32 | s->serial;
+}
+
+/* ip_input.c, ip_output.c */
+void ip_input(struct netstack *ns, const struct net_rx *rx, const uint8_t *packet);
+uint64_t ip_pseudo(uint8_t family, uint8_t proto, const struct net_addr *src, const struct net_addr *dst);
+#define IP4_DF 0x4000u
+void ip4_header(uint8_t *h, uint32_t total, uint16_t id, uint16_t frag, uint8_t ttl, uint8_t proto,
+                const struct net_addr *src, const struct net_addr *dst);
+/* One datagram: transport header (its checksum field zero, at csum_off) and
+ * payload. Copies both. 0 or -errno. */
+struct ip_dgram {
+    uint8_t proto, ttl;
+    uint16_t csum_off; /* within hdr */
+    bool pseudo;       /* checksum covers the pseudo-header */
+    bool broadcast_ok;
+    const struct ip_path *path;
+    const uint8_t *hdr;
+    uint32_t hdr_len;
+    const uint8_t *data;
+    uint32_t data_len;
+    uint64_t cookie;   /* for failures; 0 for none */
+};
+int ip_send(struct netstack *ns, struct ip_dgram *d);
+
+/* icmp.c */
+void icmp_input(struct netstack *ns, const struct ip_in *in);
+void icmp_unreachable(struct netstack *ns, const struct ip_in *in, uint8_t code);
+int icmp_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path);
+bool limit_take(uint64_t now, uint64_t *tokens, uint64_t *when_ns, uint32_t per_second, uint32_t burst);
+
+/* udp.c */
+void udp_input(struct netstack *ns, const struct ip_in *in);
+/* An ICMP error that quotes a datagram of ours. */
+void udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr, uint16_t lport,
+               uint16_t rport, int err);
+struct dsock *dgram_find(struct netstack *ns, uint8_t proto, const struct net_addr *laddr, uint16_t lport,
+                         const struct net_addr *raddr, uint16_t rport);
+void dgram_queue(struct dsock *d, const struct ip_in *in, uint16_t rport, const uint8_t *data, uint32_t n);
+int dgram_socket(struct netstack *ns, int type, struct nsock **out);
+int dgram_bind(struct dsock *d, const struct ns_addr *a);
+int dgram_connect(struct dsock *d, const struct ns_addr *a);
+int dgram_send(struct dsock *d, const void *buf, size_t n, const struct ns_addr *to);
+int dgram_recv(struct dsock *d, void *buf, size_t n, int flags, struct ns_addr *from);
+int dgram_shutdown(struct dsock *d, int how);
+void dgram_close(struct dsock *d);
+int dgram_next_len(const struct dsock *d); /* bytes of the next datagram, 0 for none */
+unsigned dgram_events(const struct dsock *d);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/ring.c: the packet rings and the transmit arena.
+ *
+ * Owns: our side's indices (rx_tail, tx_head, cq_tail) and the arena's layout:
+ * one header slot of NET_TX_HDR_MAX bytes for each transmit entry, then blocks
+ * of BLK_BYTES for payload. A block is free when no buffer holds it and every
+ * transmit record over it has completed; see slipway/ring.h.
+ */
+#include <net/stack/tcp.h>
+
+/* --- walking a receive ring ------------------------------------------------ */
+const struct net_rx *ns_ring_peek(const struct net_ring *ring, uint32_t *tail)
+{
+    uint32_t head = __atomic_load_n(&ring->rx_head, __ATOMIC_ACQUIRE);
+
+    while (*tail != head) {
+        const struct net_rx *rx =
+            (const struct net_rx *)(const void *)((const uint8_t *)ring + ring->rx_off + (*tail & (ring->rx_size - 1)));
+        if (rx->kind != RX_PAD)
+            return rx;
+        *tail += rx->size;
+    }
+    return NULL;
+}
+
+void ns_ring_pop(struct net_ring *ring, uint32_t *tail, const struct net_rx *rx)
+{
+    *tail += rx->size;
+    __atomic_store_n(&ring->rx_tail, *tail, __ATOMIC_RELEASE);
+}
+
+/* --- transmit -------------------------------------------------------------- */
+bool tx_room(struct netstack *ns)
+{
+    if (ns->tx_head - ns->tx_tail_seen < ns->tx_entries)
+        return true;
+    ns->tx_tail_seen = __atomic_load_n(&ns->ring->tx_tail, __ATOMIC_ACQUIRE);
+    return ns->tx_head - ns->tx_tail_seen < ns->tx_entries;
+}
+
+struct net_tx *tx_begin(struct netstack *ns, uint8_t **hdr)
+{
+    uint32_t i = ns->tx_head & ns->tx_mask;
+    struct net_tx *tx;
+
+    if (!tx_room(ns)) {
+        if (ns->env.kick != NULL) {
+            ns->tx_kicked = ns->tx_head;
+            ns->env.kick(ns->env.ctx);
+        }
+        if (!tx_room(ns))
+            return NULL;
+    }
+    tx = &ns->tx_base[i];
+    memset(tx, 0, sizeof(*tx));
+    tx->hdr_off = i * NET_TX_HDR_MAX;
+    tx->link = LINK_ANY;
+    *hdr = ns->arena + tx->hdr_off;
+    return tx;
+}
+
+void tx_commit(struct netstack *ns, struct net_tx *tx)
+{
+    (void)tx;
+    ns->tx_head++;
+    __atomic_store_n(&ns->ring->tx_head, ns->tx_head, __ATOMIC_RELEASE);
+}
+
+bool tx_add_seg(struct netstack *ns, struct net_tx *tx, uint32_t b, uint32_t off, uint32_t len)
+{
+    uint32_t at = (uint32_t)(blk_data(ns, b) - ns->arena) + off;
+
+    if (tx->nseg != 0 && tx->seg[tx->nseg - 1].off + tx->seg[tx->nseg - 1].len == at) {
+        tx->seg[tx->nseg - 1].len += len;
+    } else {
+        if (tx->nseg == NET_TX_SEGS)
+            return false;
+        tx->seg[tx->nseg].off = at;
+        tx->seg[tx->nseg].len = len;
+        tx->nseg++;
+    }
+    return true;
+}
+
+/* --- blocks ---------------------------------------------------------------- */
+uint32_t blk_alloc(struct netstack *ns, struct tcb *owner)
+{
+    uint32_t b = ns->blk_free;
+
+    if (b == NS_NONE)
+        return NS_NONE;
+    ns->blk_free = ns->blk[b].next;
+    ns->blk_nfree--;
+    ns->blk[b].next = NS_NONE;
+    ns->blk[b].refs = 0;
+    ns->blk[b].held = true;
+    ns->blk[b].owner = owner;
+    return b;
+}
+
+static void blk_release(struct netstack *ns, uint32_t b)
+{
+    ns->blk[b].owner = NULL;
+    ns->blk[b].next = ns->blk_free;
+    ns->blk_free = b;
+    ns->blk_nfree++;
+    if (ns->blk_nfree <= ns->nblk / 8 + 1)
+        ns->generation++; /* writers that found none may try again */
+}
+
+void blk_unhold(struct netstack *ns, uint32_t b)
+{
+    ns->blk[b].held = false;
+    ns->blk[b].owner = NULL; /* what still flies concerns nobody */
+    if (ns->blk[b].refs == 0)
+        blk_release(ns, b);
+}
+
+/* --- completions ----------------------------------------------------------- */
+static void complete_blocks(struct netstack *ns, uint32_t b, uint32_t n, int status)
+{
+    struct tcb *owner = NULL;
+
+    while (n-- > 0 && b < ns->nblk && ns->blk[b].refs != 0) {
+        uint32_t next = ns->blk[b].next;
+        owner = ns->blk[b].owner;
+        if (--ns->blk[b].refs == 0 && !ns->blk[b].held)
+            blk_release(ns, b);
+        b = next;
+    }
+    if (status < 0 && owner != NULL)
+        tcp_tx_failed(owner, status);
+}
+
+static void complete_failed(struct netstack *ns, uint64_t cookie, int status)
+{
+    struct nsock *s;
+
+    ns->count.tx_failed++;
+    if (status == -ENOBUFS)
+        ns->count.tx_nobufs++;
+    else
+        ip_route_flush(ns); /* an address or a route has changed */
+    if (cookie >> 56 != COOKIE_SOCK || (s = sock_by_cookie(ns, cookie)) == NULL)
+        return;
+    if (s->type == NS_STREAM)
+        tcp_tx_failed((struct tcb *)s, status);
+    else if (status != -ENOBUFS)
+        sock_error(s, -status);
+}
+
+void ring_completions(struct netstack *ns)
+{
+    uint32_t head = __atomic_load_n(&ns->ring->cq_head, __ATOMIC_ACQUIRE);
+
+    if (head == ns->cq_tail)
+        return;
+    while (ns->cq_tail != head) {
+        struct net_cqe c = ns->cq_base[ns->cq_tail & ns->cq_mask];
+        ns->cq_tail++;
+        if (c.status < 0)
+            complete_failed(ns, c.cookie, c.status);
+        if (c.cookie >> 56 == COOKIE_BLOCKS)
+            complete_blocks(ns, (uint32_t)c.cookie, (uint32_t)(c.cookie >> 32) & 0xffffff, c.status);
+    }
+    __atomic_store_n(&ns->ring->cq_tail, ns->cq_tail, __ATOMIC_RELEASE);
+}

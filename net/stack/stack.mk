@@ -1,0 +1,25 @@
+# libnet: linked into every program that uses the network, and into host tests.
+NET_STACK_SOURCES = \
+	net/stack/buf.c \
+	net/stack/checksum.c \
+	net/stack/icmp.c \
+	net/stack/ip_input.c \
+	net/stack/ip_output.c \
+	net/stack/netstack.c \
+	net/stack/port.c \
+	net/stack/ring.c \
+	net/stack/sndbuf.c \
+	net/stack/socket.c \
+	net/stack/sockopt.c \
+	net/stack/tcp_ack.c \
+	net/stack/tcp_cc.c \
+	net/stack/tcp_conn.c \
+	net/stack/tcp_input.c \
+	net/stack/tcp_listen.c \
+	net/stack/tcp_opt.c \
+	net/stack/tcp_output.c \
+	net/stack/tcp_reass.c \
+	net/stack/tcp_sock.c \
+	net/stack/tcp_timer.c \
+	net/stack/timer.c \
+	net/stack/udp.c

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/tcp.h: the transmission control block and what TCP's files share.
+ *
+ * Owns: struct tcb (one connection or listener, and its socket), struct tcp_syn
+ * (half open), struct tcp_tw (TIME_WAIT). Field names follow RFC 9293 3.3.1.
+ *
+ *   tcp_input.c   a segment arrives: demultiplex, the states of RFC 9293 3.10.7
+ *   tcp_ack.c     what an acknowledgement does: RTT, buffers, windows, recovery
+ *   tcp_reass.c   text in and out of order
+ *   tcp_output.c  what may be sent now; building segments
+ *   tcp_timer.c   retransmission, persist, delayed ACK, keep-alive, time-outs
+ *   tcp_cc.c      congestion control behind struct tcp_cc
+ *   tcp_listen.c  SYN queue and accept queue
+ *   tcp_conn.c    creation, look-up, end, TIME_WAIT
+ *   tcp_sock.c    what the socket calls do to a connection
+ */
+#ifndef NET_STACK_TCP_H
+#define NET_STACK_TCP_H
+
+#include <net/stack/ns.h>
+
+#define TCP_FIN 0x01u
+#define TCP_SYN 0x02u
+#define TCP_RST 0x04u
+#define TCP_PSH 0x08u
+#define TCP_ACK 0x10u
+
+/* Sequence arithmetic, modulo 2^32 (RFC 9293 3.4). */
+static inline bool seq_lt(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) < 0;
+}
+static inline bool seq_leq(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) <= 0;
+}
+static inline bool seq_gt(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) > 0;
+}
+static inline bool seq_geq(uint32_t a, uint32_t b)
+{
+    return (int32_t)(a - b) >= 0;
+}
+
+/* Times. Each deviation from an RFC's number says why. */
+#define TCP_RTO_INITIAL (1 * NS_SEC)
+#define TCP_RTO_MAX (60 * NS_SEC)
+#define TCP_RTO_VAR_MIN (200 * NS_MS) /* RFC 6298 2.4 wishes RTO >= 1 s; a floor of 200 ms on the
+                                         variance term outlasts a peer's delayed ACK and recovers sooner */
+#define TCP_DELACK (40 * NS_MS)       /* RFC 1122 4.2.3.2: below 500 ms */
+#define TCP_CONNECT_LIMIT (30 * NS_SEC)
+#define TCP_GIVE_UP (180 * NS_SEC)    /* R2, RFC 1122 4.2.3.5: at least 100 s */
+#define TCP_ORPHAN_LIMIT (60 * NS_SEC)
+#define TCP_SYN_RETRIES 5
+#define TCP_KEEP_IDLE_S 7200
+#define TCP_KEEP_INTERVAL_S 75
+#define TCP_KEEP_PROBES 9
+#define TCP_PAWS_IDLE (24ull * 24 * 3600 * NS_SEC) /* RFC 7323 5.5 */
+
+#define TCP_MSS_DEFAULT 536u
+#define TCP_MSS_MIN 88u /* below it a peer would have us send headers only */
+#define TCP_MSS_MAX ((NET_TX_SEGS - 1) * BLK_BYTES) /* lies in NET_TX_SEGS pieces wherever it begins */
+#define TCP_OOO_MAX 64u /* separate pieces kept out of order */
+#define TCP_WSCALE_MAX 14
+
+/* --- who is behind a 4-tuple ----------------------------------------------- */
+enum tcp_node_kind { NODE_TCB, NODE_SYN, NODE_TW };
+struct tcp_node {
+    struct tcp_node *next;
+    uint32_t hash;
+    uint16_t lport, rport;
+    struct net_addr laddr, raddr;
+    uint8_t kind, family, pad[6];
+};
+
+/* --- send buffer: a chain of arena blocks (sndbuf.c) ----------------------- */
+struct sndbuf {
+    uint32_t head, tail;         /* blocks, NS_NONE when empty */
+    uint32_t head_off, tail_end; /* first byte in head; end of the bytes in tail */
+    uint32_t bytes;
+    uint32_t cur, cur_off;       /* a block on the way and its first byte's offset in the buffer */
+};
+void sndbuf_init(struct sndbuf *b);
+bool sndbuf_room(const struct netstack *ns, const struct sndbuf *b); /* may one more byte be put? */
+uint32_t sndbuf_put(struct netstack *ns, struct sndbuf *b, struct tcb *owner, const void *data, uint32_t n);
+void sndbuf_drop(struct netstack *ns, struct sndbuf *b, uint32_t n);
+void sndbuf_free(struct netstack *ns, struct sndbuf *b);
+/* The bytes [off, off+len): copied, or as segments of a transmit record; both
+ * return the checksum of the bytes, sndbuf_segs shortens *len if it must. */
+uint64_t sndbuf_copy(struct netstack *ns, struct sndbuf *b, uint32_t off, void *dst, uint32_t len);
+uint64_t sndbuf_segs(struct netstack *ns, struct sndbuf *b, uint32_t off, uint32_t *len, struct net_tx *tx);
+
+/* --- congestion control ----------------------------------------------------- */
+struct tcb;
+struct tcp_cc {
+    const char *name;
+    void (*init)(struct tcb *t);
+    void (*acked)(struct tcb *t, uint32_t bytes);  /* cwnd grows; not called in recovery */
+    uint32_t (*ssthresh)(struct tcb *t);           /* after a loss: bytes */
+    void (*restart)(struct tcb *t);                /* after an idle time, RFC 5681 4.1 */
+};
+extern const struct tcp_cc tcp_cc_newreno;
+uint32_t tcp_initial_window(const struct tcb *t);
+
+/* --- out of order ------------------------------------------------------------ */
+struct ooo {
+    struct ooo *next;
+    uint32_t seq, end;
+    struct bufq q;
+};
+
+struct tcp_listener {
+    uint32_t backlog, accepts, syns;
+    struct tcb *accept_head, *accept_tail;
+    struct tcp_syn *syn_head, *syn_tail; /* oldest first */
+};
+
+struct tcb {
+    struct nsock s;
+    struct tcp_node node;
+    uint8_t state; /* enum tcp_state */
+    bool hashed;
+    bool ts_on, sack_ok, nodelay, keepalive, rd_shut, rd_eof;
+    bool fin_queued;   /* our side is closed: a FIN follows the buffer */
+    bool ack_now;      /* an ACK must go out */
+    bool fin_seen;     /* the peer's FIN has arrived, maybe ahead of its turn */
+    bool in_outq, timing, in_recovery, partial_seen, persisting, wscale_on, syn_repeated;
+    uint8_t snd_wscale, rcv_wscale, dupacks, backoff, probes, ack_pending;
+    uint16_t snd_mss;  /* payload of a full segment with our options */
+    uint16_t mss_peer; /* MSS option, or the default */
+    struct tcb *outq_next;
+
+    /* send */
+    uint32_t iss, snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_wnd, snd_sml;
+    uint32_t buf_seq;  /* sequence number of snd's first byte */
+    struct sndbuf snd;
+    uint32_t sndbuf_limit;
+    uint64_t ip_sum;      /* checksum of our IP header but for its length */
+    uint64_t pseudo;      /* of the pseudo-header but for its length */
+    /* receive */
+    uint32_t irs, rcv_nxt, rcv_adv, last_ack_sent;
+    uint32_t rcvbuf_limit;
+    struct bufq rcv;
+    struct ooo *ooo;
+    uint32_t ooo_n;
+    uint32_t fin_at;      /* where the peer's FIN stands, once fin_seen */
+    /* time stamps, RFC 7323 */
+    uint32_t ts_recent, ts_offset;
+    uint64_t ts_recent_ns;
+    /* round trip, RFC 6298 */
+    uint32_t srtt_us, rttvar_us, rtt_seq;
+    uint64_t rto_ns, rtt_start_ns;
+    uint64_t progress_ns; /* last time the peer acknowledged something new */
+    uint64_t heard_ns;    /* last valid segment (keep-alive) */
+    uint64_t sent_ns;     /* last data sent (idle restart) */
+    uint64_t opened_ns;
+    /* congestion */
+    const struct tcp_cc *cc;
+    uint32_t cwnd, ssthresh, recover, cc_acked;
+    uint64_t cc_priv[4];
+    uint64_t retransmits;
+    /* challenge ACKs, RFC 5961 */
+    uint64_t challenge_ns;
+    uint32_t challenges;
+
+    uint32_t keep_idle_s, keep_interval_s, keep_probes;
+    int linger_s;
+    struct ns_timer rtx, delack, misc;
+    struct ip_path path;
+    struct tcp_listener *listener; /* a listener's own queues */
+    struct tcb *parent;            /* a connection that waits for accept */
+    struct tcb *accept_next;
+};
+#define TCB_TIMERS 3
+
+struct tcp_syn {
+    struct tcp_node node;
+    struct ns_timer timer;
+    struct tcb *parent;
+    struct tcp_syn *prev, *next;
+    struct ns_port *port;
+    uint32_t iss, irs, ts_recent, ts_offset, snd_wnd;
+    uint16_t mss_peer, mss_own;
+    uint8_t snd_wscale, retries;
+    bool ts_on, wscale_on, sack_ok;
+    uint64_t started_ns;
+};
+
+struct tcp_tw {
+    struct tcp_node node;
+    struct tcp_tw *prev, *next;
+    struct ns_port *port;
+    struct netstack *ns;
+    uint32_t snd_nxt, rcv_nxt, ts_recent, ts_offset;
+    uint16_t window;
+    bool ts_on;
+    uint64_t expires_ns, ack_ns;
+};
+
+/* --- a received segment ------------------------------------------------------ */
+struct tcp_in {
+    const struct ip_in *ip;
+    uint32_t seq, ack, wnd; /* wnd as it stands in the header */
+    uint32_t len;           /* bytes of text */
+    const uint8_t *data;
+    uint16_t sport, dport;
+    uint8_t flags;
+    bool has_text; /* as it arrived; len may have been cut */
+    bool ts_on, sack_ok, wscale_on;
+    uint8_t wscale;
+    uint16_t mss; /* 0 when absent */
+    uint32_t tsval, tsecr;
+};
+
+/* tcp_opt.c */
+void tcp_parse_options(struct tcp_in *in, const uint8_t *opt, uint32_t n);
+unsigned tcp_put_ts(uint8_t *p, uint32_t val, uint32_t ecr);
+unsigned tcp_put_syn_options(uint8_t *p, uint16_t mss, int wscale, bool ts, uint32_t tsval, uint32_t tsecr);
+
+/* tcp_conn.c */
+uint32_t tcp_hash(const struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
+                  uint16_t rport);
+struct tcp_node *tcp_lookup(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
+                            uint16_t rport);
+void tcp_link(struct netstack *ns, struct tcp_node *n);
+void tcp_unlink(struct netstack *ns, struct tcp_node *n);
+uint32_t tcp_new_iss(struct netstack *ns, const struct ns_port *port, const struct tcp_node *n);
+uint32_t tcp_new_ts_offset(const struct ns_port *port, const struct tcp_node *n);
+struct tcb *tcb_new(struct netstack *ns, uint8_t family);
+void tcb_set_path(struct tcb *t, const struct ip_path *path);
+void tcb_set_mss(struct tcb *t);
+void tcb_established(struct tcb *t);
+void tcb_abort(struct tcb *t, int err, bool rst); /* err: what the socket sees */
+void tcb_end(struct tcb *t);                      /* CLOSED; its memory goes when nobody holds it */
+void tcb_unbind(struct tcb *t);
+void tcb_time_wait(struct tcb *t);
+void tcb_free(struct tcb *t);
+void tw_input(struct netstack *ns, struct tcp_tw *w, struct tcp_in *in);
+void tw_free(struct netstack *ns, struct tcp_tw *w);
+void tw_timer(struct netstack *ns, struct ns_timer *t);
+uint8_t tcp_rcv_wscale(uint32_t rcvbuf);
+void tcb_names(struct tcb *t); /* what getsockname and getpeername say */
+
+/* tcp_input.c */
+void tcp_input(struct netstack *ns, const struct ip_in *ip);
+void tcp_segment(struct tcb *t, struct tcp_in *in);
+void tcp_challenge(struct tcb *t);
+void tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport, uint16_t rport,
+               uint32_t seq, int err, uint16_t mtu);
+/* tcp_ack.c; false: the segment goes no further */
+bool tcp_ack(struct tcb *t, const struct tcp_in *in);
+void tcp_rtt_sample(struct tcb *t, uint64_t rtt_ns);
+void tcp_repeat_first(struct tcb *t); /* send the segment at snd_una again */
+void tcp_enter_loss(struct tcb *t);
+/* tcp_reass.c; true when something was delivered in order */
+void tcp_text(struct tcb *t, struct tcp_in *in);
+void tcp_ooo_free(struct tcb *t);
+
+/* tcp_output.c */
+void tcp_output(struct tcb *t);
+/* Returns the bytes of text sent (fewer than len when pieces ran out), -1: no room. */
+int tcp_xmit(struct tcb *t, uint32_t seq, uint32_t len, uint8_t flags);
+uint32_t tcp_window_edge(const struct tcb *t);
+struct tcp_ctl { /* a segment that needs no connection: RST, SYN-ACK, TIME_WAIT's ACK */
+    const struct net_addr *src, *dst;
+    uint16_t sport, dport, window;
+    uint8_t family, flags;
+    uint32_t seq, ack;
+    uint8_t opt[40];
+    uint32_t opt_len;
+};
+void tcp_send_ctl(struct netstack *ns, const struct tcp_ctl *c);
+void tcp_reset_for(struct netstack *ns, const struct tcp_in *in); /* RST that answers `in` */
+void tcp_send_rst(struct tcb *t);
+void tcp_later(struct tcb *t); /* output again when there is room */
+static inline uint32_t tcp_ts_now(const struct netstack *ns, uint32_t offset)
+{
+    return (uint32_t)(ns->now / NS_MS) + offset;
+}
+static inline bool tcb_orphan(const struct tcb *t) /* the application is through with it */
+{
+    return t->s.closed && t->parent == NULL;
+}
+static inline uint32_t tcp_fin_seq(const struct tcb *t)
+{
+    return t->buf_seq + t->snd.bytes;
+}
+
+/* tcp_timer.c */
+void tcp_timers_init(struct tcb *t);
+void tcp_arm_rtx(struct tcb *t);
+void tcp_arm_keepalive(struct tcb *t);
+void tcp_tx_failed(struct tcb *t, int status);
+uint64_t tcp_rto(const struct tcb *t);
+
+/* tcp_listen.c */
+void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint32_t iss_above, bool reuse);
+void tcp_syn_segment(struct netstack *ns, struct tcp_syn *y, struct tcp_in *in);
+void tcp_syn_drop(struct netstack *ns, struct tcp_syn *y);
+void tcp_listener_close(struct tcb *l);
+void tcp_accept_remove(struct tcb *t);
+
+/* tcp_sock.c */
+int tcp_socket(struct netstack *ns, uint8_t family, struct nsock **out);
+int tcp_bind(struct tcb *t, const struct ns_addr *a);
+int tcp_listen(struct tcb *t, int backlog);
+int tcp_accept(struct tcb *l, struct nsock **out, struct ns_addr *peer);
+int tcp_connect(struct tcb *t, const struct ns_addr *a);
+int tcp_send(struct tcb *t, const void *buf, size_t n);
+int tcp_recv(struct tcb *t, void *buf, size_t n, int flags);
+int tcp_shutdown(struct tcb *t, int how);
+void tcp_close(struct tcb *t);
+unsigned tcp_events(const struct tcb *t);
+void tcp_readable(struct tcb *t); /* after rcv changed: window update if due */
+
+#endif

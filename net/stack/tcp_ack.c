@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/tcp_ack.c: what an acknowledgement does: round-trip time (RFC
+ * 6298), the send buffer, the peer's window, loss recovery (RFC 5681, 6582).
+ *
+ * Owns: snd_una, snd_wnd, recovery state. Called by tcp_input.c for segments
+ * that were found acceptable.
+ */
+#include <net/stack/tcp.h>
+
+void tcp_rtt_sample(struct tcb *t, uint64_t rtt_ns)
+{
+    uint32_t r = (uint32_t)(rtt_ns / 1000 < 120000000 ? rtt_ns / 1000 : 120000000);
+    uint64_t var;
+
+    if (r == 0)
+        r = 1;
+    if (t->srtt_us == 0) {
+        t->srtt_us = r;
+        t->rttvar_us = r / 2;
+    } else {
+        uint32_t diff = r > t->srtt_us ? r - t->srtt_us : t->srtt_us - r;
+        t->rttvar_us = (uint32_t)((3ull * t->rttvar_us + diff) / 4);
+        t->srtt_us = (uint32_t)((7ull * t->srtt_us + r) / 8);
+    }
+    var = 4ull * t->rttvar_us * 1000;
+    t->rto_ns = t->srtt_us * 1000ull + (var > TCP_RTO_VAR_MIN ? var : TCP_RTO_VAR_MIN);
+    if (t->rto_ns > TCP_RTO_MAX)
+        t->rto_ns = TCP_RTO_MAX;
+    t->backoff = 0; /* Karn: only a valid sample ends the back-off */
+}
+
+/* One sample from this acknowledgement, if it gives one: our own clock when
+ * the timed segment was sent once only, else the echoed time stamp. */
+static void sample_rtt(struct tcb *t, const struct tcp_in *in)
+{
+    uint64_t now = t->s.ns->now;
+
+    if (t->timing && seq_geq(in->ack, t->rtt_seq)) {
+        t->timing = false;
+        tcp_rtt_sample(t, now - t->rtt_start_ns);
+    } else if (t->ts_on && in->ts_on && in->tsecr != 0 && !t->timing) {
+        uint32_t ms = tcp_ts_now(t->s.ns, t->ts_offset) - in->tsecr;
+        if (ms < 120000)
+            tcp_rtt_sample(t, ms * NS_MS + NS_MS / 2);
+    }
+}
+
+void tcp_repeat_first(struct tcb *t)
+{
+    uint32_t left = tcp_fin_seq(t) - t->snd_una, len = left < t->snd_mss ? left : t->snd_mss;
+    uint8_t flags = TCP_ACK;
+
+    if (seq_gt(t->snd_una, tcp_fin_seq(t)))
+        return; /* everything, the FIN too, is acknowledged */
+    if (t->fin_queued && len == left && seq_gt(t->snd_max, tcp_fin_seq(t)))
+        flags |= TCP_FIN;
+    if (tcp_xmit(t, t->snd_una, len, flags) < 0)
+        tcp_later(t);
+}
+
+void tcp_enter_loss(struct tcb *t)
+{
+    if (t->backoff == 0 || t->in_recovery)
+        t->ssthresh = t->cc->ssthresh(t);
+    t->cwnd = t->snd_mss;
+    t->cc_acked = 0;
+    t->recover = t->snd_max;
+    t->in_recovery = false;
+    t->dupacks = 0;
+    t->timing = false;
+    t->snd_nxt = t->snd_una;
+}
+
+static void update_window(struct tcb *t, const struct tcp_in *in)
+{
+    uint32_t wnd = in->wnd << t->snd_wscale;
+
+    if (!seq_lt(t->snd_wl1, in->seq) && !(t->snd_wl1 == in->seq && seq_leq(t->snd_wl2, in->ack)))
+        return;
+    if (wnd > t->snd_wnd && t->persisting) {
+        t->persisting = false; /* tcp_output arms the ordinary timer */
+        t->backoff = t->probes = 0;
+        timer_stop(&t->rtx);
+    }
+    t->snd_wnd = wnd;
+    if (wnd > t->max_wnd)
+        t->max_wnd = wnd;
+    t->snd_wl1 = in->seq;
+    t->snd_wl2 = in->ack;
+}
+
+/* RFC 5681 section 2's definition, and RFC 6582's reaction. */
+static void duplicate_ack(struct tcb *t)
+{
+    uint32_t mss = t->snd_mss;
+
+    t->s.ns->count.tcp_dup++;
+    if (t->in_recovery) {
+        t->cwnd += mss;
+        return;
+    }
+    if (t->dupacks < 255)
+        t->dupacks++;
+    if (t->dupacks != 3 || !seq_gt(t->snd_una, t->recover))
+        return;
+    t->ssthresh = t->cc->ssthresh(t);
+    t->recover = t->snd_max;
+    t->in_recovery = true;
+    t->partial_seen = false;
+    tcp_repeat_first(t);
+    t->cwnd = t->ssthresh + 3 * mss;
+    timer_set(t->s.ns, &t->rtx, t->s.ns->now + tcp_rto(t));
+}
+
+/* An advance while in recovery. */
+static void recovery_ack(struct tcb *t, uint32_t acked)
+{
+    uint32_t mss = t->snd_mss, flight = t->snd_max - t->snd_una;
+
+    if (seq_geq(t->snd_una, t->recover)) {
+        uint32_t least = (flight > mss ? flight : mss) + mss;
+        t->cwnd = t->ssthresh < least ? t->ssthresh : least;
+        t->in_recovery = false;
+        t->dupacks = 0;
+        t->recover = t->snd_una - 1; /* only a time-out leaves doubtful duplicates behind */
+        return;
+    }
+    tcp_repeat_first(t); /* the next hole */
+    t->cwnd = t->cwnd > acked ? t->cwnd - acked : mss;
+    if (acked >= mss)
+        t->cwnd += mss;
+    if (t->cwnd < mss)
+        t->cwnd = mss;
+}
+
+static void advance(struct tcb *t, const struct tcp_in *in)
+{
+    struct netstack *ns = t->s.ns;
+    uint32_t acked = in->ack - t->snd_una, end = tcp_fin_seq(t);
+    uint32_t text = (seq_lt(in->ack, end) ? in->ack : end) - t->buf_seq;
+    bool limited = t->snd_max - t->snd_una + t->snd_mss >= t->cwnd; /* RFC 7661's concern: unused cwnd must not grow */
+
+    sample_rtt(t, in);
+    if (text != 0) {
+        sndbuf_drop(ns, &t->snd, text);
+        t->buf_seq += text;
+        sock_changed(&t->s);
+    }
+    t->snd_una = in->ack;
+    if (seq_lt(t->snd_nxt, t->snd_una))
+        t->snd_nxt = t->snd_una;
+    if (seq_lt(t->snd_sml, t->snd_una))
+        t->snd_sml = t->snd_una;
+    t->progress_ns = ns->now;
+    t->probes = 0;
+    if (t->in_recovery) {
+        bool first = !t->partial_seen;
+        recovery_ack(t, acked);
+        t->partial_seen = true;
+        if (t->in_recovery && !first)
+            return; /* impatient variant: only the first partial ACK restarts the timer */
+    } else {
+        t->dupacks = 0;
+        if (limited)
+            t->cc->acked(t, acked);
+        if (seq_lt(t->recover, t->snd_una - 1))
+            t->recover = t->snd_una - 1; /* stays close behind, so that it never wraps */
+    }
+    if (t->snd_una == t->snd_max)
+        timer_stop(&t->rtx);
+    else
+        timer_set(ns, &t->rtx, ns->now + tcp_rto(t));
+}
+
+bool tcp_ack(struct tcb *t, const struct tcp_in *in)
+{
+    bool same_wnd = (in->wnd << t->snd_wscale) == t->snd_wnd;
+
+    if (seq_gt(in->ack, t->snd_max) || seq_lt(in->ack, t->snd_una - t->max_wnd)) {
+        tcp_challenge(t); /* RFC 5961 5.2 */
+        return false;
+    }
+    if (seq_gt(in->ack, t->snd_una)) {
+        advance(t, in);
+    } else if (in->ack == t->snd_una) {
+        t->probes = 0;
+        if (!in->has_text && same_wnd && !(in->flags & TCP_FIN) && t->snd_max != t->snd_una && !t->persisting)
+            duplicate_ack(t);
+    }
+    update_window(t, in);
+    return true;
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/tcp_reass.c: received text, in order and out of order.
+ *
+ * Owns: rcv_nxt's advance, the receive queue's tail, the list of pieces that
+ * came ahead of their turn (sorted, disjoint, never touching, at most
+ * TCP_OOO_MAX of them). tcp_input.c has trimmed the segment to the window.
+ */
+#include <net/stack/tcp.h>
+
+static void ooo_remove(struct tcb *t, struct ooo **at)
+{
+    struct ooo *o = *at;
+
+    *at = o->next;
+    t->ooo_n--;
+    bufq_free(t->s.ns, &o->q);
+    ns_free(t->s.ns, o);
+}
+
+void tcp_ooo_free(struct tcb *t)
+{
+    while (t->ooo != NULL)
+        ooo_remove(t, &t->ooo);
+}
+
+/* `o` grew: join it with its successor when they meet. */
+static void join_next(struct tcb *t, struct ooo *o)
+{
+    struct ooo *n = o->next;
+
+    if (n == NULL || n->seq != o->end)
+        return;
+    bufq_splice(t->s.ns, &o->q, &n->q);
+    o->end = n->end;
+    ooo_remove(t, &o->next);
+}
+
+static struct ooo *ooo_new(struct tcb *t, struct ooo **at, uint32_t seq)
+{
+    struct ooo *o;
+
+    if (t->ooo_n >= TCP_OOO_MAX || (o = ns_alloc(t->s.ns, sizeof(*o))) == NULL)
+        return NULL;
+    o->seq = o->end = seq;
+    o->next = *at;
+    *at = o;
+    t->ooo_n++;
+    return o;
+}
+
+/* Keep what of [seq, seq+len) is not here yet. What there is no memory or place
+ * for is left to a retransmission. */
+static void ooo_insert(struct tcb *t, uint32_t seq, const uint8_t *data, uint32_t len)
+{
+    struct ooo **at = &t->ooo;
+
+    while (len > 0) {
+        struct ooo *o;
+        uint32_t take;
+        while (*at != NULL && seq_lt((*at)->end, seq))
+            at = &(*at)->next;
+        o = *at;
+        if (o != NULL && seq_leq(o->seq, seq)) { /* o->seq <= seq <= o->end */
+            uint32_t have = o->end - seq;
+            if (have >= len)
+                return;
+            seq += have;
+            data += have;
+            len -= have;
+        } else if ((o = ooo_new(t, at, seq)) == NULL) {
+            return;
+        }
+        take = o->next != NULL && seq_lt(o->next->seq, seq + len) ? o->next->seq - seq : len;
+        if (!bufq_put(t->s.ns, &o->q, data, take)) {
+            if (o->seq == o->end)
+                ooo_remove(t, at);
+            return;
+        }
+        o->end += take;
+        seq += take;
+        data += take;
+        len -= take;
+        join_next(t, o);
+    }
+}
+
+static void drain(struct tcb *t)
+{
+    while (t->ooo != NULL && seq_leq(t->ooo->seq, t->rcv_nxt)) {
+        struct ooo *o = t->ooo;
+        if (seq_gt(o->end, t->rcv_nxt)) {
+            bufq_drop(t->s.ns, &o->q, t->rcv_nxt - o->seq);
+            t->rcv_nxt = o->end;
+            if (!t->rd_shut)
+                bufq_splice(t->s.ns, &t->rcv, &o->q);
+        }
+        ooo_remove(t, &t->ooo);
+        t->ack_now = true; /* a gap was filled, RFC 5681 4.2 */
+    }
+}
+
+void tcp_text(struct tcb *t, struct tcp_in *in)
+{
+    struct netstack *ns = t->s.ns;
+
+    if (in->flags & TCP_FIN) {
+        t->fin_seen = true;
+        t->fin_at = in->seq + in->len;
+        t->ack_now = true;
+    }
+    if (in->len == 0)
+        return;
+    if (in->seq != t->rcv_nxt) {
+        ns->count.tcp_ooo++;
+        ooo_insert(t, in->seq, in->data, in->len);
+        t->ack_now = true; /* tells the sender of the gap, RFC 5681 4.2 */
+        return;
+    }
+    if (!t->rd_shut && !bufq_put(ns, &t->rcv, in->data, in->len)) {
+        t->ack_now = true; /* no memory: as if it had been lost */
+        if (in->flags & TCP_FIN)
+            t->fin_seen = false;
+        return;
+    }
+    t->rcv_nxt += in->len;
+    if (t->ooo != NULL)
+        drain(t);
+    sock_changed(&t->s);
+    if (++t->ack_pending >= 2) /* at least every second segment, RFC 1122 4.2.3.2 */
+        t->ack_now = true;
+    else if (!t->ack_now)
+        timer_set(ns, &t->delack, ns->now + TCP_DELACK);
+}

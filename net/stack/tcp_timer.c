@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/tcp_timer.c: retransmission and zero-window probes (rtx), delayed
+ * acknowledgement (delack), keep-alive and the end of FIN_WAIT_2 (misc); and
+ * what to do when the kernel could not send.
+ *
+ * Owns: when a connection gives up. Called by timer.c with ns->now fresh.
+ */
+#include <net/stack/tcp.h>
+
+uint64_t tcp_rto(const struct tcb *t)
+{
+    uint64_t rto = t->rto_ns;
+
+    for (uint8_t i = 0; i < t->backoff && rto < TCP_RTO_MAX; i++)
+        rto *= 2;
+    return rto < TCP_RTO_MAX ? rto : TCP_RTO_MAX;
+}
+
+/* Text or a FIN waits, but nothing is in flight and nothing may be sent: the
+ * peer's window must be probed (RFC 9293 3.8.6.1). */
+static bool must_persist(const struct tcb *t)
+{
+    return t->snd_max == t->snd_una && (t->snd.bytes != 0 || (t->fin_queued && t->snd_una == tcp_fin_seq(t)));
+}
+
+void tcp_arm_rtx(struct tcb *t)
+{
+    struct netstack *ns = t->s.ns;
+
+    if (timer_armed(&t->rtx))
+        return;
+    if (t->snd_max != t->snd_una && !t->persisting) {
+        timer_set(ns, &t->rtx, ns->now + tcp_rto(t));
+    } else if (t->persisting || (must_persist(t) && !t->in_outq)) {
+        t->persisting = true;
+        timer_set(ns, &t->rtx, ns->now + tcp_rto(t));
+    }
+}
+
+void tcp_arm_keepalive(struct tcb *t)
+{
+    if (t->keepalive && t->state >= TCP_ESTABLISHED && t->state <= TCP_FIN_WAIT_2)
+        timer_set(t->s.ns, &t->misc, t->heard_ns + (uint64_t)t->keep_idle_s * NS_SEC);
+}
+
+/* --- rtx ---------------------------------------------------------------------- */
+static void repeat_syn(struct tcb *t)
+{
+    struct netstack *ns = t->s.ns;
+    uint8_t flags = t->state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
+
+    if (ns->now - t->opened_ns >= TCP_CONNECT_LIMIT) {
+        tcb_abort(t, ETIMEDOUT, false);
+        return;
+    }
+    t->backoff++;
+    t->syn_repeated = true;
+    if (tcp_xmit(t, t->iss, 0, flags) < 0)
+        tcp_later(t);
+}
+
+/* One byte beyond what the peer allows, or the FIN: it must answer. */
+static void probe_window(struct tcb *t)
+{
+    uint32_t end = tcp_fin_seq(t);
+    uint32_t len = t->snd_una == end ? 0 : 1;
+    bool fin = t->fin_queued && t->snd_una + len == end && len == 0;
+
+    if (t->probes < 255)
+        t->probes++;
+    if (t->backoff < 10)
+        t->backoff++;
+    if (t->snd_wnd > 0) { /* not shut, only too narrow to be polite: fill it */
+        len = end - t->snd_una < t->snd_wnd ? end - t->snd_una : t->snd_wnd;
+        if (len > t->snd_mss)
+            len = t->snd_mss;
+        fin = t->fin_queued && len == end - t->snd_una;
+    }
+    if (tcp_xmit(t, t->snd_una, len, fin ? TCP_ACK | TCP_FIN : TCP_ACK) < 0)
+        tcp_later(t);
+}
+
+static bool give_up(struct tcb *t)
+{
+    uint64_t silent = t->s.ns->now - t->progress_ns;
+
+    if (t->persisting && t->s.ns->now - t->heard_ns < TCP_GIVE_UP && !tcb_orphan(t))
+        return false; /* it answers: it may keep its window shut for ever */
+    return silent >= (tcb_orphan(t) ? TCP_ORPHAN_LIMIT : TCP_GIVE_UP);
+}
+
+static void rtx_fire(struct netstack *ns, struct ns_timer *timer)
+{
+    struct tcb *t = ns_container(timer, struct tcb, rtx);
+
+    if (t->state == TCP_SYN_SENT || t->state == TCP_SYN_RCVD) {
+        repeat_syn(t);
+    } else if (give_up(t)) {
+        tcb_abort(t, ETIMEDOUT, true);
+    } else if (t->persisting) {
+        probe_window(t);
+    } else if (t->snd_max != t->snd_una) {
+        ns->count.tcp_timeouts++;
+        tcp_enter_loss(t);
+        t->backoff++;
+        if (t->snd_wnd == 0) {
+            t->persisting = true;
+            probe_window(t);
+        } else {
+            tcp_output(t);
+        }
+    }
+    if (t->state != TCP_CLOSED && !timer_armed(&t->rtx))
+        timer_set(ns, &t->rtx, ns->now + tcp_rto(t));
+}
+
+/* --- delack -------------------------------------------------------------------- */
+static void delack_fire(struct netstack *ns, struct ns_timer *timer)
+{
+    struct tcb *t = ns_container(timer, struct tcb, delack);
+
+    (void)ns;
+    t->ack_now = true;
+    tcp_output(t);
+}
+
+/* --- misc: keep-alive (RFC 9293 3.8.4), FIN_WAIT_2 --------------------------------- */
+static void misc_fire(struct netstack *ns, struct ns_timer *timer)
+{
+    struct tcb *t = ns_container(timer, struct tcb, misc);
+    uint64_t idle = ns->now - t->heard_ns, first = (uint64_t)t->keep_idle_s * NS_SEC;
+    uint64_t step = (uint64_t)t->keep_interval_s * NS_SEC;
+
+    if (t->state == TCP_FIN_WAIT_2 && tcb_orphan(t)) {
+        tcb_end(t); /* the peer never closed; what it still sends gets a RST */
+        return;
+    }
+    if (!t->keepalive || t->state < TCP_ESTABLISHED || t->state > TCP_FIN_WAIT_2)
+        return;
+    if (idle < first) {
+        tcp_arm_keepalive(t);
+        return;
+    }
+    if (idle >= first + t->keep_probes * step) {
+        tcb_abort(t, ETIMEDOUT, true);
+        return;
+    }
+    if (t->snd_max == t->snd_una) { /* else retransmission asks already */
+        struct tcp_ctl c;
+        memset(&c, 0, sizeof(c));
+        c.src = &t->node.laddr;
+        c.dst = &t->node.raddr;
+        c.sport = t->node.lport;
+        c.dport = t->node.rport;
+        c.family = t->node.family;
+        c.flags = TCP_ACK;
+        c.seq = t->snd_una - 1; /* old on purpose: it must be answered */
+        c.ack = t->rcv_nxt;
+        c.window = (uint16_t)((t->rcv_adv - t->rcv_nxt) >> t->rcv_wscale);
+        if (t->ts_on)
+            c.opt_len = tcp_put_ts(c.opt, tcp_ts_now(ns, t->ts_offset), t->ts_recent);
+        tcp_send_ctl(ns, &c);
+    }
+    timer_set(ns, &t->misc, ns->now + step);
+}
+
+void tcp_timers_init(struct tcb *t)
+{
+    t->rtx.fn = rtx_fire;
+    t->delack.fn = delack_fire;
+    t->misc.fn = misc_fire;
+    t->rtx.when = t->delack.when = t->misc.when = NS_NEVER;
+}
+
+/* --- the kernel could not send ------------------------------------------------------- */
+/* A full link is congestion close by: do not wait a whole RTO for it. Missing
+ * routes end an attempt to connect and nothing else (they may come back). */
+void tcp_tx_failed(struct tcb *t, int status)
+{
+    struct netstack *ns = t->s.ns;
+
+    if (t->state == TCP_SYN_SENT && status != -ENOBUFS && status != -ENETDOWN) {
+        tcb_abort(t, -status, false);
+        return;
+    }
+    if (t->state < TCP_SYN_SENT || t->state == TCP_TIME_WAIT || t->snd_max == t->snd_una)
+        return;
+    if (status == -ENOBUFS) {
+        uint64_t soon = t->srtt_us != 0 ? t->srtt_us * 1000ull : 10 * NS_MS;
+        if (soon < 2 * NS_MS)
+            soon = 2 * NS_MS;
+        if (!timer_armed(&t->rtx) || t->rtx.when > ns->now + soon)
+            timer_set(ns, &t->rtx, ns->now + soon);
+    }
+}

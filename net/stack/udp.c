@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * net/stack/udp.c: UDP (RFC 768, RFC 1122 4.1) and what datagram sockets share
+ * with ICMP echo sockets.
+ *
+ * Owns: ns->dgram, the queues of received datagrams (bounded in bytes).
+ */
+#include <net/stack/ns.h>
+
+static struct dsock **bucket(struct netstack *ns, uint16_t port)
+{
+    return &ns->dgram[(port ^ (port >> 6)) & (DGRAM_HASH - 1)];
+}
+
+/* The most particular socket wins: connected to this peer, then bound to this
+ * address, then bound to any. */
+struct dsock *dgram_find(struct netstack *ns, uint8_t proto, const struct net_addr *laddr, uint16_t lport,
+                         const struct net_addr *raddr, uint16_t rport)
+{
+    struct dsock *best = NULL;
+    int best_score = -1;
+
+    for (struct dsock *d = *bucket(ns, lport); d != NULL; d = d->hash_next) {
+        int score = 0;
+        if (d->s.port->port != lport || d->s.proto != proto)
+            continue;
+        if (!addr_any(&d->s.local.addr)) {
+            if (!addr_equal(&d->s.local.addr, laddr))
+                continue;
+            score = 1;
+        }
+        if (d->connected) {
+            if (!addr_equal(&d->s.peer.addr, raddr) || d->s.peer.port != rport)
+                continue;
+            score += 2;
+        }
+        if (score > best_score) {
+            best = d;
+            best_score = score;
+        }
+    }
+    return best;
+}
+
+void dgram_queue(struct dsock *d, const struct ip_in *in, uint16_t rport, const uint8_t *data, uint32_t n)
+{
+    struct netstack *ns = d->s.ns;
+    struct dgram_head head;
+
+    if (d->rd_shut || d->queued + n + DGRAM_CHARGE > d->rcvbuf) {
+        ns->count.udp_full++;
+        return;
+    }
+    head.addr = in->src;
+    head.port = rport;
+    head.link = in->rx->link;
+    head.len = n;
+    if (!bufq_put2(ns, &d->q, &head, sizeof(head), data, n)) {
+        ns->count.udp_full++;
+        return;
+    }
+    d->queued += n + DGRAM_CHARGE;
+    d->count++;
+    sock_changed(&d->s);
+}
+
+void udp_input(struct netstack *ns, const struct ip_in *in)
+{
+    const uint8_t *h = in->data;
+    struct dsock *d;
+    uint32_t len;
+
+    if (in->len < 8 || (len = get16(h + 4)) < 8 || len > in->len)
+        goto bad;
+    if (!ip_trusted(in) && (h[6] | h[7]) != 0 &&
+        csum_fold(csum_bytes(csum_add(in->pseudo, ns_swap16((uint16_t)len)), h, len)) != 0xffff)
+        goto bad;
+    d = dgram_find(ns, NET_UDP, &in->dst, get16(h + 2), &in->src, get16(h));
+    if (d != NULL) {
+        ns->count.udp_in++;
+        dgram_queue(d, in, get16(h), h + 8, len - 8);
+        return;
+    }
+    if (ns->env.unclaimed != NULL && ns->env.unclaimed(ns->env.ctx, in->rx, in->packet - in->rx->l2_len))
+        return;
+    ns->count.udp_noport++;
+    if (ns->cfg.reset_unbound || in->rx->slot == 0)
+        icmp_unreachable(ns, in, 3);
+    return;
+bad:
+    ns->count.udp_bad++;
+}
+
+void udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr, uint16_t lport,
+               uint16_t rport, int err)
+{
+    struct dsock *d = dgram_find(ns, NET_UDP, laddr, lport, raddr, rport);
+
+    /* Only a connected socket can tell whom the error concerns (RFC 1122 4.1.3.3). */
+    if (d != NULL && d->connected)
+        sock_error(&d->s, err);
+}
+
+/* --- the socket calls ---------------------------------------------------------------- */
+int dgram_socket(struct netstack *ns, int type, struct nsock **out)
+{
+    struct dsock *d = ns_alloc(ns, sizeof(*d));
+    int r;
+
+    if (d == NULL)
+        return -ENOMEM;
+    d->s.ns = ns;
+    d->s.type = (uint8_t)type;
+    d->s.proto = type == NS_ICMP ? NET_ICMP : NET_UDP;
+    d->s.family = NET_INET;
+    d->s.ttl = 64;
+    d->rcvbuf = ns->cfg.udp_rcvbuf;
+    r = sock_add(ns, &d->s);
+    if (r != 0) {
+        ns_free(ns, d);
+        return r;
+    }
+    *out = &d->s;
+    return 0;
+}
+
+int dgram_bind(struct dsock *d, const struct ns_addr *a)
+{
+    struct netstack *ns = d->s.ns;
+    struct dsock **b;
+    int r;
+
+    if (d->s.port != NULL)
+        return -EINVAL;
+    r = port_acquire(ns, d->s.family, d->s.proto, &a->addr, a->port, &d->s.port);
+    if (r != 0)
+        return r;
+    if (d->s.port->refs > 1 && !d->s.reuseaddr) {
+        port_drop(ns, d->s.port);
+        d->s.port = NULL;
+        return -EADDRINUSE;
+    }
+    d->s.local = *a;
+    d->s.local.port = d->s.port->port;
+    b = bucket(ns, d->s.local.port);
+    d->hash_next = *b;
+    *b = d;
+    return 0;
+}
+
+static int bind_any(struct dsock *d)
+{
+    static const struct ns_addr any = {.family = NET_INET};
+
+    return d->s.port != NULL ? 0 : dgram_bind(d, &any);
+}
+
+int dgram_connect(struct dsock *d, const struct ns_addr *a)
+{
+    int r;
+
+    if (a->family == 0) { /* dissolve */
+        d->connected = false;
+        memset(&d->s.peer, 0, sizeof(d->s.peer));
+        return 0;
+    }
+    if (a->family != d->s.family)
+        return -EAFNOSUPPORT;
+    ns_clock(d->s.ns);
+    if ((r = bind_any(d)) != 0 || (r = ip_route(d->s.ns, d->s.family, &a->addr, &d->path)) != 0)
+        return r;
+    d->s.peer = *a;
+    if (d->s.proto == NET_ICMP)
+        d->s.peer.port = 0; /* replies have none */
+    d->connected = true;
+    return 0;
+}
+
+static int udp_send(struct dsock *d, const void *buf, size_t n, uint16_t rport, const struct ip_path *path)
+{
+    uint8_t hdr[8];
+    struct ip_dgram g = {.proto = NET_UDP, .ttl = d->s.ttl, .csum_off = 6, .pseudo = true,
+                         .broadcast_ok = d->s.broadcast, .path = path, .hdr = hdr, .hdr_len = 8,
+                         .data = (const uint8_t *)buf, .data_len = (uint32_t)n, .cookie = cookie_sock(&d->s)};
+    int r;
+
+    if (n > 65507)
+        return -EMSGSIZE;
+    put16(hdr, d->s.local.port);
+    put16(hdr + 2, rport);
+    put16(hdr + 4, (uint16_t)(n + 8));
+    put16(hdr + 6, 0);
+    r = ip_send(d->s.ns, &g);
+    if (r == 0)
+        d->s.ns->count.udp_out++;
+    return r;
+}
+
+/* Where to; a cached route may be a little old, which the kernel would tell. */
+static int find_path(struct dsock *d, const struct ns_addr *to, struct ip_path *path)
+{
+    struct netstack *ns = d->s.ns;
+    int r;
+
+    if (to->family != d->s.family)
+        return -EAFNOSUPPORT;
+    if (addr_any(&to->addr))
+        return -EADDRNOTAVAIL;
+    if ((r = ip_route(ns, d->s.family, &to->addr, path)) != 0)
+        return r;
+    if (!addr_any(&d->s.local.addr))
+        path->src = d->s.local.addr;
+    return 0;
+}
+
+int dgram_send(struct dsock *d, const void *buf, size_t n, const struct ns_addr *to)
+{
+    struct ip_path path;
+    uint16_t rport = 0;
+    int r = d->s.error;
+
+    if (r != 0) {
+        d->s.error = 0;
+        return -r;
+    }
+    if (d->wr_shut)
+        return -EPIPE;
+    if (to == NULL) {
+        if (!d->connected)
+            return -EDESTADDRREQ;
+        to = &d->s.peer;
+    }
+    if ((r = bind_any(d)) != 0 || (r = find_path(d, to, &path)) != 0)
+        return r;
+    rport = to->port;
+    if (d->s.type == NS_ICMP)
+        r = icmp_send(d, (const uint8_t *)buf, n, &path);
+    else
+        r = rport == 0 ? -EINVAL : udp_send(d, buf, n, rport, &path);
+    return r == 0 ? (int)n : r;
+}
+
+int dgram_next_len(const struct dsock *d)
+{
+    struct dgram_head head;
+
+    return d->count != 0 && bufq_peek(&d->q, 0, &head, sizeof(head)) == sizeof(head) ? (int)head.len : 0;
+}
+
+int dgram_recv(struct dsock *d, void *buf, size_t n, int flags, struct ns_addr *from)
+{
+    struct netstack *ns = d->s.ns;
+    struct dgram_head head;
+    uint32_t take;
+
+    if (d->count == 0) {
+        int e = d->s.error;
+        d->s.error = 0;
+        if (e != 0)
+            return -e;
+        return d->rd_shut ? 0 : -EAGAIN;
+    }
+    bufq_peek(&d->q, 0, &head, sizeof(head));
+    take = n < head.len ? (uint32_t)n : head.len;
+    if (take != 0)
+        bufq_peek(&d->q, sizeof(head), buf, take);
+    if (!(flags & NS_PEEK)) {
+        bufq_drop(ns, &d->q, (uint32_t)sizeof(head) + head.len);
+        d->queued -= head.len + DGRAM_CHARGE;
+        d->count--;
+    }
+    if (from != NULL) {
+        memset(from, 0, sizeof(*from));
+        from->family = d->s.family;
+        from->port = head.port;
+        from->addr = head.addr;
+    }
+    return (int)(flags & NS_TRUNC ? head.len : take);
+}
+
+int dgram_shutdown(struct dsock *d, int how)
+{
+    if (how < 0 || how > 2)
+        return -EINVAL;
+    if (!d->connected)
+        return -ENOTCONN;
+    d->rd_shut |= how != 1;
+    d->wr_shut |= how != 0;
+    sock_changed(&d->s);
+    return 0;
+}
+
+void dgram_close(struct dsock *d)
+{
+    struct netstack *ns = d->s.ns;
+
+    if (d->s.port != NULL) {
+        for (struct dsock **b = bucket(ns, d->s.port->port); *b != NULL; b = &(*b)->hash_next) {
+            if (*b == d) {
+                *b = d->hash_next;
+                break;
+            }
+        }
+        port_drop(ns, d->s.port);
+    }
+    bufq_free(ns, &d->q);
+    sock_remove(&d->s);
+}
+
+unsigned dgram_events(const struct dsock *d)
+{
+    struct netstack *ns = d->s.ns;
+    unsigned ev = 0;
+
+    if (d->count != 0 || d->rd_shut)
+        ev |= NS_IN;
+    if (d->rd_shut)
+        ev |= NS_RDHUP;
+    if (d->s.error != 0)
+        ev |= NS_ERR | NS_IN;
+    if (tx_room(ns) && ns->blk_nfree != 0)
+        ev |= NS_OUT;
+    return ev;
+}

@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tests/sim/sim.h: the deterministic network simulation.
+ *
+ * Owns: a virtual clock with an event queue, one seeded generator of chance,
+ * one shared medium that loses, delays, reorders, duplicates and corrupts IP
+ * packets (wire.c), hosts that run libnet over their own packet rings (host.c),
+ * and applications that check every byte (app.c). The same seed gives the same
+ * run, bit for bit: nothing here asks the machine for time, chance or order.
+ */
+#ifndef TESTS_SIM_SIM_H
+#define TESTS_SIM_SIM_H
+
+#include <net/stack/netstack.h>
+#include <stdio.h>
+
+#define SIM_US 1000ull
+#define SIM_MS 1000000ull
+#define SIM_S 1000000000ull
+
+/* --- engine (sim.c) --------------------------------------------------------------- */
+struct sim_event {
+    uint64_t when, order;
+    void (*fn)(void *arg);
+    void *arg;
+};
+struct sim {
+    uint64_t now, order, rng[4], digest;
+    struct sim_event *heap;
+    uint32_t n, room;
+    bool failed;
+    char why[256];
+};
+extern struct sim sim;
+
+void sim_start(uint64_t seed);
+void sim_stop(void);
+void sim_at(uint64_t when, void (*fn)(void *), void *arg);
+bool sim_step(void); /* false: nothing left */
+uint64_t sim_random(void);
+uint32_t sim_below(uint32_t n);       /* 0 .. n-1 */
+bool sim_chance(uint32_t per_mille);
+void sim_note(const void *p, size_t n); /* goes into the run's digest */
+void sim_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* --- the medium (wire.c) -------------------------------------------------------------- */
+struct wire_model {
+    uint32_t loss, duplicate, corrupt, reorder; /* per mille */
+    uint64_t delay_ns, jitter_ns, reorder_ns;
+    uint64_t byte_ns;                           /* 0: no line rate */
+    uint32_t queue_bytes;                       /* of each sender, with a line rate */
+    uint16_t mtu;
+};
+struct wire_stats {
+    uint64_t sent, lost, duplicated, corrupted, delivered, nobody;
+};
+extern struct wire_model wire_model;
+extern struct wire_stats wire_stats;
+void wire_start(const struct wire_model *m, const char *pcap_path);
+void wire_stop(void);
+void wire_attach(uint32_t ip, void (*deliver)(void *arg, const uint8_t *packet, size_t n), void *arg);
+void wire_detach(uint32_t ip);
+bool wire_send(uint32_t from_ip, const uint8_t *packet, size_t n); /* false: queue full */
+
+/* --- a host: libnet over a packet ring, no kernel (host.c) -------------------------------- */
+#define HOST_PORTS 512
+struct host {
+    char name[8];
+    uint32_t ip; /* host order */
+    struct net_ring *ring;
+    struct netstack *ns;
+    bool alive;
+    uint32_t rx_head, rx_tail_seen, tx_tail, cq_head, inflight;
+    uint16_t ports[HOST_PORTS]; /* owned: proto in no way told apart, it need not be */
+    uint16_t next_port;
+    uint64_t timer_at, generation;
+    long allocations;
+    uint32_t alloc_fail;        /* per mille of allocations that fail */
+    bool wake_pending;
+    void (*step)(struct host *h);
+    void *app;
+    uint8_t secret[16];
+    struct ns_config cfg;
+    uint32_t serial;
+};
+struct host_options {
+    struct ns_config cfg;
+    uint32_t rx_bytes, tx_entries, arena_bytes;
+};
+void host_start(struct host *h, const char *name, uint32_t ip, const struct host_options *o);
+void host_die(struct host *h);  /* like a crash: no goodbye; its address answers nothing any more */
+void host_stop(struct host *h); /* orderly; checks that nothing leaked */
+void host_wake(struct host *h); /* run the stack and the application soon */
+
+/* --- applications (app.c) --------------------------------------------------------------------- */
+struct app_plan {
+    uint32_t connections, bytes_up, bytes_down;
+    bool closes_first;   /* the client closes before it has read all: half-close */
+    bool may_fail;       /* some host dies on the way */
+    uint32_t pause_ms;   /* the server reads this rarely: windows shut */
+    uint32_t chunk;      /* bytes a write; 0: chance */
+};
+void app_server(struct host *h, uint16_t port, const struct app_plan *p);
+void app_client(struct host *h, uint32_t server_ip, uint16_t port, const struct app_plan *p);
+bool app_client_done(const struct host *h);
+void app_free(struct host *h);
+struct app_stats {
+    uint64_t opened, finished, failed, bytes, datagrams, echoes;
+};
+extern struct app_stats app_stats;
+
+#endif
