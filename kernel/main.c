@@ -87,7 +87,7 @@ void kmain(uint32_t info_phys)
     uart_init();              /* COM1 and COM2 by interrupt: SLIP, console */
     pci_attach_drivers();     /* network cards become links */
     selftest_run();           /* test=NAME */
-    if (process_start_first("sbin/init") != 0)
+    if (process_start_first("sbin/init") != 0) /* ring 3 */
         boot_stop("sbin/init of the initrd could not be started (see above)");
     sched_idle();             /* the boot thread idles from now on */
 }

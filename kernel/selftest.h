@@ -36,9 +36,10 @@ struct selftest {
             return __FILE__ ":" SELFTEST_STR(__LINE__) ": " #c;  \
     } while (0)
 
-/* Runs what test= names, prints TAP, and leaves through power_test_exit. Names
- * that no test in the kernel has are left to ring 3: when there are any, it
- * returns after running the others. Returns at once without test=. */
+/* Runs what test= names, prints TAP, and leaves through power_test_exit, unless
+ * all went well and there is more to run in ring 3 ("all", or names that no
+ * test in the kernel has) and the initrd holds bin/selftest: then the boot goes
+ * on, and init starts that program. Returns at once without test=. */
 void selftest_run(void);
 
 #endif
