@@ -143,7 +143,7 @@ void crash_report(struct process *p, const struct trap_frame *f, uint64_t fault_
 
 void process_fault(struct trap_frame *f, uint64_t fault_addr)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
 
     if (p->dying)
         return; /* another thread was faster; this one leaves in return_to_user */

@@ -12,7 +12,9 @@
 #define HANDLES_FIRST 16u
 #define GENERATION_MASK ((1u << (31 - HANDLE_INDEX_BITS)) - 1)
 
-_Static_assert(HANDLES_MAX <= 1u << HANDLE_INDEX_BITS, "an index fits its bits");
+/* A negative handle has its top bit in the generation, which never gets there. */
+_Static_assert(GENERATION_MASK < 1u << (31 - HANDLE_INDEX_BITS), "handles are not negative");
+_Static_assert(HANDLES_MAX == 1u << HANDLE_INDEX_BITS, "the index is the low bits");
 
 void object_ref(struct object *o)
 {
@@ -69,32 +71,9 @@ int handle_new(struct process *p, struct object *o)
     return (int)(s->generation << HANDLE_INDEX_BITS | (uint32_t)index);
 }
 
-static struct handle_slot *slot_of(struct process *p, int handle)
-{
-    uint32_t index = (uint32_t)handle & (HANDLES_MAX - 1);
-    struct handle_slot *s;
-
-    if (handle < 0 || index >= p->handles.size)
-        return NULL;
-    s = &p->handles.slots[index];
-    if (s->object == NULL || s->generation != (uint32_t)handle >> HANDLE_INDEX_BITS)
-        return NULL;
-    return s;
-}
-
-struct object *handle_get_any(struct process *p, int handle)
-{
-    struct handle_slot *s = slot_of(p, handle);
-
-    if (s == NULL)
-        return NULL;
-    s->object->refs++;
-    return s->object;
-}
-
 struct object *handle_get(struct process *p, int handle, enum object_kind kind)
 {
-    struct handle_slot *s = slot_of(p, handle);
+    struct handle_slot *s = handle_slot(p, handle);
 
     if (s == NULL || s->object->kind != kind)
         return NULL;
@@ -118,7 +97,7 @@ static void slot_close(struct handle_table *t, struct handle_slot *s)
 
 int handle_close(struct process *p, int handle)
 {
-    struct handle_slot *s = slot_of(p, handle);
+    struct handle_slot *s = handle_slot(p, handle);
 
     if (s == NULL)
         return -EBADF;

@@ -67,7 +67,7 @@ static int64_t create_charged(struct process *p, uint64_t bytes)
 
 SYSCALL_HANDLER(memobj_create)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     uint64_t bytes = page_round_up(a0);
     int r;
 
@@ -79,7 +79,7 @@ SYSCALL_HANDLER(memobj_create)
 
 SYSCALL_HANDLER(memobj_map)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     struct mem_object *m;
     int64_t r;
 
@@ -98,7 +98,7 @@ SYSCALL_HANDLER(memobj_map)
 
 SYSCALL_HANDLER(initrd_open)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     struct memobj *m = initrd_memobj();
     struct object *o;
     uint64_t bytes;
@@ -123,17 +123,17 @@ SYSCALL_HANDLER(mem_map)
 {
     if ((a2 & ~(uint64_t)PROT_ALL) != 0)
         return -EINVAL;
-    return vm_map_anon(process_current()->as, a0, a1, (unsigned)a2);
+    return vm_map_anon(self_process()->as, a0, a1, (unsigned)a2);
 }
 
 SYSCALL_HANDLER(mem_unmap)
 {
-    return vm_unmap(process_current()->as, a0, a1);
+    return vm_unmap(self_process()->as, a0, a1);
 }
 
 SYSCALL_HANDLER(mem_protect)
 {
     if ((a2 & ~(uint64_t)PROT_ALL) != 0)
         return -EINVAL;
-    return vm_protect(process_current()->as, a0, a1, (unsigned)a2);
+    return vm_protect(self_process()->as, a0, a1, (unsigned)a2);
 }

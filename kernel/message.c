@@ -15,10 +15,12 @@
  */
 #include <kernel/log.h>
 #include <kernel/proc.h>
-#include <kernel/string.h>
 #include <kernel/syscall.h>
+#include <kernel/userwords.h>
 
 #define TOKEN_INDEX_BITS 16
+
+USERWORDS_DEFINE(message, struct sys_msg)
 
 static uint64_t token_sequence;
 
@@ -61,8 +63,8 @@ void call_unlend(struct call *c)
     *c->lend_prev = c->lend_next;
     if (c->lend_next != NULL)
         c->lend_next->lend_prev = c->lend_prev;
-    if (server->priority != server->base)
-        thread_recompute_priority(server);
+    if (server->priority != server->base && c->caller->priority >= server->priority)
+        thread_recompute_priority(server); /* this loan was the one that counted */
 }
 
 void call_forget_server(struct thread *server)
@@ -73,11 +75,8 @@ void call_forget_server(struct thread *server)
 
 /* --- open calls --- */
 
-static void call_open(struct thread *t, struct endpoint *e)
+static void call_open(struct call *c, struct endpoint *e)
 {
-    struct call *c = &t->call;
-
-    c->token = ++token_sequence << TOKEN_INDEX_BITS | t->index;
     c->result = 0;
     c->reply_object = NULL;
     c->endpoint = e;
@@ -112,7 +111,8 @@ static void call_fail_all(struct endpoint *e)
 /* The open call that `token` names, if it was made to an endpoint of p. */
 static struct call *call_by_token(struct process *p, uint64_t token)
 {
-    struct thread *t = thread_at(token & ((1u << TOKEN_INDEX_BITS) - 1));
+    uint32_t index = token & ((1u << TOKEN_INDEX_BITS) - 1);
+    struct thread *t = index < THREADS_MAX ? thread_table[index] : NULL;
 
     if (t == NULL || token == 0 || t->call.token != token || t->call.endpoint == NULL ||
         t->call.endpoint->process != p)
@@ -197,7 +197,7 @@ static const struct object_ops peer_ops = {
 
 SYSCALL_HANDLER(endpoint_create)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     uint32_t depth = (uint32_t)a0;
     struct endpoint *e;
     int r;
@@ -216,6 +216,8 @@ SYSCALL_HANDLER(endpoint_create)
     e->peer = (struct object){.kind = OBJ_PEER, .refs = 0, .ops = &peer_ops};
     e->depth = depth;
     e->process = p;
+    e->notice.type = MSG_NOTIFY;
+    e->notice.handle = -1;
     r = handle_new(p, &e->owner);
     if (r < 0) {
         process_uncharge(p, endpoint_bytes(depth));
@@ -253,34 +255,28 @@ static int object_to_pass(struct process *p, int32_t handle, struct object **o)
     return *o != NULL ? 0 : -EBADF;
 }
 
-static int queue_push(struct endpoint *e, const struct sys_msg *m, uint64_t token)
+/* Takes the message at `user` straight into the queue. */
+static int queue_push(struct endpoint *e, struct process *p, uint64_t user, uint64_t token)
 {
-    struct process *p = process_current();
-    struct queued_message *q;
-    struct object *o;
-    uint32_t tail;
+    uint32_t tail = e->head + e->count;
+    struct queued_message *q = &e->queue[tail < e->depth ? tail : tail - e->depth];
     int r;
 
-    if (m->len > MSG_INLINE_MAX || m->type == MSG_NOTIFY)
-        return -EINVAL;
     if (e->process == NULL)
         return -EPEER;
     if (e->count == e->depth)
         return -EAGAIN;
-    r = object_to_pass(p, m->handle, &o);
+    r = copy_message_from_user(&q->m, user);
     if (r < 0)
         return r;
-    tail = e->head + e->count;
-    if (tail >= e->depth)
-        tail -= e->depth;
-    q = &e->queue[tail];
-    q->type = m->type;
-    q->len = m->len;
-    q->sender_pid = p->pid;
-    q->cancelled = 0;
-    q->token = token;
-    q->object = o;
-    memcpy(q->data, m->data, MSG_INLINE_MAX);
+    if (q->m.len > MSG_INLINE_MAX || q->m.type == MSG_NOTIFY)
+        return -EINVAL;
+    r = object_to_pass(p, q->m.handle, &q->object);
+    if (r < 0)
+        return r;
+    q->m.sender_pid = p->pid;
+    q->m.token = token;
+    q->cancelled = false;
     e->count++;
     waitq_wake(&e->readers);
     return 0;
@@ -288,25 +284,21 @@ static int queue_push(struct endpoint *e, const struct sys_msg *m, uint64_t toke
 
 SYSCALL_HANDLER(send)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     struct object *held;
-    struct endpoint *e;
-    struct sys_msg m;
-    int r = copy_from_user(&m, a1, sizeof m);
+    struct endpoint *e = endpoint_get(p, (int)a0, &held);
+    int r;
 
-    if (r < 0)
-        return r;
-    e = endpoint_get(p, (int)a0, &held);
     if (e == NULL)
         return -EBADF;
-    r = queue_push(e, &m, 0);
+    r = queue_push(e, p, a1, 0);
     object_unref(held);
     return r;
 }
 
 SYSCALL_HANDLER(notify)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     struct object *held;
     struct endpoint *e = endpoint_get(p, (int)a0, &held);
     int r = 0;
@@ -330,8 +322,8 @@ static void call_cancel(struct call *c)
 
     for (uint32_t i = 0; i < e->count; i++) {
         struct queued_message *q = &e->queue[(e->head + i) % e->depth];
-        if (q->token == c->token)
-            q->cancelled = 1;
+        if (q->m.token == c->token)
+            q->cancelled = true;
     }
     call_close(c);
 }
@@ -352,44 +344,49 @@ static int call_finish(struct thread *t, uint64_t user)
             return m->handle;
         }
     }
-    r = copy_to_user(user, m, sizeof *m);
+    r = copy_message_to_user(user, m);
     if (r < 0 && m->handle >= 0)
         handle_close(t->process, m->handle);
     return r;
 }
 
+static int call_wait(struct call *c, uint64_t user, uint64_t deadline)
+{
+    int r = 0;
+
+    c->caller->woken = false;
+    while (c->endpoint != NULL && r == 0) {
+        r = thread_block(deadline);
+        if (r == -ETIMEDOUT && deadline == 0)
+            r = -EAGAIN;
+    }
+    if (c->endpoint == NULL)
+        return call_finish(c->caller, user);
+    call_cancel(c);
+    return r;
+}
+
 SYSCALL_HANDLER(call)
 {
-    struct thread *t = thread_current(), *server;
+    struct thread *t = self_thread(), *server;
     struct call *c = &t->call;
     struct object *held;
-    struct endpoint *e;
-    int r = copy_from_user(&c->reply, a1, sizeof c->reply);
+    struct endpoint *e = endpoint_get(t->process, (int)a0, &held);
+    int r;
 
-    if (r < 0)
-        return r;
-    e = endpoint_get(t->process, (int)a0, &held);
     if (e == NULL)
         return -EBADF;
-    call_open(t, e);
-    t->woken = false;
-    r = queue_push(e, &c->reply, c->token);
-    if (r == 0) {
-        server = thread_at(e->receiver_index);
-        if (server != NULL && server->id == e->receiver_id)
-            call_lend(c, server);
-        while (c->endpoint != NULL && r == 0) {
-            r = thread_block(a2);
-            if (r == -ETIMEDOUT && a2 == 0)
-                r = -EAGAIN;
-        }
-        if (c->endpoint == NULL)
-            r = call_finish(t, a1);
-        else
-            call_cancel(c);
-    } else {
+    c->token = ++token_sequence << TOKEN_INDEX_BITS | t->index;
+    call_open(c, e);
+    /* The loan comes before the wake-up: so the server is queued once. */
+    server = thread_table[e->receiver_index];
+    if (server != NULL && server->id == e->receiver_id)
+        call_lend(c, server);
+    r = queue_push(e, t->process, a1, c->token);
+    if (r == 0)
+        r = call_wait(c, a1, a2);
+    else
         call_close(c);
-    }
     c->token = 0;
     object_unref(held);
     return r;
@@ -413,95 +410,102 @@ static void queue_drop_cancelled(struct endpoint *e)
     }
 }
 
+/* The message that passes an object gets a handle to it; the queue's reference
+ * goes along. */
+static int deliver_object(struct process *p, struct queued_message *q, uint64_t user)
+{
+    int r, handle = handle_new(p, q->object);
+
+    if (handle < 0)
+        return handle;
+    q->m.handle = handle;
+    r = copy_message_to_user(user, &q->m);
+    if (r < 0) {
+        object_ref(q->object); /* stays queued with a reference of its own */
+        handle_close(p, handle);
+    }
+    return r;
+}
+
 /* Hand the oldest message, or the bits alone, to the current thread. A message
  * that cannot be delivered (bad address, no handle left) stays queued. */
-static int deliver(struct endpoint *e, uint64_t user)
+static int deliver(struct endpoint *e, struct thread *t, uint64_t user)
 {
-    struct thread *t = thread_current();
-    struct queued_message *q = e->count != 0 ? &e->queue[e->head] : NULL;
-    struct sys_msg m;
+    struct queued_message *q = &e->queue[e->head];
     struct call *c;
     int r;
 
-    if (q == NULL) {
-        memset(&m, 0, sizeof m);
-        m.type = MSG_NOTIFY;
-        m.handle = -1;
-    } else {
-        m.type = q->type;
-        m.len = q->len;
-        m.sender_pid = q->sender_pid;
-        m.handle = -1;
-        m.token = q->token;
-        memcpy(m.data, q->data, MSG_INLINE_MAX);
-        if (q->object != NULL) {
-            m.handle = handle_new(t->process, q->object);
-            if (m.handle < 0)
-                return m.handle;
-        }
-    }
-    m.bits = e->bits;
-    r = copy_to_user(user, &m, sizeof m);
-    if (r < 0) {
-        if (m.handle >= 0) {
-            object_ref(q->object); /* the queue keeps its own */
-            handle_close(t->process, m.handle);
-        }
+    if (e->count == 0) {
+        e->notice.bits = e->bits;
+        r = copy_message_to_user(user, &e->notice);
+        if (r == 0)
+            e->bits = 0;
         return r;
     }
-    e->bits = 0;
-    e->receiver_index = t->index;
-    e->receiver_id = t->id;
-    if (q != NULL) {
-        queue_drop_head(e);
-        c = call_by_token(t->process, m.token);
-        if (c != NULL)
-            call_lend(c, t);
+    q->m.bits = e->bits;
+    if (q->object != NULL) {
+        r = deliver_object(t->process, q, user);
+    } else {
+        q->m.handle = -1;
+        r = copy_message_to_user(user, &q->m);
     }
+    if (r < 0)
+        return r;
+    e->bits = 0;
+    queue_drop_head(e);
+    if (q->m.token != 0 && (c = call_by_token(t->process, q->m.token)) != NULL)
+        call_lend(c, t);
     return 0;
+}
+
+static int recv_wait(struct endpoint *e, struct thread *t, uint64_t deadline)
+{
+    struct wait_entry entry = {.thread = t};
+    int r = deadline == 0 ? -EAGAIN : 0;
+
+    t->woken = false;
+    waitq_add(&e->readers, &entry);
+    while (e->count == 0 && e->bits == 0 && e->process != NULL && r == 0) {
+        r = thread_block(deadline);
+        queue_drop_cancelled(e);
+    }
+    waitq_remove(&entry);
+    return r;
 }
 
 SYSCALL_HANDLER(recv)
 {
-    struct thread *t = thread_current();
+    struct thread *t = self_thread();
     struct object *o = handle_get(t->process, (int)a0, OBJ_ENDPOINT);
-    struct wait_entry entry = {.thread = t};
     struct endpoint *e;
     int r = 0;
 
     if (o == NULL)
         return -EBADF;
     e = of_owner(o);
+    e->receiver_index = t->index;
+    e->receiver_id = t->id;
     queue_drop_cancelled(e);
-    if (e->count == 0 && e->bits == 0) {
-        t->woken = false;
-        e->receiver_index = t->index;
-        e->receiver_id = t->id;
-        waitq_add(&e->readers, &entry);
-        while (e->count == 0 && e->bits == 0 && e->process != NULL && r == 0) {
-            r = a2 == 0 ? -EAGAIN : thread_block(a2);
-            queue_drop_cancelled(e);
-        }
-        waitq_remove(&entry);
-    }
+    if (e->count == 0 && e->bits == 0)
+        r = recv_wait(e, t, a2);
     if (e->process == NULL)
         r = -EBADF; /* closed by another thread of the process */
     else if (e->count != 0 || e->bits != 0)
-        r = deliver(e, a1);
+        r = deliver(e, t, a1);
     object_unref(o);
     return r;
 }
 
 SYSCALL_HANDLER(reply)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     struct call *c = call_by_token(p, a0);
     struct object *o;
     int r;
 
     if (c == NULL)
         return -EPEER; /* answered already, given up, or dead */
-    r = copy_from_user(&c->reply, a1, sizeof c->reply);
+    r = copy_message_from_user(&c->reply, a1);
     if (r < 0)
         return r;
     if (c->reply.len > MSG_INLINE_MAX)

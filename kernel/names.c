@@ -73,7 +73,7 @@ static int name_enter(struct process *p, const char *name, struct endpoint *e)
 
 SYSCALL_HANDLER(name_register)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     char name[NAME_MAX_BYTES];
     struct object *o;
     int r = name_argument(name, a0);
@@ -92,7 +92,7 @@ SYSCALL_HANDLER(name_register)
 
 SYSCALL_HANDLER(name_lookup)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     char name[NAME_MAX_BYTES];
     struct name *n;
     int r = name_argument(name, a0);

@@ -114,10 +114,9 @@ struct process {
 };
 
 struct queued_message {
-    uint32_t type, len, sender_pid, cancelled;
-    uint64_t token;
+    struct sys_msg m;      /* as it came, with sender_pid and token filled in */
     struct object *object; /* passed along, a reference */
-    uint8_t data[MSG_INLINE_MAX];
+    bool cancelled;
 };
 
 struct endpoint {
@@ -130,6 +129,7 @@ struct endpoint {
     struct waitq readers, senders;
     struct call *calls;
     bool named;
+    struct sys_msg notice; /* what recv gives when there are only bits */
     struct queued_message queue[];
 };
 
@@ -142,6 +142,18 @@ struct mem_object {
     bool writable;
 };
 
+/* thread_current(), process_current() without the call. */
+static inline struct thread *self_thread(void)
+{
+    struct thread *t;
+    __asm__ volatile("movq %%gs:24, %0" : "=r"(t));
+    return t;
+}
+static inline struct process *self_process(void)
+{
+    return self_thread()->process;
+}
+
 /* --- thread.c --- */
 struct thread *thread_new(struct process *p, unsigned priority);
 void thread_start(struct thread *t);
@@ -150,7 +162,7 @@ int64_t thread_new_user(struct process *p, uint64_t ip, uint64_t sp, uint64_t ar
 void thread_leave(void) __attribute__((noreturn));
 void thread_set_base(struct thread *t, unsigned priority);
 void thread_recompute_priority(struct thread *t);
-struct thread *thread_at(uint32_t index); /* NULL: none */
+extern struct thread *thread_table[THREADS_MAX]; /* by struct thread.index */
 uint64_t cycles_to_ns(uint64_t cycles);
 uint64_t sched_idle_cycles(void);
 uint32_t sched_thread_count(void);
@@ -171,8 +183,26 @@ uint32_t process_count(void);
 /* --- handle.c --- */
 int handles_init(struct handle_table *t);
 void handles_close_all(struct process *p);
+/* The slot that a handle means; NULL for a bad or stale one. */
+static inline struct handle_slot *handle_slot(const struct process *p, int handle)
+{
+    uint32_t index = (uint32_t)handle & (HANDLES_MAX - 1);
+    struct handle_slot *s = &p->handles.slots[index];
+
+    if (index >= p->handles.size || s->generation != (uint32_t)handle >> HANDLE_INDEX_BITS || s->object == NULL)
+        return NULL;
+    return s;
+}
 /* Any kind; adds a reference. */
-struct object *handle_get_any(struct process *p, int handle);
+static inline struct object *handle_get_any(const struct process *p, int handle)
+{
+    struct handle_slot *s = handle_slot(p, handle);
+
+    if (s == NULL)
+        return NULL;
+    s->object->refs++;
+    return s->object;
+}
 
 /* --- message.c --- */
 void call_unlend(struct call *c);

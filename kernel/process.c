@@ -254,7 +254,9 @@ void process_end(struct process *p, unsigned state, int32_t status)
     for (struct thread *t = p->threads; t != NULL; t = t->sibling) {
         t->dying = true;
         thread_set_base(t, PRIO_MAX); /* ends soon, whatever else runs */
-        if (t != thread_current())
+        if (t == self_thread())
+            this_cpu()->need_resched = 1;
+        else
             thread_wake(t);
     }
 }

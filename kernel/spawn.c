@@ -284,7 +284,7 @@ static int fill_and_start(struct process *parent, struct process *p, const struc
 
 SYSCALL_HANDLER(spawn)
 {
-    struct process *parent = process_current(), *p;
+    struct process *parent = self_process(), *p;
     struct sys_spawn s;
     char *strings;
     int r = copy_from_user(&s, a0, sizeof s);

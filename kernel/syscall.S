@@ -5,11 +5,12 @@
  * Owns: syscall_entry (LSTAR). The slow way back is trap_return (trap.S).
  * A struct trap_frame (kernel/cpu.h) is built at the top of the calling thread's
  * kernel stack, as for any trap. SYSCALL has cleared IF, DF, TF, AC and NT (FMASK); interrupts come on once
- * the frame stands. return_to_user comes back with interrupts off, and nothing
- * between it and sysretq turns them on.
+ * the frame stands. From the last look at what is pending to sysretq they stay
+ * off.
  */
 #define PERCPU_KERNEL_RSP 8
 #define PERCPU_USER_RSP 16
+#define PERCPU_PENDING 48 /* need_resched and polls_pending */
 #define PERCPU_SYSCALLS 72
 #define SEL_UDATA 0x1b
 #define SEL_UCODE 0x23
@@ -18,6 +19,7 @@
 #define VECTOR_SYSCALL 0x100 /* none of the 256: names the frame in reports */
 
 #define FRAME_R11 32
+#define FRAME_R10 40
 #define FRAME_RAX 112
 #define FRAME_RCX 104
 #define FRAME_VECTOR 120
@@ -66,7 +68,10 @@ syscall_entry:
     call *%rax
 2:
     movq %rax, FRAME_RAX(%rsp)
-    call return_to_user
+    cli
+    cmpq $0, %gs:PERCPU_PENDING
+    jne 3f
+4:
 
     /* sysretq takes rip from rcx and the flags from r11; it faults in ring 0
      * when rcx is not canonical (AMD64 vol. 3, SYSRET; Intel's variant), so a
@@ -80,11 +85,7 @@ syscall_entry:
     movq %rcx, %rdx
     shrq $47, %rdx
     jnz trap_return
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    addq $8, %rsp
+    addq $FRAME_R10, %rsp /* r12 to r15 are as they were: C keeps them */
     popq %r10
     popq %r9
     popq %r8
@@ -101,6 +102,10 @@ syscall_entry:
 1:
     movq $-ENOSYS, %rax
     jmp 2b
+3:
+    sti
+    call return_to_user /* comes back with interrupts off */
+    jmp 4b
     .size syscall_entry, . - syscall_entry
 
     .section .note.GNU-stack, "", @progbits

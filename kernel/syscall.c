@@ -29,6 +29,8 @@ syscall_fn *const syscall_table[SYS_MAX] = {
 
 _Static_assert(offsetof(struct percpu, kernel_rsp) == 8, "syscall.S");
 _Static_assert(offsetof(struct percpu, user_rsp) == 16, "syscall.S");
+_Static_assert(offsetof(struct percpu, need_resched) == 48, "syscall.S");
+_Static_assert(offsetof(struct percpu, polls_pending) == 52, "syscall.S");
 _Static_assert(offsetof(struct percpu, syscalls) == 72, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, rax) == 112, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, rip) == 136, "syscall.S");
@@ -59,7 +61,7 @@ SYSCALL_HANDLER(exit)
 
 SYSCALL_HANDLER(thread_create)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     struct sys_thread t;
     int r = copy_from_user(&t, a0, sizeof t);
 
@@ -80,7 +82,7 @@ SYSCALL_HANDLER(thread_exit)
     static const uint32_t zero;
 
     if (a0 != 0 && copy_to_user(a0, &zero, sizeof zero) == 0) {
-        uint64_t key = futex_key(process_current(), a0);
+        uint64_t key = futex_key(self_process(), a0);
         if (key != 0)
             futex_wake(key, UINT32_MAX);
     }
@@ -91,7 +93,7 @@ SYSCALL_HANDLER(thread_tls)
 {
     if (a0 >= USER_END)
         return -EINVAL;
-    thread_current()->fs_base = a0;
+    self_thread()->fs_base = a0;
     wrmsr(MSR_FS_BASE, a0);
     return 0;
 }
@@ -104,12 +106,12 @@ SYSCALL_HANDLER(yield)
 
 SYSCALL_HANDLER(getpid)
 {
-    return process_current()->pid;
+    return self_process()->pid;
 }
 
 SYSCALL_HANDLER(kill)
 {
-    struct process *p = process_current(), *target = process_find((uint32_t)a0);
+    struct process *p = self_process(), *target = process_find((uint32_t)a0);
 
     if (target == NULL || target->dying)
         return -ESRCH;
@@ -126,7 +128,7 @@ SYSCALL_HANDLER(kill)
 
 SYSCALL_HANDLER(process_status)
 {
-    struct process *p = (struct process *)handle_get(process_current(), (int)a0, OBJ_PROCESS);
+    struct process *p = (struct process *)handle_get(self_process(), (int)a0, OBJ_PROCESS);
     struct sys_exit *e;
     int r = -ENOMEM;
 
@@ -152,7 +154,7 @@ SYSCALL_HANDLER(process_status)
 
 SYSCALL_HANDLER(handle_close)
 {
-    return handle_close(process_current(), (int)a0);
+    return handle_close(self_process(), (int)a0);
 }
 
 /* --- time and chance --- */
@@ -172,7 +174,7 @@ SYSCALL_HANDLER(clock_get)
 
 SYSCALL_HANDLER(clock_set)
 {
-    if (!process_has(process_current(), RIGHT_CLOCK_SET))
+    if (!process_has(self_process(), RIGHT_CLOCK_SET))
         return -EACCES;
     realtime_set(a0);
     return 0;
@@ -214,7 +216,7 @@ static void make_printable(char *text, size_t n)
 
 SYSCALL_HANDLER(log_write)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     char text[LOG_LINE_MAX];
     uint64_t n = a2 < sizeof text - 1 ? a2 : sizeof text - 1;
     int r;
@@ -239,7 +241,7 @@ SYSCALL_HANDLER(log_read)
 
     if (r < 0)
         return r;
-    if (!process_has(process_current(), RIGHT_LOG_READ))
+    if (!process_has(self_process(), RIGHT_LOG_READ))
         return -EACCES;
     while (r == 0 && done < a2) {
         size_t n = log_read(&cursor, chunk, a2 - done < sizeof chunk ? a2 - done : sizeof chunk);
@@ -270,7 +272,7 @@ static struct object console_object = {.kind = OBJ_CONSOLE, .refs = 1, .ops = &c
 
 SYSCALL_HANDLER(console_open)
 {
-    struct process *p = process_current();
+    struct process *p = self_process();
     int r;
 
     if (!process_has(p, RIGHT_CONSOLE))
@@ -284,7 +286,7 @@ SYSCALL_HANDLER(console_open)
 
 SYSCALL_HANDLER(console_read)
 {
-    struct object *o = handle_get(process_current(), (int)a0, OBJ_CONSOLE);
+    struct object *o = handle_get(self_process(), (int)a0, OBJ_CONSOLE);
     char chunk[COPY_CHUNK];
     size_t n;
     int r;
@@ -308,7 +310,7 @@ SYSCALL_HANDLER(console_write)
     char chunk[COPY_CHUNK];
     uint64_t done = 0;
 
-    if (!process_has(process_current(), RIGHT_CONSOLE))
+    if (!process_has(self_process(), RIGHT_CONSOLE))
         return -EACCES;
     if (!user_range_ok(a0, a1))
         return -EFAULT;
@@ -325,7 +327,7 @@ SYSCALL_HANDLER(console_write)
 
 SYSCALL_HANDLER(power)
 {
-    if (!process_has(process_current(), RIGHT_POWER))
+    if (!process_has(self_process(), RIGHT_POWER))
         return -EACCES;
     switch (a0) {
     case POWER_OFF:

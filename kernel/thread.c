@@ -20,17 +20,16 @@ struct sched {
     uint32_t ready; /* bit p: queue p is not empty */
     struct thread *head[PRIO_COUNT], *tail[PRIO_COUNT];
     struct thread *fpu_owner;           /* whose registers the FPU holds */
-    struct address_space *loaded;       /* whose page tables are in CR3; NULL: the kernel's */
     struct thread *reap;                /* left its stack for good */
     uint64_t switched_at;               /* TSC when the current thread got the CPU */
     uint64_t idle_cycles;
-    uint64_t slice_end_ns;              /* when the slice event is due; 0: none */
+    uint64_t slice_end_tsc;             /* end of the slice counted; 0: none */
     uint32_t next_id, next_index, count;
-    struct thread *table[THREADS_MAX];
     struct thread boot; /* until sched_idle */
     struct thread idle; /* current while the CPU has nothing to run */
 };
 static struct sched sched;
+struct thread *thread_table[THREADS_MAX];
 
 /* switch.S */
 void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp);
@@ -39,12 +38,7 @@ void thread_begin(void);
 
 struct thread *thread_current(void)
 {
-    return this_cpu()->current;
-}
-
-struct thread *thread_at(uint32_t index)
-{
-    return index < THREADS_MAX ? sched.table[index] : NULL;
+    return self_thread();
 }
 
 uint32_t sched_thread_count(void)
@@ -67,7 +61,7 @@ uint64_t cycles_to_ns(uint64_t cycles)
 
 uint64_t thread_cycles(const struct thread *t)
 {
-    return t->cycles + (t == thread_current() ? rdtsc() - sched.switched_at : 0);
+    return t->cycles + (t == self_thread() ? rdtsc() - sched.switched_at : 0);
 }
 
 /* --- run queues --- */
@@ -121,12 +115,21 @@ static struct thread *run_take(void)
     return t;
 }
 
-/* Should `priority` just made ready take the CPU from the current thread? */
+/* Has the running slice ended, or has none been started? Judged by the TSC, a
+ * little early, so that the slice's interrupt never comes before its end. */
+static inline bool slice_over(void)
+{
+    return rdtsc() >= sched.slice_end_tsc;
+}
+
+/* A thread of `priority` has become ready: does the current one have to give
+ * way, or to start counting its slice? return_to_user will see to it. */
 static inline void preempt_check(unsigned priority)
 {
-    struct percpu *c = this_cpu();
-    if (priority > c->current->priority || c->current == c->idle)
-        c->need_resched = 1;
+    unsigned mine = self_thread()->priority;
+
+    if (priority > mine || (priority == mine && slice_over()))
+        this_cpu()->need_resched = 1;
 }
 
 /* --- the switch --- */
@@ -154,12 +157,11 @@ static void switch_to(struct thread *next)
     c->context_switches++;
     c->current = next;
     next->state = THREAD_RUNNING;
+    /* The choice has just been made; what is left to do on the way to ring 3? */
+    c->need_resched = next->dying || (sched.ready >> next->priority != 0 && tsc >= sched.slice_end_tsc);
     if (next->process != NULL) {
         cpu_set_kernel_stack(next->kstack_top);
-        if (sched.loaded != next->process->as) {
-            sched.loaded = next->process->as;
-            as_switch(sched.loaded);
-        }
+        as_switch(next->process->as);
         /* Always: ring 3 may have cleared the base by loading a selector. */
         wrmsr(MSR_FS_BASE, next->fs_base);
         if (sched.fpu_owner != next) {
@@ -188,8 +190,8 @@ static void idle_until_ready(void)
 
     self->cycles += rdtsc() - sched.switched_at;
     c->current = c->idle;
-    if (sched.slice_end_ns != 0) { /* nobody is left to take turns with */
-        sched.slice_end_ns = 0;
+    if (sched.slice_end_tsc != 0) { /* nobody is left to take turns with */
+        sched.slice_end_tsc = 0;
         slice_arm(0);
     }
     while (sched.ready == 0) {
@@ -212,7 +214,7 @@ static void idle_until_ready(void)
 /* The current thread is not running any more (blocked or dead). */
 static void switch_away(void)
 {
-    struct thread *self = thread_current(), *next;
+    struct thread *self = self_thread(), *next;
 
     if (sched.ready == 0) {
         if (self->state == THREAD_DEAD) {
@@ -222,15 +224,18 @@ static void switch_away(void)
         idle_until_ready();
     }
     next = run_take();
-    if (next == self)
-        self->state = THREAD_RUNNING;
-    else
+    if (next != self) {
         switch_to(next);
+        return;
+    }
+    self->state = THREAD_RUNNING;
+    if (self->dying)
+        this_cpu()->need_resched = 1;
 }
 
 void schedule(void)
 {
-    struct thread *self = thread_current();
+    struct thread *self = self_thread();
 
     if (sched.ready == 0 || run_best() < self->priority)
         return;
@@ -239,34 +244,35 @@ void schedule(void)
     switch_to(run_take());
 }
 
-/* need_resched was set: by a wake-up of higher priority, or by the slice. */
+static void slice_start(void)
+{
+    uint64_t cycles = tsc_hz() / 1000 * (SLICE_NS / NS_PER_MS);
+
+    sched.slice_end_tsc = rdtsc() + cycles - cycles / 8;
+    slice_arm(now_ns() + SLICE_NS);
+}
+
+/* need_resched was set: somebody better is ready, or the slice has ended, or
+ * one has to be started because others of this priority wait. */
 static void preempt(void)
 {
-    struct thread *self = thread_current();
-    bool expired = false;
+    struct thread *self = self_thread();
 
-    if (sched.slice_end_ns != 0 && now_ns() >= sched.slice_end_ns) {
-        /* The event is not re-armed at each switch, so it may hit a thread
-         * that has had only a part of its slice; that one gets another. */
-        uint64_t had = cycles_to_ns(rdtsc() - sched.switched_at);
-        sched.slice_end_ns = 0;
-        expired = had >= SLICE_NS / 2 || tsc_hz() == 0;
-    }
-    if (sched.ready == 0)
+    if (sched.ready == 0 || run_best() < self->priority)
         return;
-    if (expired) {
-        schedule();
-    } else if (run_best() > self->priority) {
+    if (run_best() > self->priority) {
         self->state = THREAD_READY;
         run_insert(self, true); /* keeps its turn */
         switch_to(run_take());
+    } else if (slice_over()) {
+        /* The slice is not started anew at each switch, so its end may hit a
+         * thread that has had only a part; that one gets another. */
+        uint64_t had = rdtsc() - sched.switched_at;
+        bool ended = sched.slice_end_tsc != 0 && had >= tsc_hz() / 2000 * (SLICE_NS / NS_PER_MS);
+        slice_start();
+        if (ended)
+            schedule();
     }
-}
-
-static void slice_start(void)
-{
-    sched.slice_end_ns = now_ns() + SLICE_NS;
-    slice_arm(sched.slice_end_ns);
 }
 
 void return_to_user(void)
@@ -276,13 +282,8 @@ void return_to_user(void)
 
     for (;;) {
         irq_disable();
-        if ((c->need_resched | c->polls_pending | t->dying) == 0) {
-            if ((sched.ready >> t->priority) == 0 || sched.slice_end_ns != 0)
-                return;
-            irq_enable();
-            slice_start();
-            continue;
-        }
+        if ((c->need_resched | c->polls_pending) == 0)
+            return;
         irq_enable();
         if (c->polls_pending != 0) {
             random_event();
@@ -301,7 +302,7 @@ void return_to_user(void)
 
 int thread_block(uint64_t deadline_ns)
 {
-    struct thread *t = thread_current();
+    struct thread *t = self_thread();
     int r = 0;
 
     if (t->dying)
@@ -418,9 +419,9 @@ static bool table_enter(struct thread *t)
 {
     for (uint32_t i = 0; i < THREADS_MAX; i++) {
         uint32_t index = (sched.next_index + i) % THREADS_MAX;
-        if (sched.table[index] != NULL)
+        if (thread_table[index] != NULL)
             continue;
-        sched.table[index] = t;
+        thread_table[index] = t;
         sched.next_index = index + 1;
         sched.count++;
         t->index = index;
@@ -517,7 +518,7 @@ struct thread *kthread_create(void (*fn)(void *), void *arg, const char *name, u
  * through trap_return. */
 void thread_begin(void)
 {
-    struct thread *t = thread_current();
+    struct thread *t = self_thread();
 
     finish_switch();
     irq_enable();
@@ -529,12 +530,12 @@ void thread_begin(void)
 
 void thread_leave(void)
 {
-    struct thread *t = thread_current();
+    struct thread *t = self_thread();
     struct process *p = t->process;
 
     timer_cancel(&t->timer);
     call_forget_server(t);
-    sched.table[t->index] = NULL;
+    thread_table[t->index] = NULL;
     sched.count--;
     if (sched.fpu_owner == t)
         sched.fpu_owner = NULL;
@@ -545,7 +546,6 @@ void thread_leave(void)
         *link = t->sibling;
         p->dead_cycles += thread_cycles(t);
         if (--p->nthreads == 0) {
-            sched.loaded = NULL;
             as_switch(NULL);
             process_finish(p);
         }
@@ -581,7 +581,7 @@ void sched_idle(void)
 {
     struct percpu *c = this_cpu();
 
-    sched.table[sched.boot.index] = NULL;
+    thread_table[sched.boot.index] = NULL;
     sched.count--;
     c->current = &sched.idle; /* the boot stack is the idle thread's from here on */
     irq_enable();

@@ -12,8 +12,8 @@
  * memory that processes share.
  */
 #include <kernel/proc.h>
-#include <kernel/string.h>
 #include <kernel/syscall.h>
+#include <kernel/userwords.h>
 
 #define FUTEX_BUCKETS 64u
 #define WAIT_QUICK 3u /* items handled without kmalloc */
@@ -24,12 +24,20 @@ struct futex_waiter {
     bool woken;
 };
 
+USERWORDS_DEFINE(item, struct wait_item)
+
 /* One item while its thread waits. */
 struct wait_slot {
     struct object *object; /* reference; NULL for the futex */
-    struct waitq *queue;
     struct wait_entry entry;
 };
+
+/* The middle of struct wait_item, which goes back to the caller. */
+struct item_ready {
+    uint32_t want, got;
+} __attribute__((may_alias));
+_Static_assert(offsetof(struct wait_item, want) == 8 && offsetof(struct wait_item, got) == 12, "wait_item");
+USERWORDS_DEFINE(ready, struct item_ready)
 
 static struct waitq futex_queue[FUTEX_BUCKETS];
 
@@ -69,7 +77,7 @@ uint32_t futex_wake(uint64_t key, uint32_t n)
 
 SYSCALL_HANDLER(futex_wake)
 {
-    uint64_t key = futex_key(process_current(), a0);
+    uint64_t key = futex_key(self_process(), a0);
 
     if (key == 0)
         return a0 % 4 != 0 ? -EINVAL : -EFAULT;
@@ -82,15 +90,16 @@ struct wait_set {
     struct wait_item *items;
     struct wait_slot *slots;
     uint32_t n;
-    struct futex_waiter *futex; /* NULL: no futex item */
-    uint32_t futex_index;
+    bool has_futex;
+    struct futex_waiter futex; /* of the one item that has no object */
 };
 
-static int futex_open(struct process *p, struct wait_set *s, uint32_t i, struct futex_waiter *w)
+static int futex_open(struct process *p, struct wait_set *s, uint32_t i)
 {
+    struct futex_waiter *w = &s->futex;
     uint32_t value;
 
-    if (s->futex != NULL)
+    if (s->has_futex)
         return -EINVAL; /* one word a call */
     w->key = futex_key(p, s->items[i].addr);
     if (w->key == 0)
@@ -98,29 +107,32 @@ static int futex_open(struct process *p, struct wait_set *s, uint32_t i, struct 
     if (copy_from_user(&value, s->items[i].addr, sizeof value) < 0)
         return -EFAULT;
     w->woken = value != s->items[i].value;
-    s->futex = w;
-    s->futex_index = i;
+    s->has_futex = true;
     return 0;
 }
 
-static int slot_open(struct process *p, struct wait_set *s, uint32_t i, struct futex_waiter *w)
+/* Item i: take a reference, let a net endpoint transmit, see whether it is
+ * ready already. */
+static int item_open(struct process *p, struct wait_set *s, uint32_t i)
 {
+    struct wait_item *item = &s->items[i];
+    const struct object_ops *ops;
     struct object *o;
 
     s->slots[i].object = NULL;
-    s->slots[i].entry.prev = NULL;
-    if (s->items[i].kind == WAIT_FUTEX)
-        return futex_open(p, s, i, w);
-    if (s->items[i].kind != WAIT_HANDLE)
+    if (item->kind == WAIT_FUTEX)
+        return futex_open(p, s, i);
+    if (item->kind != WAIT_HANDLE)
         return -EINVAL;
-    o = handle_get_any(p, s->items[i].handle);
+    o = handle_get_any(p, item->handle);
     if (o == NULL)
         return -EBADF;
     s->slots[i].object = o;
-    if (o->ops->ready == NULL || (s->slots[i].queue = o->ops->waitq(o)) == NULL)
+    ops = o->ops;
+    if (ops->waitq == NULL)
         return -EINVAL;
-    if (o->ops->before_wait != NULL)
-        o->ops->before_wait(o);
+    if (ops->before_wait != NULL)
+        ops->before_wait(o);
     return 0;
 }
 
@@ -134,63 +146,67 @@ static uint32_t check(struct wait_set *s)
         if (o != NULL)
             got = o->ops->ready(o) & (s->items[i].want | READY_ERR);
         else
-            got = s->futex->woken ? READY_IN : 0;
+            got = s->futex.woken ? READY_IN : 0;
         s->items[i].got = got;
         ready += got != 0;
     }
     return ready;
 }
 
-static int block(struct wait_set *s, uint64_t deadline)
+static int block(struct wait_set *s, struct thread *t, uint64_t deadline)
 {
-    struct thread *t = thread_current();
     uint32_t ready = 0;
     int r = 0;
 
+    t->woken = false;
     for (uint32_t i = 0; i < s->n; i++) {
         struct wait_slot *slot = &s->slots[i];
-        if (slot->object == NULL)
-            continue;
-        slot->entry.thread = t;
-        waitq_add(slot->queue, &slot->entry);
+        struct wait_entry *e = slot->object != NULL ? &slot->entry : &s->futex.entry;
+        e->thread = t;
+        waitq_add(slot->object != NULL ? slot->object->ops->waitq(slot->object) : futex_bucket(s->futex.key), e);
     }
-    if (s->futex != NULL) {
-        s->futex->entry.thread = t;
-        waitq_add(futex_bucket(s->futex->key), &s->futex->entry);
-    }
-    t->woken = false;
     while (ready == 0 && r == 0) {
         r = thread_block(deadline);
         ready = check(s);
     }
     for (uint32_t i = 0; i < s->n; i++)
-        waitq_remove(&s->slots[i].entry);
-    if (s->futex != NULL)
-        waitq_remove(&s->futex->entry);
+        waitq_remove(s->slots[i].object != NULL ? &s->slots[i].entry : &s->futex.entry);
     return ready != 0 ? (int)ready : r;
 }
 
-static int wait_opened(struct wait_set *s, uint64_t deadline)
+static int items_in(struct wait_set *s, uint64_t user)
 {
-    uint32_t ready = check(s);
+    int r = 0;
 
-    if (ready != 0)
-        return (int)ready;
-    return deadline == 0 ? -EAGAIN : block(s, deadline);
+    for (uint32_t i = 0; i < s->n && r == 0; i++)
+        r = copy_item_from_user(&s->items[i], user + i * sizeof(struct wait_item));
+    return r;
+}
+
+/* Only `got` has changed. */
+static int items_out(const struct wait_set *s, uint64_t user)
+{
+    int r = 0;
+
+    for (uint32_t i = 0; i < s->n && r == 0; i++)
+        r = copy_ready_to_user(user + i * sizeof(struct wait_item) + 8, (const struct item_ready *)&s->items[i].want);
+    return r;
 }
 
 static int64_t wait_items(struct wait_set *s, uint64_t user, uint64_t deadline)
 {
-    struct process *p = process_current();
-    struct futex_waiter futex = {.key = 0};
+    struct thread *t = self_thread();
     uint32_t opened = 0;
-    int64_t r = s->n == 0 ? 0 : copy_from_user(s->items, user, s->n * sizeof *s->items);
+    int r = items_in(s, user);
 
+    s->has_futex = false;
     while (r == 0 && opened < s->n)
-        r = slot_open(p, s, opened++, &futex);
+        r = item_open(t->process, s, opened++);
     if (r == 0) {
-        r = wait_opened(s, deadline);
-        if (s->n != 0 && r != -EINTR && copy_to_user(user, s->items, s->n * sizeof *s->items) < 0)
+        r = (int)check(s);
+        if (r == 0)
+            r = deadline == 0 ? -EAGAIN : block(s, t, deadline);
+        if (r != -EINTR && items_out(s, user) < 0)
             r = -EFAULT;
     }
     for (uint32_t i = 0; i < opened; i++)
@@ -199,27 +215,30 @@ static int64_t wait_items(struct wait_set *s, uint64_t user, uint64_t deadline)
     return r;
 }
 
+static int64_t wait_many(struct wait_set *s, uint64_t user, uint64_t deadline)
+{
+    void *memory = kmalloc(s->n * (sizeof *s->items + sizeof *s->slots));
+    int64_t r;
+
+    if (memory == NULL)
+        return -ENOMEM;
+    s->items = memory;
+    s->slots = (struct wait_slot *)(s->items + s->n);
+    r = wait_items(s, user, deadline);
+    kfree(memory);
+    return r;
+}
+
 SYSCALL_HANDLER(wait)
 {
-    struct wait_set s = {.n = (uint32_t)a1};
-    void *memory;
-    int64_t r;
+    struct wait_item items[WAIT_QUICK];
+    struct wait_slot slots[WAIT_QUICK];
+    struct wait_set s;
 
     if (a1 > WAIT_ITEMS_MAX)
         return -EINVAL;
-    if (s.n <= WAIT_QUICK) {
-        struct wait_item items[WAIT_QUICK];
-        struct wait_slot slots[WAIT_QUICK];
-        s.items = items;
-        s.slots = slots;
-        return wait_items(&s, a0, a2);
-    }
-    memory = kmalloc(s.n * (sizeof *s.items + sizeof *s.slots));
-    if (memory == NULL)
-        return -ENOMEM;
-    s.items = memory;
-    s.slots = (struct wait_slot *)(s.items + s.n);
-    r = wait_items(&s, a0, a2);
-    kfree(memory);
-    return r;
+    s.n = (uint32_t)a1;
+    s.items = items;
+    s.slots = slots;
+    return s.n <= WAIT_QUICK ? wait_items(&s, a0, a2) : wait_many(&s, a0, a2);
 }
