@@ -2,6 +2,7 @@
  *
  * net/stack/frag.c: see net/stack/frag.h.
  */
+#include <net/stack/checksum.h>
 #include <net/stack/frag.h>
 #include <string.h>
 
@@ -67,16 +68,6 @@ static bool make_room(struct frag *f, struct frag_datagram *d, uint32_t end)
     return true;
 }
 
-static uint16_t header_checksum(const uint8_t *h, size_t len)
-{
-    uint32_t sum = 0;
-    for (size_t i = 0; i < len; i += 2)
-        sum += (uint32_t)(h[i] << 8 | h[i + 1]);
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
 static uint8_t *finish(struct frag *f, struct frag_datagram *d, size_t *whole_len)
 {
     size_t total = (size_t)d->header_len + d->total;
@@ -87,9 +78,8 @@ static uint8_t *finish(struct frag *f, struct frag_datagram *d, size_t *whole_le
         whole[2] = (uint8_t)(total >> 8);
         whole[3] = (uint8_t)total;
         whole[6] = whole[7] = whole[10] = whole[11] = 0;
-        uint16_t sum = header_checksum(whole, d->header_len);
-        whole[10] = (uint8_t)(sum >> 8);
-        whole[11] = (uint8_t)sum;
+        uint16_t sum = csum_finish(csum_bytes(0, whole, d->header_len));
+        memcpy(whole + 10, &sum, 2);
         *whole_len = total;
         f->done++;
     }

@@ -23,3 +23,6 @@ NET_STACK_SOURCES = \
 	net/stack/tcp_timer.c \
 	net/stack/timer.c \
 	net/stack/udp.c
+
+# netd's: resolution, addresses, reassembly.
+NET_STACK_SOURCES += net/stack/arp.c net/stack/dhcp.c net/stack/frag.c

@@ -3,6 +3,7 @@
  * servers/netd/env.c: the outside world of libnet and of ARP, by system calls.
  */
 #include "netd.h"
+#include <net/stack/checksum.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,18 +79,6 @@ static void arp_resend(void *ctx, uint16_t link, const uint8_t mac[6], const voi
     ns_send_raw(n->stack, packet, len, TX_RESEND, link, mac);
 }
 
-static uint16_t checksum(const uint8_t *p, size_t len)
-{
-    uint32_t sum = 0;
-    for (size_t i = 0; i + 1 < len; i += 2)
-        sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-    if (len & 1)
-        sum += (uint32_t)(p[len - 1] << 8);
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
 /* Nobody answered: tell the sender, a process of this host, with an ICMP host
  * unreachable (RFC 1122 section 3.2.2.1) that comes from its own address. */
 static void arp_unreachable(void *ctx, uint16_t link, const void *packet, size_t len)
@@ -107,13 +96,13 @@ static void arp_unreachable(void *ctx, uint16_t link, const void *packet, size_t
     m[9] = NET_ICMP;
     memcpy(m + 12, p + 12, 4);
     memcpy(m + 16, p + 12, 4);
-    uint16_t sum = checksum(m, 20);
-    m[10] = (uint8_t)(sum >> 8), m[11] = (uint8_t)sum;
+    uint16_t sum = csum_finish(csum_20(m));
+    memcpy(m + 10, &sum, 2);
     m[20] = 3; /* destination unreachable */
     m[21] = 1; /* host */
     memcpy(m + 28, p, quote);
-    sum = checksum(m + 20, total - 20);
-    m[22] = (uint8_t)(sum >> 8), m[23] = (uint8_t)sum;
+    sum = csum_finish(csum_bytes(0, m + 20, total - 20));
+    memcpy(m + 22, &sum, 2);
     ns_send_raw(n->stack, m, total, TX_INJECT, LINK_ANY, NULL);
 }
 

@@ -6,6 +6,7 @@
  * one was: it neither flushes an address nor asks a server again.
  */
 #include "netd.h"
+#include <net/stack/checksum.h>
 #include <slipway/initproto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -160,24 +161,12 @@ static void apply(struct netd *n, struct netd_if *l, unsigned events, uint64_t n
 
 /* --- DHCP over the wire ---------------------------------------------------- */
 
-static uint32_t sum_bytes(uint32_t sum, const uint8_t *p, size_t len)
-{
-    for (size_t i = 0; i + 1 < len; i += 2)
-        sum += (uint32_t)(p[i] << 8 | p[i + 1]);
-    return len & 1 ? sum + (uint32_t)(p[len - 1] << 8) : sum;
-}
-
-static uint16_t fold(uint32_t sum)
-{
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~sum;
-}
-
-/* Checksum over the pseudo header and a UDP datagram (RFC 768); 0 when right. */
+/* Checksum over the pseudo header and a UDP datagram (RFC 768); 0 when the one
+ * in the datagram is right. */
 static uint16_t udp_checksum(const uint8_t *ip, const uint8_t *udp, size_t len)
 {
-    return fold(sum_bytes(sum_bytes(NET_UDP + (uint32_t)len, ip + 12, 8), udp, len));
+    uint8_t pseudo[4] = {0, NET_UDP, (uint8_t)(len >> 8), (uint8_t)len};
+    return csum_finish(csum_bytes(csum_bytes(csum_bytes(0, ip + 12, 8), pseudo, 4), udp, len));
 }
 
 static void send_dhcp(struct netd *n, struct netd_if *l, const struct dhcp_output *o)
@@ -191,14 +180,14 @@ static void send_dhcp(struct netd *n, struct netd_if *l, const struct dhcp_outpu
     p[8] = 64, p[9] = NET_UDP;
     memcpy(p + 12, o->src, 4);
     memcpy(p + 16, o->dst, 4);
-    uint16_t sum = fold(sum_bytes(0, p, 20));
-    p[10] = (uint8_t)(sum >> 8), p[11] = (uint8_t)sum;
+    uint16_t sum = csum_finish(csum_20(p));
+    memcpy(p + 10, &sum, 2);
     p[21] = DHCP_CLIENT_PORT, p[23] = DHCP_SERVER_PORT;
     p[24] = (uint8_t)(udp_len >> 8), p[25] = (uint8_t)udp_len;
     memcpy(p + 28, o->message, o->len);
     sum = udp_checksum(p, p + 20, udp_len);
     sum = sum ? sum : 0xffff;
-    p[26] = (uint8_t)(sum >> 8), p[27] = (uint8_t)sum;
+    memcpy(p + 26, &sum, 2);
     ns_send_raw(n->stack, p, total, broadcast ? TX_BROADCAST_OK : 0, l->info.index, broadcast ? everyone : NULL);
 }
 

@@ -72,12 +72,13 @@ static void on_packet(struct netd *n, unsigned slot, const struct net_rx *rx, co
 static void drain(struct netd *n, unsigned slot)
 {
     struct net_ring *r = n->slot[slot].ring;
+    uint32_t *tail = &n->slot[slot].rx_tail;
     for (int i = 0; i < TURN_BUDGET; i++) {
-        const struct net_rx *rx = ns_ring_peek(r);
+        const struct net_rx *rx = ns_ring_peek(r, tail);
         if (!rx)
             return;
         on_packet(n, slot, rx, (const uint8_t *)(rx + 1));
-        ns_ring_pop(r, rx);
+        ns_ring_pop(r, tail, rx);
     }
 }
 
@@ -149,7 +150,7 @@ static void claim_slots(struct netd *n)
     }
 }
 
-static uint64_t earliest(const struct netd *n)
+static uint64_t earliest(struct netd *n)
 {
     uint64_t d = netstack_deadline(n->stack), t = arp_deadline(&n->arp);
     d = t < d ? t : d;
@@ -197,14 +198,14 @@ int main(int argc, char **argv)
             run_timers(n);
         /* wait() first transmits what the turn before put into the rings. */
         r = sys_wait(items, NETD_SLOTS + 1, earliest(n));
-        if (r < 0 && r != -ETIMEDOUT && r != -EINTR)
+        if (r < 0 && r != -ETIMEDOUT && r != -EAGAIN && r != -EINTR)
             fail("wait", r);
         for (unsigned i = 0; r < 0 && i <= NETD_SLOTS; i++)
             items[i].got = 0;
-        netstack_run(n->stack, TURN_BUDGET);
         for (unsigned i = 0; i < NETD_SLOTS; i++)
             if (i != SLOT_ICMP && items[i].got)
                 drain(n, i);
+        netstack_run(n->stack, TURN_BUDGET);
         if (items[NETD_SLOTS].got & READY_IN)
             answer_request(n);
     }

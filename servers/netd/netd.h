@@ -32,6 +32,7 @@
 struct netd_ring {
     int handle;
     struct net_ring *ring;
+    uint32_t rx_tail; /* ours: what lies in shared memory is for the kernel */
 };
 
 /* What netd knows of one link. */

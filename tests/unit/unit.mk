@@ -4,7 +4,7 @@
 UNIT_TESTS += test_arp test_dhcp test_frag test_http
 test_arp_SOURCES_LIST = tests/unit/test_arp.c net/stack/arp.c
 test_dhcp_SOURCES_LIST = tests/unit/test_dhcp.c net/stack/dhcp.c
-test_frag_SOURCES_LIST = tests/unit/test_frag.c net/stack/frag.c
+test_frag_SOURCES_LIST = tests/unit/test_frag.c net/stack/frag.c net/stack/checksum.c
 test_http_SOURCES_LIST = tests/unit/test_http.c servers/httpd/http.c
 
 UNIT_TESTS += test_slip test_virtqueue
