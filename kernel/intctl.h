@@ -68,9 +68,8 @@ void irq_line_mask(uint32_t line);
 void irq_line_unmask(uint32_t line);
 bool irq_line_edge_used(uint32_t line); /* an edge-triggered ISA source owns it */
 uint32_t irq_isa_gsi(unsigned line, struct irq_line_setup *s);
-/* ISA line of a timer: never polled, because polling needs it. Detach undoes it. */
+/* ISA line of a timer: never polled, because polling needs it. irq_detach undoes it. */
 int irq_attach_timer_line(struct irq *irq, unsigned line, irq_handler *h, const char *name);
-void irq_detach(struct irq *irq);
 int irq_attach_poll(struct irq *irq);       /* the 1 ms timer */
 void irq_list_add(struct irq *irq);         /* for irq_info_get */
 

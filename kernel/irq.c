@@ -246,6 +246,8 @@ static void poll_tick(void *arg)
             irq->count++;
         irq_restore(flags);
     }
+    if (polled == NULL)
+        return;
     poll_next_ns += POLL_INTERVAL_NS;
     if (poll_next_ns < now_ns())
         poll_next_ns = now_ns() + POLL_INTERVAL_NS;
@@ -326,10 +328,20 @@ void irq_detach(struct irq *irq)
             break;
         }
     }
-    if (irq->mode == IRQ_IOAPIC || irq->mode == IRQ_PIC)
+    if (irq->mode == IRQ_IOAPIC || irq->mode == IRQ_PIC) {
         irq_line_detach(irq);
-    else
+        return;
+    }
+    if (irq->mode != IRQ_POLL) {
         irq_chain_remove(irq);
+        return;
+    }
+    for (struct irq **p = &polled; *p != NULL; p = &(*p)->next) {
+        if (*p == irq) {
+            *p = irq->next;
+            break;
+        }
+    }
 }
 
 enum irq_policy irq_policy(void)

@@ -54,6 +54,9 @@ int irq_attach_isa(struct irq *irq, unsigned line, irq_handler *h, void *arg, co
  * how many are in use (1 for all but MSI-X), or -errno. */
 int irq_attach_pci(struct pci_device *dev, struct irq irqs[], unsigned want_vectors, irq_handler *h,
                    void *args[], const char *name, void (*raise)(void *), void (*quiet)(void *));
+/* Takes one source off again, of any mode: a driver whose attach fails later on
+ * must not leave its handler behind. */
+void irq_detach(struct irq *irq);
 const char *irq_mode_name(enum irq_mode m);
 const char *irq_controller_name(void); /* "ioapic" or "pic", what irq_init chose */
 struct info_irq;
