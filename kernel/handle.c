@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * kernel/handle.c: handles and the references behind them.
+ * kernel/handle.c: handles.
  *
  * Owns: handle tables. A handle is a slot's index in its low bits and the
  * slot's generation above, so that a stale one is refused; the first use of a
@@ -15,17 +15,6 @@
 /* A negative handle has its top bit in the generation, which never gets there. */
 _Static_assert(GENERATION_MASK < 1u << (31 - HANDLE_INDEX_BITS), "handles are not negative");
 _Static_assert(HANDLES_MAX == 1u << HANDLE_INDEX_BITS, "the index is the low bits");
-
-void object_ref(struct object *o)
-{
-    o->refs++;
-}
-
-void object_unref(struct object *o)
-{
-    if (--o->refs == 0 && o->ops->destroy != NULL)
-        o->ops->destroy(o);
-}
 
 static bool grow(struct handle_table *t)
 {

@@ -19,6 +19,7 @@
 #include <kernel/userwords.h>
 
 #define TOKEN_INDEX_BITS 16
+#define TOKEN_INDEX_MASK ((1u << TOKEN_INDEX_BITS) - 1)
 
 USERWORDS_DEFINE(message, struct sys_msg)
 
@@ -38,11 +39,22 @@ static struct endpoint *of_peer(struct object *o)
 
 /* --- priority lent by a call --- */
 
+static void call_unlend(struct call *c) /* it is lent */
+{
+    struct thread *server = c->server;
+
+    c->server = NULL;
+    *c->lend_prev = c->lend_next;
+    if (c->lend_next != NULL)
+        c->lend_next->lend_prev = c->lend_prev;
+    if (server->priority != server->base && c->caller->priority >= server->priority)
+        thread_recompute_priority(server); /* this loan was the one that counted */
+}
+
 static void call_lend(struct call *c, struct thread *server)
 {
-    if (c->server == server)
-        return;
-    call_unlend(c);
+    if (c->server != NULL)
+        call_unlend(c);
     c->server = server;
     c->lend_next = server->lenders;
     c->lend_prev = &server->lenders;
@@ -51,20 +63,6 @@ static void call_lend(struct call *c, struct thread *server)
     server->lenders = c;
     if (c->caller->priority > server->priority)
         thread_recompute_priority(server);
-}
-
-void call_unlend(struct call *c)
-{
-    struct thread *server = c->server;
-
-    if (server == NULL)
-        return;
-    c->server = NULL;
-    *c->lend_prev = c->lend_next;
-    if (c->lend_next != NULL)
-        c->lend_next->lend_prev = c->lend_prev;
-    if (server->priority != server->base && c->caller->priority >= server->priority)
-        thread_recompute_priority(server); /* this loan was the one that counted */
 }
 
 void call_forget_server(struct thread *server)
@@ -87,9 +85,10 @@ static void call_open(struct call *c, struct endpoint *e)
     e->calls = c;
 }
 
-static void call_close(struct call *c)
+static inline void call_close(struct call *c)
 {
-    call_unlend(c);
+    if (c->server != NULL)
+        call_unlend(c);
     if (c->endpoint == NULL)
         return;
     *c->prev = c->next;
@@ -111,7 +110,7 @@ static void call_fail_all(struct endpoint *e)
 /* The open call that `token` names, if it was made to an endpoint of p. */
 static struct call *call_by_token(struct process *p, uint64_t token)
 {
-    uint32_t index = token & ((1u << TOKEN_INDEX_BITS) - 1);
+    uint32_t index = token & TOKEN_INDEX_MASK;
     struct thread *t = index < THREADS_MAX ? thread_table[index] : NULL;
 
     if (t == NULL || token == 0 || t->call.token != token || t->call.endpoint == NULL ||
@@ -139,7 +138,7 @@ static uint32_t owner_ready(struct object *o)
 
     if (e->process == NULL)
         return READY_ERR;
-    return e->count != 0 || e->bits != 0 ? READY_IN : 0;
+    return e->count > e->cancelled || e->bits != 0 ? READY_IN : 0;
 }
 
 static struct waitq *owner_waitq(struct object *o)
@@ -228,7 +227,7 @@ SYSCALL_HANDLER(endpoint_create)
 
 /* The endpoint that a sender's handle means, with a reference (dropped by
  * object_unref(*held)). The owner may send to itself. */
-static struct endpoint *endpoint_get(struct process *p, int handle, struct object **held)
+static inline struct endpoint *endpoint_get(struct process *p, int handle, struct object **held)
 {
     struct object *o = handle_get_any(p, handle);
 
@@ -256,7 +255,7 @@ static int object_to_pass(struct process *p, int32_t handle, struct object **o)
 }
 
 /* Takes the message at `user` straight into the queue. */
-static int queue_push(struct endpoint *e, struct process *p, uint64_t user, uint64_t token)
+static inline int queue_push(struct endpoint *e, struct process *p, uint64_t user, uint64_t token)
 {
     uint32_t tail = e->head + e->count;
     struct queued_message *q = &e->queue[tail < e->depth ? tail : tail - e->depth];
@@ -322,8 +321,10 @@ static void call_cancel(struct call *c)
 
     for (uint32_t i = 0; i < e->count; i++) {
         struct queued_message *q = &e->queue[(e->head + i) % e->depth];
-        if (q->m.token == c->token)
+        if (q->m.token == c->token) {
             q->cancelled = true;
+            e->cancelled++;
+        }
     }
     call_close(c);
 }
@@ -403,10 +404,11 @@ static void queue_drop_head(struct endpoint *e)
 
 static void queue_drop_cancelled(struct endpoint *e)
 {
-    while (e->count != 0 && e->queue[e->head].cancelled) {
+    while (e->cancelled != 0 && e->queue[e->head].cancelled) {
         if (e->queue[e->head].object != NULL)
             object_unref(e->queue[e->head].object);
         queue_drop_head(e);
+        e->cancelled--;
     }
 }
 
@@ -432,7 +434,6 @@ static int deliver_object(struct process *p, struct queued_message *q, uint64_t 
 static int deliver(struct endpoint *e, struct thread *t, uint64_t user)
 {
     struct queued_message *q = &e->queue[e->head];
-    struct call *c;
     int r;
 
     if (e->count == 0) {
@@ -453,8 +454,11 @@ static int deliver(struct endpoint *e, struct thread *t, uint64_t user)
         return r;
     e->bits = 0;
     queue_drop_head(e);
-    if (q->m.token != 0 && (c = call_by_token(t->process, q->m.token)) != NULL)
-        call_lend(c, t);
+    if (q->m.token != 0) { /* not cancelled, so its caller waits */
+        struct call *c = &thread_table[q->m.token & TOKEN_INDEX_MASK]->call;
+        if (c->server != t)
+            call_lend(c, t);
+    }
     return 0;
 }
 

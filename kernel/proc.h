@@ -117,13 +117,16 @@ struct queued_message {
     struct sys_msg m;      /* as it came, with sender_pid and token filled in */
     struct object *object; /* passed along, a reference */
     bool cancelled;
+    uint64_t pad[2];       /* a power of two is found by a shift */
 };
+_Static_assert(sizeof(struct queued_message) == 128, "queued_message is 128 bytes");
 
 struct endpoint {
     struct object owner; /* OBJ_ENDPOINT: may receive */
     struct object peer;  /* OBJ_PEER: may send */
     struct process *process; /* the owner, NULL when dead */
     uint32_t depth, head, count;
+    uint32_t cancelled; /* queued messages whose caller has given up */
     uint64_t bits;
     uint32_t receiver_id, receiver_index; /* thread that received last */
     struct waitq readers, senders;
@@ -205,7 +208,6 @@ static inline struct object *handle_get_any(const struct process *p, int handle)
 }
 
 /* --- message.c --- */
-void call_unlend(struct call *c);
 void call_forget_server(struct thread *server);
 
 /* --- wait.c --- */

@@ -30,8 +30,15 @@ struct object_ops {
     void (*destroy)(struct object *o);          /* last reference is gone */
     void (*closed)(struct object *o);           /* a handle to it was given up; may be NULL */
 };
-void object_ref(struct object *o);
-void object_unref(struct object *o);
+static inline void object_ref(struct object *o)
+{
+    o->refs++;
+}
+static inline void object_unref(struct object *o)
+{
+    if (--o->refs == 0 && o->ops->destroy != NULL)
+        o->ops->destroy(o);
+}
 
 /* Handles: small integers; a generation in the upper bits makes stale ones
  * -EBADF. */

@@ -20,6 +20,7 @@ struct sched {
     uint32_t ready; /* bit p: queue p is not empty */
     struct thread *head[PRIO_COUNT], *tail[PRIO_COUNT];
     struct thread *fpu_owner;           /* whose registers the FPU holds */
+    struct address_space *loaded;       /* whose page tables are in CR3; NULL: the kernel's */
     struct thread *reap;                /* left its stack for good */
     uint64_t switched_at;               /* TSC when the current thread got the CPU */
     uint64_t idle_cycles;
@@ -108,10 +109,18 @@ static inline unsigned run_best(void) /* ready is not 0 */
     return 31u - (unsigned)__builtin_clz(sched.ready);
 }
 
-static struct thread *run_take(void)
+static inline struct thread *run_take(void)
 {
-    struct thread *t = sched.head[run_best()];
-    run_remove(t);
+    unsigned p = run_best();
+    struct thread *t = sched.head[p];
+
+    sched.head[p] = t->run_next;
+    if (t->run_next != NULL) {
+        t->run_next->run_prev = NULL;
+    } else {
+        sched.tail[p] = NULL;
+        sched.ready ^= 1u << p;
+    }
     return t;
 }
 
@@ -161,7 +170,10 @@ static void switch_to(struct thread *next)
     c->need_resched = next->dying || (sched.ready >> next->priority != 0 && tsc >= sched.slice_end_tsc);
     if (next->process != NULL) {
         cpu_set_kernel_stack(next->kstack_top);
-        as_switch(next->process->as);
+        if (sched.loaded != next->process->as) {
+            sched.loaded = next->process->as;
+            as_switch(sched.loaded);
+        }
         /* Always: ring 3 may have cleared the base by loading a selector. */
         wrmsr(MSR_FS_BASE, next->fs_base);
         if (sched.fpu_owner != next) {
@@ -350,26 +362,7 @@ static void deadline_passed(void *arg)
     t->timed_out = true;
 }
 
-void waitq_add(struct waitq *q, struct wait_entry *e)
-{
-    e->prev = &q->head;
-    e->next = q->head;
-    if (q->head != NULL)
-        q->head->prev = &e->next;
-    q->head = e;
-}
-
-void waitq_remove(struct wait_entry *e)
-{
-    if (e->prev == NULL)
-        return;
-    *e->prev = e->next;
-    if (e->next != NULL)
-        e->next->prev = e->prev;
-    e->prev = NULL;
-}
-
-void waitq_wake(struct waitq *q)
+void waitq_wake_all(struct waitq *q)
 {
     for (struct wait_entry *e = q->head; e != NULL; e = e->next)
         thread_wake(e->thread);
@@ -546,6 +539,7 @@ void thread_leave(void)
         *link = t->sibling;
         p->dead_cycles += thread_cycles(t);
         if (--p->nthreads == 0) {
+            sched.loaded = NULL;
             as_switch(NULL);
             process_finish(p);
         }

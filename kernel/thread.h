@@ -13,6 +13,7 @@
 #define KERNEL_THREAD_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct thread;
@@ -28,11 +29,31 @@ struct waitq {
     struct wait_entry *head;
 };
 
-void waitq_add(struct waitq *q, struct wait_entry *e);
-void waitq_remove(struct wait_entry *e); /* idempotent */
+static inline void waitq_add(struct waitq *q, struct wait_entry *e)
+{
+    e->prev = &q->head;
+    e->next = q->head;
+    if (q->head != NULL)
+        q->head->prev = &e->next;
+    q->head = e;
+}
+static inline void waitq_remove(struct wait_entry *e) /* idempotent */
+{
+    if (e->prev == NULL)
+        return;
+    *e->prev = e->next;
+    if (e->next != NULL)
+        e->next->prev = e->prev;
+    e->prev = NULL;
+}
+void waitq_wake_all(struct waitq *q);
 /* Wakes all on the queue; they check their conditions again. Thread or poll
  * context. A wake-up before thread_block makes that block return at once. */
-void waitq_wake(struct waitq *q);
+static inline void waitq_wake(struct waitq *q)
+{
+    if (q->head != NULL)
+        waitq_wake_all(q);
+}
 
 /* Makes the boot context a thread (it may block and be woken from then on) and
  * readies the system-call entry. After cpu_init and kmalloc. */
