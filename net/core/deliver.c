@@ -13,7 +13,7 @@ uint32_t ring_free(struct net_endpoint *e)
 {
     uint32_t used = e->rx_head - shared_load(&e->ring->rx_tail);
 
-    if (used > e->rx_size) {
+    if (used > e->rx_size || (used & 15) != 0) {
         endpoint_fail(e, "receive index");
         return 0;
     }
