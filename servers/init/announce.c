@@ -16,23 +16,20 @@ static struct init_address shown[LINKS_MAX];
 static unsigned nshown;
 static bool open_for_business;
 
-/* The shell's line has been written over: it draws it again when notified. */
-static void redraw_prompt(void)
+/* A line of its own: when the shell has a prompt on the screen, the line goes
+ * below it, and the shell, once notified, draws its prompt again. */
+static void show(const struct init_address *a)
 {
+    char line[80];
     int shell = sys_name_lookup("shell");
+    int n = snprintf(line, sizeof line, "%sready: %s\n", shell >= 0 ? "\n" : "", a->text);
+
+    sys_console_write(line, (uint64_t)n);
+    sys_logf(SYS_LOG_DEBUG, "init: %s has %s", a->link, a->text);
     if (shell >= 0) {
         sys_notify(shell, 1);
         sys_handle_close(shell);
     }
-}
-
-static void show(const struct init_address *a)
-{
-    char line[80];
-    int n = snprintf(line, sizeof line, "\r\033[Kready: %s\n", a->text);
-    sys_console_write(line, (uint64_t)n);
-    sys_logf(SYS_LOG_DEBUG, "init: %s has %s", a->link, a->text);
-    redraw_prompt();
 }
 
 static struct init_address *slot_of(const char *link)

@@ -98,6 +98,7 @@ class Vm:
         self.process = None
         self.address = None
         self._text = ""
+        self._rest = ""
         self._lock = threading.Condition()
         self._mark = 0
         iso = iso or build.iso(cmdline, extra)
@@ -167,7 +168,11 @@ class Vm:
                 if not data:
                     self._lock.notify_all()
                     return
-                self._text += data.decode("latin-1").replace("\r", "")
+                # As a terminal would show it; an escape sequence may come in two pieces.
+                text = self._rest + data.decode("latin-1").replace("\r", "")
+                m = re.search(r"\x1b(\[[0-9;]*)?$", text)
+                self._rest = m.group(0) if m else ""
+                self._text += re.sub(r"\x1b\[[0-9;]*[A-Za-z]", "", text[:len(text) - len(self._rest)])
                 self._lock.notify_all()
 
     def console_text(self):
