@@ -12,6 +12,7 @@
  */
 #include <drivers/drivers.h>
 #include <drivers/virtio/virtio.h>
+#include <drivers/virtio_net_regs.h>
 #include <kernel/irq.h>
 #include <kernel/log.h>
 #include <kernel/mem.h>
@@ -21,20 +22,9 @@
 #include <net/core/services.h>
 #include <slipway/errno.h>
 
-/* --- registers ------------------------------------------------------------ */
+/* --- registers: drivers/virtio_net_regs.h, and what we make of them ----------- */
 
-#define VN_F_CSUM 0
-#define VN_F_GUEST_CSUM 1
-#define VN_F_MTU 3
-#define VN_F_MAC 5
-#define VN_F_GUEST_TSO4 7
-#define VN_F_HOST_TSO4 11
-#define VN_F_MRG_RXBUF 15
-#define VN_F_STATUS 16
-#define VN_F_CTRL_VQ 17
-#define VN_F_MQ 22
-
-/* What is not listed is refused, too. */
+/* What is not listed is refused, too: more queues, control queue, offloads. */
 static const struct virtio_feature vn_features[] = {
     {VIRTIO_F_VERSION_1, VIRTIO_REQUIRED, "VERSION_1"}, /* 6.1; of modern devices only */
     {VIRTIO_F_EVENT_IDX, VIRTIO_WANTED, "EVENT_IDX"},
@@ -45,32 +35,16 @@ static const struct virtio_feature vn_features[] = {
     {VN_F_STATUS, VIRTIO_WANTED, "STATUS"},
     {VN_F_MTU, VIRTIO_WANTED, "MTU"},
     {VIRTIO_F_INDIRECT_DESC, VIRTIO_REFUSED, "INDIRECT_DESC"}, /* the ring is long enough */
-    {VN_F_CSUM, VIRTIO_REFUSED, "CSUM"},                       /* offloads: all or none, */
-    {VN_F_GUEST_CSUM, VIRTIO_REFUSED, "GUEST_CSUM"},           /* and so far none */
-    {VN_F_GUEST_TSO4, VIRTIO_REFUSED, "GUEST_TSO4"},
-    {VN_F_HOST_TSO4, VIRTIO_REFUSED, "HOST_TSO4"},
+    {VN_F_CSUM, VIRTIO_REFUSED, "CSUM"},             /* and so are the offloads that need it */
+    {VN_F_GUEST_CSUM, VIRTIO_REFUSED, "GUEST_CSUM"}, /* likewise */
     {VN_F_MRG_RXBUF, VIRTIO_REFUSED, "MRG_RXBUF"}, /* a frame fits one buffer */
-    {VN_F_CTRL_VQ, VIRTIO_REFUSED, "CTRL_VQ"},
-    {VN_F_MQ, VIRTIO_REFUSED, "MQ"},
 };
 
-/* Configuration (5.1.4). */
-#define VN_CFG_MAC 0
-#define VN_CFG_STATUS 6
-#define VN_CFG_MTU 10
-#define VN_LINK_UP 1u
-
-/* struct virtio_net_hdr (5.1.6): 10 bytes, and num_buffers behind them where
- * the device is modern or buffers merge. All zero as no offload is agreed. */
-#define VN_HDR_LEGACY 10
-#define VN_HDR_MODERN 12
-
-#define VN_RX 0
-#define VN_TX 1
 #define VN_QUEUE_MAX 256
 #define VN_QUEUE_MIN 32     /* fewer don't take one packet in NETBUF_FRAGS pieces twice */
 #define VN_RX_BUF 2048
 #define VN_RX_SMALL 64      /* buffers where memory is short */
+#define VN_RX_MIN 16
 #define VN_SMALL_MEMORY (32ull << 20)
 #define VN_TX_IRQ_BATCH 16  /* so many in the queue: ask to hear when half are out */
 #define VN_TX_TICK_NS (4 * NS_PER_MS)      /* the rest is reclaimed this soon */
@@ -107,7 +81,7 @@ struct virtio_net {
     struct timer tx_timer;
     bool tx_ticking;
     uint16_t tx_seen;   /* last_used at the last tick */
-    uint64_t tx_stall_ns;
+    uint64_t tx_wait_ns, tx_stall_ns;
     struct timer reset_timer;
     uint64_t reset_wait_ns, reset_at_ns;
 };
@@ -181,7 +155,7 @@ static int rx_alloc(struct virtio_net *n)
             break;
         n->rx_page[n->rx_buffers / 2] = phys_to_virt(p);
     }
-    return n->rx_buffers >= 16 ? 0 : -ENOMEM;
+    return n->rx_buffers >= VN_RX_MIN ? 0 : -ENOMEM;
 }
 
 static void rx_fill(struct virtio_net *n)
@@ -272,6 +246,18 @@ static void vn_describe(struct virtio_net *n)
     l->priv = n;
 }
 
+static void vn_free(struct virtio_net *n)
+{
+    for (unsigned i = 0; i < n->rx_buffers / 2; i++)
+        page_free(virt_to_phys(n->rx_page[i]), 0);
+    if (n->probe != NULL)
+        page_free(virt_to_phys(n->probe), 0);
+    virtio_queue_destroy(&n->rx);
+    virtio_queue_destroy(&n->tx);
+    kfree(n->rx_page);
+    kfree(n);
+}
+
 int virtio_net_attach(struct pci_device *d)
 {
     struct virtio_net *n = kzalloc(sizeof(*n));
@@ -313,10 +299,11 @@ int virtio_net_attach(struct pci_device *d)
     return 0;
 
 fail:
-    /* A handler may be attached: the struct stays, the card is silent. */
     klog(LOG_ERROR, "virtio-net: attach failed (%d), the card is left alone", r);
     n->broken = true;
     virtio_fail(&n->dev);
+    if (n->vectors <= 0) /* else a handler refers to it: it stays, and the card is silent */
+        vn_free(n);
     return r;
 }
 
@@ -345,15 +332,11 @@ static int tx_add(struct virtio_net *n, struct netbuf *nb)
     struct vq_buf b[2 + NETBUF_FRAGS];
     unsigned count = 0;
     uint64_t phys;
-    uint8_t *hdr;
 
-    if (nb->head < nb->room + n->hdr_len || nb->nfrags > NETBUF_FRAGS)
+    if (nb->head < nb->room + VN_HDR_MODERN || nb->nfrags > NETBUF_FRAGS)
         return -EINVAL;
-    hdr = nb->head - n->hdr_len;
-    phys = netbuf_phys(nb, hdr);
-    __builtin_memset(hdr, 0, VN_HDR_LEGACY);
-    if (n->hdr_len == VN_HDR_MODERN)
-        __builtin_memset(hdr + VN_HDR_LEGACY, 0, VN_HDR_MODERN - VN_HDR_LEGACY);
+    __builtin_memset(nb->head - VN_HDR_MODERN, 0, VN_HDR_MODERN); /* or the last 10 of them */
+    phys = netbuf_phys(nb, nb->head - n->hdr_len);
     if (n->split_header) {
         b[count++] = (struct vq_buf){phys, n->hdr_len};
         b[count++] = (struct vq_buf){phys + n->hdr_len, nb->head_len};
@@ -451,9 +434,9 @@ static void vn_fault(struct virtio_net *n, const char *what)
 static void vn_reset_tick(void *arg)
 {
     struct virtio_net *n = arg;
-    int r = vn_restart(n);
+    int r;
 
-    if (r < 0) {
+    if ((r = vn_restart(n)) < 0) {
         klog(LOG_ERROR, "%s: the card did not come back (%d)", n->link.name, r);
         link_carrier(&n->link, false);
     }
@@ -466,6 +449,7 @@ static void tx_tick_arm(struct virtio_net *n, uint64_t after_ns)
     if (n->tx_ticking || n->tx.inflight == 0)
         return;
     n->tx_seen = n->tx.last_used;
+    n->tx_wait_ns = after_ns;
     n->tx_ticking = timer_arm(&n->tx_timer, now_ns() + after_ns) == 0;
 }
 
@@ -480,13 +464,13 @@ static void vn_tx_tick(void *arg)
     if (n->tx.inflight == 0 || n->tx.last_used != n->tx_seen) {
         n->tx_stall_ns = 0;
     } else {
-        next = n->tx_stall_ns < VN_TX_TICK_NS ? VN_TX_TICK_NS : n->tx_stall_ns; /* doubles the sum */
-        n->tx_stall_ns += next;
-        if (n->tx_stall_ns > VN_TX_STALL_NS) {
+        n->tx_stall_ns += n->tx_wait_ns;
+        if (n->tx_stall_ns >= VN_TX_STALL_NS) {
             n->link.tx_errors++;
             vn_fault(n, "transmit queue");
             return;
         }
+        next = n->tx_stall_ns; /* ask half as often each time */
     }
     tx_tick_arm(n, next);
 }
@@ -557,6 +541,8 @@ static unsigned vn_transmit(struct link *l, struct netbuf *list)
 static void check_config(struct virtio_net *n)
 {
     n->config_changed = false;
+    if (n->broken)
+        return; /* vn_restart looks anew */
     if (n->dev.ops->status(&n->dev) & VIRTIO_NEEDS_RESET)
         vn_fault(n, "the card's state");
     else
@@ -568,10 +554,10 @@ static int vn_poll(struct link *l, int budget)
     struct virtio_net *n = l->priv;
     int done = 0, r;
 
-    if (n->broken)
-        return 0;
     if (n->config_changed)
         check_config(n);
+    if (n->broken)
+        return 0;
     if (n->tx.inflight != 0 && !tx_reclaim(n))
         return 0;
     do { /* ends: each turn but the last takes a frame */

@@ -58,6 +58,7 @@ void vq_init(struct virtqueue *vq, uint16_t index, uint16_t size, void *memory, 
         .used_ring = (struct vring_used_elem *)(m + vq_used_offset(size) + 2 * sizeof(uint16_t)),
         .slot = slot,
         .nfree = size,
+        .offered = VQ_NONE,
         .memory = memory,
         .phys = phys,
     };
@@ -69,7 +70,9 @@ void vq_init(struct virtqueue *vq, uint16_t index, uint16_t size, void *memory, 
 /* The chain's first descriptor goes into the available ring. */
 static void offer(struct virtqueue *vq, uint16_t id)
 {
-    vq->slot[id].owner = VQ_DEVICE;
+    vq->slot[id].owner = VQ_OFFERED;
+    vq->slot[id].also = vq->offered;
+    vq->offered = id;
     vq->avail[AVAIL_RING + (vq->avail_idx & (vq->size - 1))] = id;
     vq->avail_idx++;
     vq->inflight++;
@@ -166,8 +169,9 @@ void vq_release(struct virtqueue *vq, uint16_t id)
 
 void *vq_reclaim(struct virtqueue *vq, uint16_t *cursor)
 {
+    vq->offered = VQ_NONE;
     for (uint16_t i = *cursor; vq->inflight != 0 && i < vq->size; i++) {
-        if (vq->slot[i].owner != VQ_DEVICE)
+        if (vq->slot[i].owner != VQ_DEVICE && vq->slot[i].owner != VQ_OFFERED)
             continue;
         void *cookie = vq->slot[i].cookie;
         vq->slot[i].owner = VQ_DRIVER;
@@ -185,6 +189,9 @@ bool vq_publish(struct virtqueue *vq)
 
     if (old == now)
         return false;
+    for (uint16_t id = vq->offered; id != VQ_NONE; id = vq->slot[id].also)
+        vq->slot[id].owner = VQ_DEVICE;
+    vq->offered = VQ_NONE;
     store16(&vq->avail[AVAIL_IDX], now);
     vq->published = now;
     full_fence();

@@ -5,10 +5,11 @@
  *
  * Owns: the ring's indices, the free descriptors, and who owns each buffer:
  *
- *     vq_add          free   -> device   (descriptors are written)
- *     vq_take         device -> driver   (id, length and count are checked)
- *     vq_recycle      driver -> device   (same buffer again, nothing rewritten)
- *     vq_release      driver -> free
+ *     vq_add          free    -> offered  (descriptors are written)
+ *     vq_publish      offered -> device
+ *     vq_take         device  -> driver   (id, length and count are checked)
+ *     vq_recycle      driver  -> offered  (same buffer again, nothing rewritten)
+ *     vq_release      driver  -> free
  *
  * What the device writes (used index, ids, lengths) is hostile input: vq_take
  * returns -EPROTO on nonsense and the caller resets the device. Nothing that
@@ -42,7 +43,13 @@ struct vring_used_elem { /* 2.7.8 */
     uint32_t id, len;
 };
 
-enum vq_owner { VQ_FREE = 0, VQ_DRIVER, VQ_DEVICE, VQ_PART /* not the first of its chain */ };
+enum vq_owner {
+    VQ_FREE = 0,
+    VQ_OFFERED, /* given, but the device has not been shown */
+    VQ_DEVICE,
+    VQ_DRIVER,
+    VQ_PART,    /* not the first of its chain */
+};
 
 struct vq_slot {       /* the driver's own view of one descriptor */
     void *cookie;
@@ -50,6 +57,7 @@ struct vq_slot {       /* the driver's own view of one descriptor */
     uint16_t next;     /* in the chain or in the free list */
     uint16_t tail;     /* first of a chain: its last */
     uint16_t count;    /* first of a chain: its length */
+    uint16_t also;     /* first of a chain: next in the list of those offered */
     uint8_t owner;     /* enum vq_owner */
 };
 
@@ -65,7 +73,8 @@ struct virtqueue {
     uint16_t published;      /* what the device has been shown */
     uint16_t last_used;      /* next to take */
     uint16_t free_head, nfree;
-    uint16_t inflight;       /* chains that the device owns */
+    uint16_t offered;        /* head of the list of chains offered */
+    uint16_t inflight;       /* chains offered or the device's */
     void *memory;            /* the ring itself */
     uint64_t phys;
     volatile uint16_t *doorbell; /* modern transport */

@@ -185,6 +185,21 @@ static void ids_and_lengths_are_checked(void **state)
     assert_int_equal(d.len, 200);
 }
 
+static void what_was_not_published_cannot_come_back(void **state)
+{
+    struct vq_done d;
+    int id = add(0, 1, slots);
+
+    (void)state;
+    dev_put((uint32_t)id, 10); /* a device that reads our mind */
+    assert_int_equal(vq_take(&vq, &d), -EPROTO);
+    vq_publish(&vq);
+    assert_int_equal(vq_take(&vq, &d), 1);
+    vq_recycle(&vq, d.id);
+    dev_put((uint32_t)id, 10); /* the same one twice, while it is ours */
+    assert_int_equal(vq_take(&vq, &d), -EPROTO);
+}
+
 static void a_used_index_that_runs_away_is_caught(void **state)
 {
     struct vq_done d;
@@ -397,6 +412,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(full_is_refused_and_harmless, setup, teardown),
         cmocka_unit_test_setup_teardown(recycled_buffers_keep_their_descriptors, setup, teardown),
         cmocka_unit_test_setup_teardown(ids_and_lengths_are_checked, setup, teardown),
+        cmocka_unit_test_setup_teardown(what_was_not_published_cannot_come_back, setup, teardown),
         cmocka_unit_test_setup_teardown(a_used_index_that_runs_away_is_caught, setup, teardown),
         cmocka_unit_test_setup_teardown(ownership_is_asserted, setup, teardown),
         cmocka_unit_test_setup_teardown(reclaim_returns_all_of_them, setup, teardown),

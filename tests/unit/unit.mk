@@ -36,3 +36,6 @@ test_ports_SOURCES_LIST = tests/unit/test_ports.c $(NET_CORE_TEST_SOURCES)
 test_reserve_SOURCES_LIST = tests/unit/test_reserve.c $(NET_CORE_TEST_SOURCES)
 test_classify_SOURCES_LIST = tests/unit/test_classify.c $(NET_CORE_TEST_SOURCES)
 test_ring_SOURCES_LIST = tests/unit/test_ring.c $(NET_CORE_TEST_SOURCES)
+
+UNIT_TESTS += test_virtio_net
+test_virtio_net_SOURCES_LIST = tests/unit/test_virtio_net.c drivers/virtio/virtio.c drivers/virtio/virtqueue.c
