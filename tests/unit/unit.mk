@@ -39,3 +39,6 @@ test_ring_SOURCES_LIST = tests/unit/test_ring.c $(NET_CORE_TEST_SOURCES)
 
 UNIT_TESTS += test_virtio_net
 test_virtio_net_SOURCES_LIST = tests/unit/test_virtio_net.c drivers/virtio/virtio.c drivers/virtio/virtqueue.c
+
+UNIT_TESTS += test_uart
+test_uart_SOURCES_LIST = tests/unit/test_uart.c drivers/slip_codec.c

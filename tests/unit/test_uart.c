@@ -1,0 +1,443 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * tests/unit/test_uart.c: the serial driver and the SLIP link on it against a
+ * model of the 16550A.
+ */
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <setjmp.h>
+#include <cmocka.h>
+
+#include "driver_fakes.h"
+#include <kernel/console.h>
+#include <kernel/cpu.h>
+#include <kernel/options.h>
+
+static uint8_t card_in8(uint16_t port);
+static void card_out8(uint16_t port, uint8_t v);
+static bool irqs_off;
+static uint64_t card_irq_save(void)
+{
+    bool was = irqs_off;
+    irqs_off = true;
+    return was;
+}
+static void card_irq_restore(uint64_t f);
+#define inb card_in8
+#define outb card_out8
+#define irq_save card_irq_save
+#define irq_restore card_irq_restore
+#include "../../drivers/uart16550.c"
+#include "../../drivers/slip.c"
+
+#define FIFO 16
+static struct card {
+    uint16_t io;
+    bool absent, endless;
+    uint8_t ier, lcr, mcr, scr, fcr, dll, dlm;
+    uint8_t rx[FIFO], lsr_of[FIFO];
+    unsigned nrx, tx_free;
+    bool overrun, thre_pending, in_handler, line;
+    uint8_t out[65536];
+    size_t nout;
+    unsigned ier_drops;
+} card[2] = {{.io = 0x3f8}, {.io = 0x2f8}};
+static struct irq *irqs[2];
+
+static const char *opt_com1, *opt_com2, *opt_slip;
+const char *option(const char *key)
+{
+    return !strcmp(key, "com1") ? opt_com1 : !strcmp(key, "com2") ? opt_com2 : !strcmp(key, "slip") ? opt_slip : NULL;
+}
+bool option_has(const char *key, const char *word)
+{
+    const char *v = option(key);
+    return v != NULL && strncmp(v, word, strlen(word)) == 0;
+}
+static uint16_t console_at = 0x2f8;
+uint16_t console_port(void) { return console_at; }
+static uint8_t typed[64];
+static unsigned ntyped;
+void console_input(uint8_t b) { typed[ntyped++ % 64] = b; }
+static void (*sink)(void *, const char *, size_t);
+void console_set_sink(void (*write)(void *, const char *, size_t), void *arg)
+{
+    (void)arg;
+    sink = write;
+}
+int irq_attach_isa(struct irq *irq, unsigned line, irq_handler *h, void *arg, const char *name)
+{
+    *irq = (struct irq){.handler = h, .arg = arg, .name = name, .mode = IRQ_PIC, .line = line};
+    irqs[line == 4 ? 0 : 1] = irq;
+    return 0;
+}
+
+static struct card *at(uint16_t port) { return port >= 0x3f8 ? &card[0] : &card[1]; }
+static bool pending(struct card *c)
+{
+    return ((c->ier & 1) && c->nrx > 0) || ((c->ier & 4) && c->overrun) || ((c->ier & 2) && c->thre_pending);
+}
+/* An edge-triggered line: only a rise calls the handler. */
+static void update(struct card *c)
+{
+    bool now = pending(c);
+
+    if (now && (irqs_off || c->in_handler))
+        return; /* the controller remembers the edge */
+    if (now && !c->line && irqs[c - card] != NULL) {
+        c->line = true;
+        c->in_handler = true;
+        irqs_off = true;
+        assert_true(irqs[c - card]->handler(irqs[c - card]->arg));
+        irqs_off = false;
+        c->in_handler = false;
+        now = pending(c);
+        assert_false(now && !c->endless); /* else no further edge would come */
+    }
+    c->line = now;
+}
+static void card_irq_restore(uint64_t f)
+{
+    irqs_off = f != 0;
+    update(&card[0]);
+    update(&card[1]);
+}
+static uint8_t lsr(struct card *c)
+{
+    uint8_t v = (uint8_t)((c->nrx ? LSR_DR | c->lsr_of[0] : 0) | (c->overrun ? LSR_OE : 0) |
+                          (c->tx_free == FIFO ? LSR_THRE | LSR_TEMT : 0));
+    c->overrun = false;
+    c->lsr_of[0] = 0;
+    return v;
+}
+static uint8_t card_in8(uint16_t port)
+{
+    struct card *c = at(port);
+    uint8_t v;
+
+    if (c->absent)
+        return 0xff;
+    switch (port & 7) {
+    case RBR:
+        if (c->nrx == 0)
+            return 0;
+        v = c->rx[0];
+        if (c->endless)
+            return v;
+        memmove(c->rx, c->rx + 1, --c->nrx);
+        memmove(c->lsr_of, c->lsr_of + 1, c->nrx);
+        return v;
+    case IIR:
+        v = (uint8_t)(pending(c) ? 4 : 1);
+        if (c->nrx == 0 && !c->overrun)
+            c->thre_pending = false;
+        return (uint8_t)(v | (c->fcr & 1 ? IIR_FIFO : 0));
+    case LCR: return c->lcr;
+    case MCR: return c->mcr;
+    case LSR: return lsr(c);
+    case MSR: return c->mcr & 0x10 ? MSR_LOOP : 0xb0;
+    case SCR: return c->scr;
+    default: return c->ier;
+    }
+}
+static void card_out8(uint16_t port, uint8_t v)
+{
+    struct card *c = at(port);
+
+    if (c->absent)
+        return;
+    switch (port & 7) {
+    case THR:
+        if (c->lcr & LCR_DLAB) {
+            c->dll = v;
+            break;
+        }
+        assert_true(c->tx_free > 0); /* more than the FIFO holds would be lost */
+        c->tx_free--;
+        c->thre_pending = false;
+        c->out[c->nout++ % sizeof(c->out)] = v;
+        break;
+    case IER:
+        if (c->lcr & LCR_DLAB) {
+            c->dlm = v;
+            break;
+        }
+        c->ier_drops += v == 0 && c->ier != 0;
+        if ((v & 2) && !(c->ier & 2) && c->tx_free == FIFO)
+            c->thre_pending = true;
+        c->ier = v;
+        break;
+    case FCR: c->fcr = v; break;
+    case LCR: c->lcr = v; break;
+    case MCR: c->mcr = v; break;
+    case SCR: c->scr = v; break;
+    }
+}
+/* The line moves: what was in the transmitter is out. */
+static void shift_out(struct card *c)
+{
+    if (c->tx_free == FIFO)
+        return;
+    c->tx_free = FIFO;
+    c->thre_pending = true;
+    update(c);
+}
+static void drain_card(struct card *c)
+{
+    for (unsigned i = 0; i < 10000 && c->tx_free != FIFO; i++)
+        shift_out(c);
+}
+static void arrive(struct card *c, const uint8_t *p, size_t n, uint8_t error)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (c->nrx == FIFO)
+            c->overrun = true;
+        else {
+            c->lsr_of[c->nrx] = error;
+            c->rx[c->nrx++] = p[i];
+        }
+        if (c->nrx >= 8 || i + 1 == n)
+            update(c);
+    }
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    memset(&fake, 0, sizeof(fake));
+    for (unsigned i = 0; i < 2; i++) {
+        uint16_t io = card[i].io;
+        memset(&card[i], 0, sizeof(card[i]));
+        card[i].io = io;
+        card[i].tx_free = FIFO;
+        ports[i] = (struct uart){.name = ports[i].name, .io = ports[i].io, .line = ports[i].line};
+        irqs[i] = NULL;
+    }
+    opt_com1 = opt_com2 = opt_slip = NULL;
+    console_at = 0x2f8;
+    sink = NULL;
+    ntyped = 0;
+    irqs_off = false;
+    return 0;
+}
+static int start_all(void **state)
+{
+    setup(state);
+    uart_init();
+    return 0;
+}
+static int stop(void **state)
+{
+    (void)state;
+    for (unsigned i = 0; i < 2; i++) {
+        if (ports[i].rx.buf != NULL) {
+            page_free(virt_to_phys(ports[i].rx.buf), RING_ORDER);
+            page_free(virt_to_phys(ports[i].tx.buf), RING_ORDER);
+        }
+    }
+    if (fake.link != NULL)
+        kfree(fake.link->priv);
+    return 0;
+}
+
+static void defaults(void **state)
+{
+    (void)state;
+    assert_int_equal(ports[0].role, ROLE_SLIP);
+    assert_int_equal(ports[1].role, ROLE_CONSOLE);
+    assert_non_null(fake.link);
+    assert_int_equal(fake.link->mtu, 1006);
+    assert_int_equal(fake.link->speed_bps, 115200);
+    assert_memory_equal(fake.link->peer.b, "\xc0\xa8\x07\x01", 4);
+    assert_non_null(sink);
+    assert_int_equal(card[0].dll, 1);
+    assert_int_equal(card[0].lcr, LCR_8N1);
+    assert_int_equal(card[0].mcr & 8, 8);
+}
+
+static void options_choose(void **state)
+{
+    (void)state;
+    opt_com1 = "off";
+    opt_com2 = "slip,9600";
+    opt_slip = "10.0.0.1:10.0.0.200";
+    uart_init();
+    assert_int_equal(ports[0].role, ROLE_OFF);
+    assert_int_equal(ports[1].role, ROLE_SLIP);
+    assert_int_equal(card[1].dll, 12);
+    assert_int_equal(fake.link->speed_bps, 9600);
+    assert_memory_equal(fake.link->peer.b, "\x0a\0\0\xc8", 4);
+    assert_null(sink);
+}
+
+static void bad_values_fall_back(void **state)
+{
+    (void)state;
+    opt_com1 = "slip,123456";
+    opt_slip = "10.0.0.1:10.0.0.256";
+    uart_init();
+    assert_int_equal(fake.link->speed_bps, 115200);
+    assert_memory_equal(fake.link->peer.b, "\xc0\xa8\x07\x01", 4);
+}
+
+static void no_ports_no_harm(void **state)
+{
+    (void)state;
+    card[0].absent = card[1].absent = true;
+    uart_init();
+    assert_null(fake.link);
+    assert_null(sink);
+}
+
+static void packets_both_ways(void **state)
+{
+    uint8_t wire[2100], packet[1006];
+    size_t n = 0;
+
+    (void)state;
+    for (unsigned round = 0; round < 300; round++) {
+        size_t len = 1 + round * 13 % sizeof(packet);
+        for (size_t i = 0; i < len; i++)
+            packet[i] = (uint8_t)(i * round);
+        n = 0;
+        wire[n++] = SLIP_END;
+        n += slip_encode(wire + n, packet, len);
+        wire[n++] = SLIP_END;
+        arrive(&card[0], wire, n, 0);
+        assert_true(fake.poll_wanted);
+        fake_poll();
+        assert_int_equal(fake.frames, round + 1);
+        assert_int_equal(fake.len[round], len);
+    }
+    assert_int_equal(fake.link->overruns + fake.link->escapes, 0);
+    memset(fake_payload, SLIP_END, sizeof(fake_payload));
+    card[0].nout = 0;
+    assert_int_equal(fake_transmit(1, 600), 1);
+    drain_card(&card[0]);
+    assert_int_equal(card[0].nout, 1 + 54 + 2 * 600 + 1);
+    assert_int_equal(card[0].out[0], SLIP_END);
+    assert_int_equal(card[0].out[1], 0x77);
+    assert_int_equal(card[0].out[55], SLIP_ESC);
+    assert_int_equal(card[0].out[card[0].nout - 1], SLIP_END);
+    assert_int_equal(card[0].ier & IER_THRI, 0); /* silent again */
+}
+
+static void the_queue_is_bounded(void **state)
+{
+    unsigned taken;
+
+    (void)state;
+    memset(fake_payload, 1, sizeof(fake_payload));
+    taken = fake_transmit(100, 900);
+    assert_in_range(taken, 10, 20);
+    assert_int_equal(fake_transmit(1, 900), 0);
+    drain_card(&card[0]);
+    assert_int_equal(card[0].nout, taken * (900 + 54 + 2));
+    assert_int_equal(fake_transmit(1, 900), 1);
+}
+
+static void damage_drops_the_packet(void **state)
+{
+    static const uint8_t a[] = {SLIP_END, 1, 2, 3}, b[] = {4, 5}, c[] = {6, SLIP_END};
+    static const uint8_t good[] = {SLIP_END, 9, 9, SLIP_END};
+
+    (void)state;
+    arrive(&card[0], a, sizeof(a), 0);
+    arrive(&card[0], b, sizeof(b), LSR_FE);
+    arrive(&card[0], c, sizeof(c), 0);
+    fake_poll();
+    assert_int_equal(fake.frames, 0);
+    assert_int_equal(fake.link->framing_errors, 2);
+    arrive(&card[0], a, sizeof(a), 0);
+    card[0].overrun = true;
+    arrive(&card[0], c, sizeof(c), 0);
+    fake_poll();
+    assert_int_equal(fake.frames, 0);
+    assert_int_equal(fake.link->overruns, 1);
+    arrive(&card[0], good, sizeof(good), 0);
+    fake_poll();
+    assert_int_equal(fake.frames, 1);
+}
+
+static void a_flood_without_polls_is_counted(void **state)
+{
+    uint8_t junk[1000];
+    static const uint8_t good[] = {SLIP_END, 9, 9, SLIP_END};
+
+    (void)state;
+    memset(junk, 7, sizeof(junk));
+    for (unsigned i = 0; i < 20; i++)
+        arrive(&card[0], junk, sizeof(junk), 0);
+    assert_true(fake.poll_wanted); /* half full is reason enough */
+    fake_poll();
+    assert_int_equal(fake.link->overruns, 20000 - 16384);
+    assert_int_equal(fake.link->oversize, 1);
+    arrive(&card[0], good, sizeof(good), 0);
+    fake_poll();
+    assert_int_equal(fake.frames, 1);
+}
+
+static void an_interrupt_that_never_ends_is_left_and_raised_anew(void **state)
+{
+    static const uint8_t x[] = {1};
+
+    (void)state;
+    card[0].endless = true;
+    arrive(&card[0], x, 1, 0); /* returns: the handler is bounded */
+    assert_int_equal(card[0].ier_drops, 1);
+    assert_int_equal(card[0].ier & 1, 1);
+}
+
+static void the_console_types_and_prints(void **state)
+{
+    char text[300];
+
+    (void)state;
+    arrive(&card[1], (const uint8_t *)"help\r", 5, 0);
+    assert_int_equal(ntyped, 5);
+    assert_memory_equal(typed, "help\r", 5);
+    memset(text, 'x', sizeof(text));
+    card[1].nout = 0;
+    sink(NULL, text, sizeof(text));
+    drain_card(&card[1]);
+    assert_int_equal(card[1].nout, 300);
+}
+
+static void a_stuck_console_costs_no_time(void **state)
+{
+    static char text[40000];
+    uint64_t before;
+
+    (void)state;
+    memset(text, 'y', sizeof(text));
+    before = fake.now;
+    sink(NULL, text, sizeof(text)); /* nothing shifts out */
+    assert_in_range(fake.now - before, 0, 5 * NS_PER_MS);
+    assert_int_equal(uart_console_lost(), sizeof(text) - 16384 - 16);
+    drain_card(&card[1]);
+    assert_int_equal(card[1].nout, 16384 + 16);
+    sink(NULL, "ok", 2);
+    drain_card(&card[1]);
+    assert_int_equal(card[1].nout, 16384 + 18);
+}
+
+int main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, start_all, stop)
+#define S(f) cmocka_unit_test_setup_teardown(f, setup, stop)
+    const struct CMUnitTest tests[] = {
+        T(defaults),
+        S(options_choose),
+        S(bad_values_fall_back),
+        S(no_ports_no_harm),
+        T(packets_both_ways),
+        T(the_queue_is_bounded),
+        T(damage_drops_the_packet),
+        T(a_flood_without_polls_is_counted),
+        T(an_interrupt_that_never_ends_is_left_and_raised_anew),
+        T(the_console_types_and_prints),
+        T(a_stuck_console_costs_no_time),
+    };
+    return cmocka_run_group_tests_name("uart", tests, NULL, NULL);
+}
