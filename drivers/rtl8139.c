@@ -228,8 +228,10 @@ int rtl8139_attach(struct pci_device *d)
     if (r < 0)
         goto fail_quiet;
     rtl_describe(n);
-    if ((r = link_register(&n->link)) < 0)
+    if ((r = link_register(&n->link)) < 0) {
+        irq_detach(&n->irq);
         goto fail_quiet;
+    }
     n->mask = INT_ALWAYS;
     n->live = true;
     driver_publish_net(d, &n->link);
@@ -238,13 +240,10 @@ int rtl8139_attach(struct pci_device *d)
     link_schedule_poll(&n->link); /* arms the interrupt */
     return 0;
 
-fail_quiet: /* a handler may be attached: the struct stays, the card is silent */
-    n->dead = true;
+fail_quiet:
     w16(n, IMR, 0);
     w8(n, CR, 0);
     pci_enable(d, false, true, false);
-    klog(LOG_ERROR, "rtl8139: attach failed (%d)", r);
-    return r;
 fail:
     klog(LOG_ERROR, "rtl8139: attach failed (%d)", r);
     if (ring != 0)

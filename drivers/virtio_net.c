@@ -300,10 +300,10 @@ int virtio_net_attach(struct pci_device *d)
 
 fail:
     klog(LOG_ERROR, "virtio-net: attach failed (%d), the card is left alone", r);
-    n->broken = true;
     virtio_fail(&n->dev);
-    if (n->vectors <= 0) /* else a handler refers to it: it stays, and the card is silent */
-        vn_free(n);
+    for (int i = 0; i < n->vectors; i++)
+        irq_detach(&n->irq[i]);
+    vn_free(n);
     return r;
 }
 

@@ -40,7 +40,8 @@ static struct {
     irq_handler *handler;
     void *arg[8];
     bool bus_master;
-    unsigned allocations;
+    unsigned allocations, detached;
+    bool links_full;
 } fake;
 
 void panic(const char *fmt, ...)
@@ -150,9 +151,16 @@ int irq_attach_pci(struct pci_device *dev, struct irq irqs[], unsigned want_vect
     }
     return (int)n;
 }
+void irq_detach(struct irq *irq)
+{
+    assert_ptr_equal(irq->handler, fake.handler);
+    fake.detached++;
+}
 
 int link_register(struct link *l)
 {
+    if (fake.links_full)
+        return -ENFILE;
     fake.link = l;
     l->flags |= LINKF_UP;
     return 0;

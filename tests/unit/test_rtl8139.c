@@ -208,6 +208,16 @@ static void a_reset_that_never_ends_is_given_up(void **state)
     assert_int_equal(fake.allocations, 0);
 }
 
+static void a_link_that_nobody_takes_leaves_nothing_behind(void **state)
+{
+    (void)state;
+    fake.links_full = true;
+    assert_int_equal(rtl8139_attach(&pci), -ENFILE);
+    assert_int_equal(fake.detached, 1);
+    assert_int_equal(fake.allocations, 0);
+    assert_false(fake.bus_master);
+}
+
 static void frames_come_without_their_crc(void **state)
 {
     (void)state;
@@ -462,6 +472,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, attach, detach)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(a_reset_that_never_ends_is_given_up, setup),
+        cmocka_unit_test_setup(a_link_that_nobody_takes_leaves_nothing_behind, setup),
         T(attach_sets_it_up),
         T(frames_come_without_their_crc),
         T(the_ring_goes_round),
