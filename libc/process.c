@@ -98,7 +98,7 @@ long sysconf(int name)
 
 int gethostname(char *name, size_t n)
 {
-    strncpy(name, "slipway", n);
+    strlcpy(name, "slipway", n);
     return n > 7 ? 0 : (int)__libc_result(-ENAMETOOLONG);
 }
 
@@ -110,8 +110,8 @@ int uname(struct utsname *u)
     memset(u, 0, sizeof *u);
     strcpy(u->sysname, "Slipway");
     strcpy(u->nodename, "slipway");
-    strncpy(u->release, s.version, sizeof u->release - 1);
-    strncpy(u->version, s.version, sizeof u->version - 1);
+    strlcpy(u->release, s.version, sizeof u->release);
+    strlcpy(u->version, s.version, sizeof u->version);
     strcpy(u->machine, "x86_64");
     return 0;
 }
