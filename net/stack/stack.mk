@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # libnet: linked into every program that uses the network, and into host tests.
 NET_STACK_SOURCES = \
 	net/stack/buf.c \

@@ -178,8 +178,8 @@ static void ask(struct host *h, struct conn *c)
             }
         }
     }
-    if (r > 0 && c->got == c->down && !c->wr_done)
-        host_wake(h);
+    if (r > 0 && c->got == c->down && c->sent == c->up + HEAD && !c->wr_done)
+        host_wake(h); /* to shut down */
     if (r < 0)
         over(h, c, -r);
     else if (c->rd_done && c->wr_done)

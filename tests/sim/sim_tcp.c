@@ -58,6 +58,7 @@ static const struct scenario scenarios[] = {
 
 static struct host host[HOSTS];
 static const struct scenario *now_playing;
+static uint64_t took_ns;
 
 static bool finished(void)
 {
@@ -110,6 +111,7 @@ static uint64_t play(const struct scenario *s, uint64_t seed, const char *pcap)
             break;
     if (!sim.failed && !finished())
         sim_fail("not over after %llu virtual seconds", (unsigned long long)s->limit_s);
+    took_ns = sim.now - 1000 * SIM_S;
     for (uint32_t i = 0; i <= s->clients; i++)
         host_stop(&host[i]);
     while (sim_step()) /* what is still under way frees itself */
@@ -130,7 +132,7 @@ static unsigned run_scenario(const struct scenario *s, uint64_t from, uint64_t s
             printf("# %s %llu: %s digest %016llx, %llu packets, %llu lost, %llu bytes, %.3f s\n", s->name,
                    (unsigned long long)seed, failed ? sim.why : "good", (unsigned long long)digest,
                    (unsigned long long)wire_stats.sent, (unsigned long long)wire_stats.lost,
-                   (unsigned long long)app_stats.bytes, (double)(sim.now - 1000 * SIM_S) / SIM_S);
+                   (unsigned long long)app_stats.bytes, (double)took_ns / SIM_S);
         if (failed) {
             bad++;
             printf("# %s: %s\n# replay: sim_tcp --scenario %s --from %llu --seeds 1 --pcap sim.pcap -v\n", s->name,
