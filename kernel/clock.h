@@ -64,7 +64,8 @@ static inline int64_t wrap_distance(uint64_t a, uint64_t b, uint64_t mask)
 
 /* --- tsc.c: calibration and watch against another clock --- */
 struct tsc_result {
-    uint64_t tsc_hz;   /* 0: the calibrations do not agree */
+    uint64_t tsc_hz;   /* 0 only when nothing could be measured */
+    bool agreed;       /* two calibrations did: it may serve as a clock */
     uint64_t lapic_hz; /* timer counts a second, 0 when not measured */
 };
 /* At most 1 ms when all is well. */

@@ -20,7 +20,7 @@
 #define REG_COMMAND 0x04
 #define COMMAND_INTX_OFF (1u << 10)
 #define CANDIDATES_MAX 24
-#define HUNT_WAIT_NS (3 * NS_PER_MS)
+#define HUNT_WAIT_NS (100 * NS_PER_MS) /* a card needs microseconds; a busy host may take this long */
 #define VECTORS_MAX 32
 
 struct candidate {

@@ -24,7 +24,7 @@
 #include <stddef.h>
 
 #define PROBE_DELTA_NS (200 * NS_PER_US)
-#define PROBE_LIMIT_NS (20 * NS_PER_MS)
+#define PROBE_LIMIT_NS (100 * NS_PER_MS) /* a busy host may be late */
 #define REFINE_AFTER_NS (100 * NS_PER_MS)
 #define WATCH_EVERY_NS (2 * NS_PER_S)
 #define TIMERS_A_TURN 64
@@ -37,6 +37,7 @@ static struct {
     uint32_t fraction; /* 2^-32 ns, for sources that wrap */
     uint64_t realtime_offset_ns;
     uint64_t tsc_hz, watched_ns;
+    bool tsc_trusted;
     const struct clock_source *fallback; /* where a demoted TSC leaves us */
 } clock;
 
@@ -322,13 +323,11 @@ static void choose_clock(const struct found *f, const char *want)
         if (text_is(want, order[i]->name))
             choice = order[i];
     }
-    if (choice == NULL && (clock.tsc_hz != 0 || clock.fallback == NULL)) {
+    if (choice == NULL && (clock.tsc_trusted || clock.fallback == NULL)) {
         if (!text_is(want, "auto") && !text_is(want, "tsc"))
             klog(LOG_WARN, "clock: no %s here, the TSC serves", want);
-        if (clock.tsc_hz == 0) {
-            klog(LOG_ERROR, "clock: nothing to measure time with; 1 GHz assumed for the TSC");
-            clock.tsc_hz = NS_PER_S;
-        }
+        if (!clock.tsc_trusted)
+            klog(LOG_ERROR, "clock: nothing to measure the TSC against, %lu MHz assumed", clock.tsc_hz / 1000000);
         use_tsc();
         return;
     }
@@ -336,7 +335,7 @@ static void choose_clock(const struct found *f, const char *want)
         choice = clock.fallback;
         klog(LOG_WARN, "clock: the TSC cannot be trusted here, %s serves", choice->name);
     }
-    if (clock.tsc_hz != 0) /* so that time zero stays the kernel's entry */
+    if (clock.tsc_trusted) /* so that time zero stays the kernel's entry */
         use_tsc();
     clock_use(choice);
     timer_init(&wrap_timer, wrap_tick, NULL);
@@ -399,35 +398,49 @@ static void choose_event(const struct found *f, const char *want, uint64_t lapic
     klog(LOG_ERROR, "event: no timer interrupts at all");
 }
 
+/* What can be measured against what: the devices that timer=pit leaves alone are
+ * not even looked at. */
+static struct tsc_result find_clocks(struct found *f, bool pit_only, bool lapic)
+{
+    struct tsc_result rates = {0, false, 0};
+    const struct clock_source *ref;
+
+    f->hpet = !pit_only && hpet_init() ? &hpet_clock : NULL;
+    f->pmtimer = !pit_only && pmtimer_init() ? &pmtimer_clock : NULL;
+    f->pit = pit_init() ? &pit_clock : NULL;
+    ref = f->hpet != NULL ? f->hpet : f->pmtimer != NULL ? f->pmtimer : f->pit;
+    if (ref != NULL)
+        rates = tsc_calibrate(ref, lapic);
+    if (!rates.agreed && tsc_cpuid_hz() != 0) {
+        rates.tsc_hz = tsc_cpuid_hz();
+        rates.agreed = cpu.invariant_tsc;
+    }
+    if (rates.tsc_hz == 0)
+        rates.tsc_hz = NS_PER_S;
+    return rates;
+}
+
+static void read_date(void)
+{
+    uint64_t seconds = rtc_read_seconds();
+
+    clock.realtime_offset_ns = seconds != 0 ? seconds * NS_PER_S - now_ns() : 0;
+}
+
 void time_init(void)
 {
-    const char *want_clock = wanted("clock"), *want_event = wanted("event");
-    bool calibrate = !option_is("timer", "pit"), lapic = lapic_present() && acpi.present;
-    struct found f = {
-        .hpet = calibrate && hpet_init() ? &hpet_clock : NULL,
-        .pmtimer = calibrate && pmtimer_init() ? &pmtimer_clock : NULL,
-        .pit = pit_init() ? &pit_clock : NULL,
-    };
-    const struct clock_source *ref = f.hpet != NULL ? f.hpet : f.pmtimer != NULL ? f.pmtimer : f.pit;
-    struct tsc_result rates = {0, 0};
-    uint64_t seconds;
+    struct found f;
+    struct tsc_result rates = find_clocks(&f, option_is("timer", "pit"), lapic_present() && acpi.present);
 
     timerq_init(&timers.queue);
-    if (calibrate && ref != NULL)
-        rates = tsc_calibrate(ref, lapic);
-    if (calibrate && rates.tsc_hz == 0)
-        rates.tsc_hz = tsc_cpuid_hz();
     clock.tsc_hz = rates.tsc_hz;
+    clock.tsc_trusted = rates.agreed;
     lapic_event_set_rate(rates.lapic_hz);
     deadline_event_set_rate(rates.tsc_hz);
-    choose_clock(&f, want_clock);
-    choose_event(&f, want_event, rates.lapic_hz);
-
-    seconds = rtc_read_seconds();
-    clock.realtime_offset_ns = seconds * NS_PER_S - now_ns();
-    if (seconds == 0)
-        clock.realtime_offset_ns = 0;
-    if (clock.is_tsc && ref != NULL) {
+    choose_clock(&f, wanted("clock"));
+    choose_event(&f, wanted("event"), rates.lapic_hz);
+    read_date();
+    if (clock.is_tsc && rates.agreed) {
         timer_init(&refine_timer, refine, NULL);
         (void)timer_arm(&refine_timer, now_ns() + REFINE_AFTER_NS);
     }

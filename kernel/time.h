@@ -23,7 +23,9 @@ void realtime_set(uint64_t ns);
 void delay_us(uint32_t us);     /* busy wait for hardware; any context */
 const char *clock_name(void);
 const char *event_name(void);
-uint64_t tsc_hz(void);          /* 0 when unknown */
+/* Measured also where the TSC is not the clock, and then good for statistics and
+ * time slices only. Never 0 after time_init. */
+uint64_t tsc_hz(void);
 
 /* fn runs in kernel context (like a poll), never in the hard interrupt. */
 struct timer {

@@ -88,13 +88,13 @@ static bool agree(uint64_t a, uint64_t b)
 
 struct tsc_result tsc_calibrate(const struct clock_source *ref, bool with_lapic)
 {
-    struct tsc_result result = {0, 0};
+    struct tsc_result result = {0, false, 0};
     uint64_t ticks = ref->hz * WINDOW_US / 1000000u + 1;
 
     reference = ref;
     if (with_lapic)
         lapic_timer_one_shot(UINT32_MAX);
-    for (unsigned round = 0; round < ROUNDS && result.tsc_hz == 0; round++) {
+    for (unsigned round = 0; round < ROUNDS && !result.agreed; round++) {
         struct sample a = take_sample(with_lapic), b, c;
         uint64_t hz;
 
@@ -105,9 +105,11 @@ struct tsc_result tsc_calibrate(const struct clock_source *ref, bool with_lapic)
         hz = rate_between(&a, &c);
         if (with_lapic)
             result.lapic_hz = mul_div(a.lapic - c.lapic, hz, c.lapic_tsc - a.lapic_tsc);
+        if (hz != UINT64_MAX)
+            result.tsc_hz = hz;
         if (!agree(rate_between(&a, &b), rate_between(&b, &c)))
             continue;
-        result.tsc_hz = hz;
+        result.agreed = true;
         calibrated_at = watched_at = a;
     }
     if (with_lapic)
@@ -129,10 +131,13 @@ static bool elapsed(const struct sample *from, const struct sample *to, uint64_t
 
 uint64_t tsc_refine(uint64_t tsc_hz)
 {
-    struct sample now = take_sample(false);
+    struct sample now;
     uint64_t expected, hz;
     int64_t error;
 
+    if (calibrated_at.tsc == 0) /* the rate is CPUID's word */
+        return 0;
+    now = take_sample(false);
     if (!elapsed(&calibrated_at, &now, tsc_hz, &expected, &error))
         return 0;
     hz = mul_div(now.tsc - calibrated_at.tsc, reference->hz, expected + (uint64_t)error);
@@ -142,11 +147,15 @@ uint64_t tsc_refine(uint64_t tsc_hz)
 
 bool tsc_watch(uint64_t tsc_hz)
 {
-    struct sample now = take_sample(false);
+    struct sample now;
     uint64_t expected;
     int64_t error;
-    bool sure = elapsed(&watched_at, &now, tsc_hz, &expected, &error);
+    bool sure;
 
+    if (calibrated_at.tsc == 0)
+        return true;
+    now = take_sample(false);
+    sure = elapsed(&watched_at, &now, tsc_hz, &expected, &error);
     watched_at = now;
     if (!sure)
         return true;
