@@ -81,7 +81,7 @@ static void offer(struct virtqueue *vq, uint16_t id)
 int vq_add(struct virtqueue *vq, const struct vq_buf *bufs, unsigned nout, unsigned nin, void *cookie)
 {
     unsigned n = nout + nin;
-    uint16_t head = vq->free_head, at = head, last = head;
+    uint16_t head = vq->free_head, at = head, last = head, flags = VRING_DESC_NEXT;
     uint32_t room = 0;
 
     if (n == 0 || n > vq->nfree)
@@ -89,19 +89,21 @@ int vq_add(struct virtqueue *vq, const struct vq_buf *bufs, unsigned nout, unsig
     for (unsigned i = 0; i < n; i++) {
         struct vring_desc *d = &vq->desc[at];
         struct vq_slot *s = &vq->slot[at];
-        uint16_t flags = i >= nout ? VRING_DESC_WRITE : 0;
 
         KASSERT(s->owner == VQ_FREE);
-        s->owner = VQ_PART;
-        if (i >= nout)
+        if (i >= nout) {
+            flags = VRING_DESC_NEXT | VRING_DESC_WRITE;
             room += bufs[i].len;
+        }
+        s->owner = VQ_PART;
         d->addr = bufs[i].phys;
         d->len = bufs[i].len;
-        d->flags = (uint16_t)(flags | (i + 1 < n ? VRING_DESC_NEXT : 0));
+        d->flags = flags;
         d->next = s->next;
         last = at;
         at = s->next;
     }
+    vq->desc[last].flags = flags & VRING_DESC_WRITE; /* none follows */
     vq->free_head = at;
     vq->nfree = (uint16_t)(vq->nfree - n);
     vq->slot[head].cookie = cookie;
