@@ -2,7 +2,7 @@
  *
  * bench/insn_plugin.c: a QEMU plugin that counts guest instructions.
  *
- *   qemu-system-x86_64 -plugin insn_plugin.so,file=PATH ...
+ *   qemu-system-x86_64 -plugin insn_plugin.so,counters=PATH ...
  *
  * PATH becomes a file of two 64-bit counters that are up to date at any time:
  * [0] instructions, [1] iterations of repeated string instructions (rep movs
@@ -72,11 +72,11 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **
 {
     (void)info;
     for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], "file=", 5) != 0)
+        if (strncmp(argv[i], "counters=", 9) != 0)
             continue;
-        int fd = open(argv[i] + 5, O_RDWR | O_CREAT | O_TRUNC, 0666);
+        int fd = open(argv[i] + 9, O_RDWR | O_CREAT | O_TRUNC, 0666);
         if (fd < 0 || ftruncate(fd, 2 * sizeof(uint64_t)) != 0) {
-            perror(argv[i] + 5);
+            perror(argv[i] + 9);
             return 1;
         }
         counters = mmap(NULL, 2 * sizeof(uint64_t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
@@ -87,7 +87,7 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **
         }
     }
     if (!counters) {
-        fprintf(stderr, "insn_plugin: say file=PATH\n");
+        fprintf(stderr, "insn_plugin: say counters=PATH\n");
         return 1;
     }
     qemu_plugin_register_vcpu_tb_trans_cb(id, translated);

@@ -195,7 +195,7 @@ class Vm:
     def wait_ready(self, timeout=90):
         """Address on the Ethernet link, and the prompt."""
         if self.tap:
-            self.address = self.wait_for(rf"^ready: (10\.77\.{self.tap.number}\.\d+)", timeout).group(1)
+            self.address = self.wait_for(rf"^ready: (10\.77\.{self.tap.number}\.\d+)\n", timeout).group(1)
         self.wait_for(r"slipway# ", timeout)
         return self
 
