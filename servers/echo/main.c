@@ -167,7 +167,7 @@ static int open_socket(int type, uint16_t port)
     int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
 
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || (type == SOCK_STREAM && listen(fd, 128) != 0)) {
-        sys_logf(SYS_LOG_ERROR, "echo: port %s/%u: %s", type == SOCK_STREAM ? "tcp" : "udp", port, strerror(errno));
+        sys_logf(SYS_LOG_ERROR, "port %s/%u: %s", type == SOCK_STREAM ? "tcp" : "udp", port, strerror(errno));
         exit(1);
     }
     return fd;

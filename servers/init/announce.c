@@ -25,7 +25,7 @@ static void show(const struct init_address *a)
     int n = snprintf(line, sizeof line, "%sready: %s\n", shell >= 0 ? "\n" : "", a->text);
 
     sys_console_write(line, (uint64_t)n);
-    sys_logf(SYS_LOG_DEBUG, "init: %s has %s", a->link, a->text);
+    sys_logf(SYS_LOG_DEBUG, "%s has %s", a->link, a->text);
     if (shell >= 0) {
         sys_notify(shell, 1);
         sys_handle_close(shell);

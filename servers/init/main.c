@@ -10,11 +10,12 @@
 #define CMDLINE_BYTES 1024
 
 static struct manifest manifest;
+static struct server *tests; /* to be started when the others are up */
 
 static void report(void *ctx, const char *text)
 {
     (void)ctx;
-    sys_logf(SYS_LOG_ERROR, "init: %s", text);
+    sys_logf(SYS_LOG_ERROR, "%s", text);
 }
 
 static void read_manifest(void)
@@ -23,7 +24,7 @@ static void read_manifest(void)
     const char *text = initrd_map_file(MANIFEST_PATH, &bytes);
 
     if (text == NULL) {
-        sys_logf(SYS_LOG_ERROR, "init: %s is missing: no server is started", MANIFEST_PATH);
+        sys_logf(SYS_LOG_ERROR, "%s is missing: no server is started", MANIFEST_PATH);
         return;
     }
     manifest_parse(&manifest, MANIFEST_PATH, text, bytes, report, NULL);
@@ -36,26 +37,57 @@ static void read_manifest(void)
     }
 }
 
-/* start=NAME[,NAME ...] of the boot command line; the last one counts. */
-static void read_start_option(void)
+static void want_listed(char *names)
 {
-    static char line[CMDLINE_BYTES + 1];
-    char *list = NULL, *save;
-
-    if (sys_info(INFO_CMDLINE, 0, line, CMDLINE_BYTES) <= 0)
-        return;
-    for (char *word = strtok_r(line, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save))
-        if (strncmp(word, "start=", 6) == 0)
-            list = word + 6;
-    if (list == NULL)
-        return;
-    for (char *name = strtok_r(list, ",", &save); name != NULL; name = strtok_r(NULL, ",", &save)) {
+    char *save;
+    for (char *name = strtok_r(names, ",", &save); name != NULL; name = strtok_r(NULL, ",", &save)) {
         struct server *s = server_find(name);
         if (s != NULL)
             s->wanted = true;
         else
-            sys_logf(SYS_LOG_ERROR, "init: start=%s: no such server in %s", name, MANIFEST_PATH);
+            sys_logf(SYS_LOG_ERROR, "start=%s: no such server in %s", name, MANIFEST_PATH);
     }
+}
+
+/* Tests that the kernel left to ring 3: `selftest` runs them when the servers
+ * are up, and has the console to itself. */
+static void prepare_tests(void)
+{
+    tests = server_find("selftest");
+    if (tests == NULL)
+        return;
+    for (unsigned i = 0; i < server_count; i++)
+        if (servers[i].conf->rights.bits & RIGHT_CONSOLE)
+            servers[i].wanted = false;
+}
+
+/* start=NAME[,NAME ...] and test=NAME of the boot command line; of several the
+ * last one counts. */
+static void read_boot_options(void)
+{
+    static char line[CMDLINE_BYTES + 1];
+    char *names = NULL, *test = NULL, *save;
+
+    if (sys_info(INFO_CMDLINE, 0, line, CMDLINE_BYTES) <= 0)
+        return;
+    for (char *word = strtok_r(line, " \t", &save); word != NULL; word = strtok_r(NULL, " \t", &save)) {
+        if (strncmp(word, "start=", 6) == 0)
+            names = word + 6;
+        else if (strncmp(word, "test=", 5) == 0)
+            test = word + 5;
+    }
+    if (names != NULL)
+        want_listed(names);
+    if (test != NULL)
+        prepare_tests();
+}
+
+static void all_up(void)
+{
+    announce_all();
+    if (tests != NULL)
+        server_start(tests);
+    tests = NULL;
 }
 
 static void __attribute__((noreturn)) loop(int endpoint)
@@ -85,7 +117,7 @@ static void __attribute__((noreturn)) loop(int endpoint)
         }
         servers_run_timers(now_ns);
         if (servers_settled())
-            announce_all();
+            all_up();
     }
 }
 
@@ -95,10 +127,10 @@ int main(void)
 {
     int endpoint = control_open();
     if (endpoint < 0)
-        sys_logf(SYS_LOG_ERROR, "init: cannot serve under the name init: error %d", -endpoint);
+        sys_logf(SYS_LOG_ERROR, "cannot serve under the name init: error %d", -endpoint);
 
     read_manifest();
-    read_start_option();
+    read_boot_options();
     for (unsigned i = 0; i < server_count; i++)
         if (servers[i].wanted)
             server_start(&servers[i]);

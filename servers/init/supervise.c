@@ -63,7 +63,7 @@ static int spawn(const struct manifest_server *c)
 
 static void give_up(struct server *s, uint64_t now_ns, const char *why)
 {
-    sys_logf(SYS_LOG_ERROR, "init: %s: %s; not started again", s->conf->name, why);
+    sys_logf(SYS_LOG_ERROR, "%s: %s; not started again", s->conf->name, why);
     s->wanted = false;
     enter(s, SERVER_FAILED, now_ns, NEVER);
 }
@@ -75,7 +75,7 @@ static int launch(struct server *s)
 
     if (handle < 0) {
         s->last_status = handle;
-        sys_logf(SYS_LOG_ERROR, "init: %s: cannot start %s: error %d", s->conf->name, s->conf->program, -handle);
+        sys_logf(SYS_LOG_ERROR, "%s: cannot start %s: error %d", s->conf->name, s->conf->program, -handle);
         return handle;
     }
     struct sys_exit e;
@@ -146,7 +146,7 @@ static void log_end(const struct server *s, const struct sys_exit *e)
     uint32_t level = e->state == PROC_FAULTED ? SYS_LOG_ERROR : s->wanted && e->status != 0 ? SYS_LOG_WARN : SYS_LOG_INFO;
     const char *how = e->state == PROC_FAULTED ? "crashed, exception" : e->state == PROC_KILLED ? "was ended by signal"
                                                                                               : "ended with status";
-    sys_logf(level, "init: %s (process %u) %s %d", s->conf->name, (unsigned)s->pid, how, (int)e->status);
+    sys_logf(level, "%s (process %u) %s %d", s->conf->name, (unsigned)s->pid, how, (int)e->status);
 }
 
 void server_ended(struct server *s, uint64_t now_ns)

@@ -164,14 +164,15 @@ int main(void)
 {
     struct pollfd p[2] = { { .fd = 0, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
     int endpoint = sys_endpoint_create(4);
+    struct sys_msg m;
 
     if (endpoint >= 0 && sys_name_register("shell", endpoint) == 0)
         p[1].fd = sys_handle_fd(endpoint);
     edit_init(&editor, "slipway# ", show, NULL);
-    sys_ready();
     edit_begin(&editor);
+    fflush(stdout); /* before init, now told, writes its lines below */
+    sys_ready();
     for (;;) {
-        struct sys_msg m;
         fflush(stdout);
         if (poll(p, 2, -1) < 0)
             return 1;
