@@ -97,7 +97,7 @@ void acpi_init(const struct boot_info *bi)
     n = acpi_root_entries(t, bytes, root.is_xsdt);
     for (size_t i = 0; i < n && i < TABLES_MAX; i++)
         use_table(acpi_root_entry(t, i, root.is_xsdt));
-    klog(LOG_INFO, "acpi: %u CPUs, %u IOAPICs, HPET %s, MCFG %s, PM timer %s, soft-off %s", acpi.ncpus, acpi.nioapics,
-         acpi.hpet_base != 0 ? "yes" : "no", acpi.nmcfg != 0 ? "yes" : "no", acpi.pm_timer_port != 0 ? "yes" : "no",
-         acpi.s5_known ? "yes" : "no");
+    klog(LOG_INFO, "acpi: %u CPUs, %u IOAPICs, HPET %s, MCFG %s, PM timer %s, soft-off %s", acpi.ncpus,
+         acpi.nioapics, acpi.hpet_base != 0 ? "yes" : "no", acpi.nmcfg != 0 ? "yes" : "no",
+         acpi.pm_timer_port != 0 ? "yes" : "no", acpi.s5_known ? "yes" : "no");
 }

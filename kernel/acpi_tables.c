@@ -9,31 +9,31 @@
 #define RSDP_V1_BYTES 20u
 #define RSDP_V2_BYTES 36u
 
-#define MADT_ENTRIES 44u
-#define MADT_LAPIC 0
-#define MADT_IOAPIC 1
-#define MADT_OVERRIDE 2
+#define MADT_ENTRIES       44u
+#define MADT_LAPIC         0
+#define MADT_IOAPIC        1
+#define MADT_OVERRIDE      2
 #define MADT_LAPIC_ADDRESS 5
-#define MADT_X2APIC 9
-#define MADT_PCAT_COMPAT 1u
-#define LAPIC_ENABLED 1u
+#define MADT_X2APIC        9
+#define MADT_PCAT_COMPAT   1u
+#define LAPIC_ENABLED      1u
 
-#define MCFG_ENTRIES 44u
+#define MCFG_ENTRIES     44u
 #define MCFG_ENTRY_BYTES 16u
-#define HPET_BYTES 56u
-#define FADT_V1_BYTES 116u
+#define HPET_BYTES       56u
+#define FADT_V1_BYTES    116u
 
-#define SPACE_MEMORY 0
-#define SPACE_IO 1
-#define FADT_TIMER_32BIT (1u << 8)
+#define SPACE_MEMORY         0
+#define SPACE_IO             1
+#define FADT_TIMER_32BIT     (1u << 8)
 #define FADT_RESET_SUPPORTED (1u << 10)
 
-#define AML_NAME 0x08
+#define AML_NAME    0x08
 #define AML_PACKAGE 0x12
-#define AML_ZERO 0x00
-#define AML_ONE 0x01
-#define AML_BYTE 0x0a
-#define AML_WORD 0x0b
+#define AML_ZERO    0x00
+#define AML_ONE     0x01
+#define AML_BYTE    0x0a
+#define AML_WORD    0x0b
 
 static uint16_t le16(const uint8_t *p)
 {

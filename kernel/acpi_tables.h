@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #define ACPI_HEADER_BYTES 36u
-#define ACPI_TABLE_MAX (1u << 20) /* larger ones are refused */
+#define ACPI_TABLE_MAX    (1u << 20) /* larger ones are refused */
 
 struct acpi_root {
     uint64_t address;

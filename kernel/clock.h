@@ -50,7 +50,7 @@ extern const struct clock_source pit_clock, pmtimer_clock;
 extern struct clock_source hpet_clock; /* hz from the device */
 extern const struct event_source pit_event, hpet_event;
 extern struct event_source lapic_event, deadline_event; /* limits from their rates */
-void lapic_event_set_rate(uint64_t timer_hz); /* after division; 0 unknown */
+void lapic_event_set_rate(uint64_t timer_hz);           /* after division; 0 unknown */
 void deadline_event_set_rate(uint64_t tsc_hz);
 bool hpet_event_usable(void);
 

@@ -17,22 +17,22 @@
 #define CR0_WP (1u << 16)
 #define CR0_AM (1u << 18)
 
-#define CR4_MCE (1u << 6)
-#define CR4_PGE (1u << 7)
-#define CR4_OSFXSR (1u << 9)
+#define CR4_MCE        (1u << 6)
+#define CR4_PGE        (1u << 7)
+#define CR4_OSFXSR     (1u << 9)
 #define CR4_OSXMMEXCPT (1u << 10)
-#define CR4_UMIP (1u << 11)
-#define CR4_FSGSBASE (1u << 16)
-#define CR4_OSXSAVE (1u << 18)
-#define CR4_SMEP (1u << 20)
-#define CR4_SMAP (1u << 21)
+#define CR4_UMIP       (1u << 11)
+#define CR4_FSGSBASE   (1u << 16)
+#define CR4_OSXSAVE    (1u << 18)
+#define CR4_SMEP       (1u << 20)
+#define CR4_SMAP       (1u << 21)
 
 #define EFER_NXE (1u << 11)
 
 #define IST_STACK_BYTES 8192
-#define IST_COUNT 3
-#define STUB_BYTES 16
-#define GATE_INTERRUPT 0x8e
+#define IST_COUNT       3
+#define STUB_BYTES      16
+#define GATE_INTERRUPT  0x8e
 
 struct tss {
     uint32_t reserved0;

@@ -9,13 +9,13 @@
  */
 #include <kernel/cpu.h>
 
-#define XCR0_X87 (1u << 0)
-#define XCR0_SSE (1u << 1)
-#define XCR0_AVX (1u << 2)
+#define XCR0_X87    (1u << 0)
+#define XCR0_SSE    (1u << 1)
+#define XCR0_AVX    (1u << 2)
 #define XCR0_AVX512 (7u << 5)
 
-#define FXSAVE_BYTES 512u
-#define FCW_DEFAULT 0x37fu    /* all exceptions masked, extended precision */
+#define FXSAVE_BYTES  512u
+#define FCW_DEFAULT   0x37fu  /* all exceptions masked, extended precision */
 #define MXCSR_DEFAULT 0x1f80u /* all exceptions masked */
 
 static void xsetbv(uint32_t index, uint64_t v)

@@ -16,22 +16,22 @@
 #include <kernel/mem.h>
 #include <stddef.h>
 
-#define REG_CAPS 0x00
-#define REG_PERIOD_FS 0x04
-#define REG_CONFIG 0x10
-#define REG_COUNTER 0xf0
-#define REG_TIMER0_CONFIG 0x100
+#define REG_CAPS              0x00
+#define REG_PERIOD_FS         0x04
+#define REG_CONFIG            0x10
+#define REG_COUNTER           0xf0
+#define REG_TIMER0_CONFIG     0x100
 #define REG_TIMER0_COMPARATOR 0x108
 
 #define CAPS_LEGACY_ROUTE (1u << 15)
-#define CONFIG_ENABLE 1u
-#define CONFIG_LEGACY 2u
-#define TIMER_INTERRUPT (1u << 2)
-#define TIMER_32BIT (1u << 8)
+#define CONFIG_ENABLE     1u
+#define CONFIG_LEGACY     2u
+#define TIMER_INTERRUPT   (1u << 2)
+#define TIMER_32BIT       (1u << 8)
 
-#define FS_PER_S 1000000000000000ull
+#define FS_PER_S      1000000000000000ull
 #define PERIOD_MAX_FS 100000000u /* the specification's limit */
-#define ARM_TRIES 8
+#define ARM_TRIES     8
 
 static volatile uint8_t *regs;
 static struct irq hpet_irq;

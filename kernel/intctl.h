@@ -12,19 +12,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define VECTOR_PIC 0x20u     /* 16 lines of the two 8259s */
-#define VECTOR_FIRST 0x30u   /* handed out: 0x30 .. 0xef */
-#define VECTOR_LAST 0xefu
+#define VECTOR_PIC         0x20u /* 16 lines of the two 8259s */
+#define VECTOR_FIRST       0x30u /* handed out: 0x30 .. 0xef */
+#define VECTOR_LAST        0xefu
 #define VECTOR_LAPIC_TIMER 0xf0u
 #define VECTOR_LAPIC_ERROR 0xf1u
-#define VECTOR_SPURIOUS 0xffu
+#define VECTOR_SPURIOUS    0xffu
 
 /* --- 8259A (kernel/pic.c) --- */
 void pic_init(void); /* remapped to VECTOR_PIC, every line masked */
 void pic_mask(unsigned line);
 void pic_unmask(unsigned line);
 void pic_eoi(unsigned line);
-bool pic_spurious(unsigned line); /* line 7 or 15 without a request in service */
+bool pic_spurious(unsigned line);  /* line 7 or 15 without a request in service */
 void pic_set_level(unsigned line); /* ELCR, for PCI lines */
 bool pic_is_level(unsigned line);
 
@@ -40,7 +40,7 @@ void lapic_timer_deadline_mode(void);
 /* --- IOAPIC (kernel/ioapic.c) --- */
 bool ioapic_init(void); /* false: the MADT names none that answers */
 bool ioapic_has(uint32_t gsi);
-uint32_t ioapic_gsi_end(void); /* one past the highest GSI */
+uint32_t ioapic_gsi_end(void);                                                /* one past the highest GSI */
 void ioapic_route(uint32_t gsi, uint8_t vector, bool level, bool active_low); /* masked */
 void ioapic_mask(uint32_t gsi);
 void ioapic_unmask(uint32_t gsi);
@@ -54,9 +54,9 @@ int msi_enable(struct pci_device *d, uint8_t vector);
 /* --- kernel/irq.c, for kernel/irq_pci.c and the event sources --- */
 enum irq_policy { POLICY_AUTO = 0, POLICY_MSIX, POLICY_MSI, POLICY_IOAPIC, POLICY_PIC, POLICY_POLL };
 enum irq_policy irq_policy(void);
-enum irq_mode irq_line_mode(void);          /* IRQ_IOAPIC or IRQ_PIC */
-int irq_vector_alloc(void);                 /* -ENOSPC */
-void irq_chain_add(struct irq *irq);        /* by irq->vector; appended */
+enum irq_mode irq_line_mode(void);   /* IRQ_IOAPIC or IRQ_PIC */
+int irq_vector_alloc(void);          /* -ENOSPC */
+void irq_chain_add(struct irq *irq); /* by irq->vector; appended */
 void irq_chain_remove(struct irq *irq);
 struct irq_line_setup {
     bool level, active_low;
@@ -70,7 +70,7 @@ bool irq_line_edge_used(uint32_t line); /* an edge-triggered ISA source owns it 
 uint32_t irq_isa_gsi(unsigned line, struct irq_line_setup *s);
 /* ISA line of a timer: never polled, because polling needs it. irq_detach undoes it. */
 int irq_attach_timer_line(struct irq *irq, unsigned line, irq_handler *h, const char *name);
-int irq_attach_poll(struct irq *irq);       /* the 1 ms timer */
-void irq_list_add(struct irq *irq);         /* for irq_info_get */
+int irq_attach_poll(struct irq *irq); /* the 1 ms timer */
+void irq_list_add(struct irq *irq);   /* for irq_info_get */
 
 #endif

@@ -13,14 +13,14 @@
 #include <kernel/mem.h>
 #include <stddef.h>
 
-#define REG_SELECT 0x00
-#define REG_WINDOW 0x10
+#define REG_SELECT     0x00
+#define REG_WINDOW     0x10
 #define IOAPIC_VERSION 0x01
-#define IOAPIC_ENTRY 0x10
+#define IOAPIC_ENTRY   0x10
 
 #define ENTRY_ACTIVE_LOW (1u << 13)
-#define ENTRY_LEVEL (1u << 15)
-#define ENTRY_MASKED (1u << 16)
+#define ENTRY_LEVEL      (1u << 15)
+#define ENTRY_MASKED     (1u << 16)
 
 #define PINS_MAX 240u
 
@@ -103,7 +103,8 @@ void ioapic_route(uint32_t gsi, uint8_t vector, bool level, bool active_low)
 
         reg_write(a, reg, ENTRY_MASKED);
         reg_write(a, reg + 1, lapic_id() << 24);
-        reg_write(a, reg, ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) | (active_low ? ENTRY_ACTIVE_LOW : 0) | vector);
+        reg_write(a, reg,
+                  ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) | (active_low ? ENTRY_ACTIVE_LOW : 0) | vector);
     }
     irq_restore(flags);
 }

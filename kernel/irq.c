@@ -19,9 +19,9 @@
 #include <slipway/syscall.h>
 #include <stddef.h>
 
-#define LINES_MAX 256u
-#define PIC_LINES 16u
-#define STORM_LIMIT 5000u /* unclaimed interrupts in a row */
+#define LINES_MAX        256u
+#define PIC_LINES        16u
+#define STORM_LIMIT      5000u /* unclaimed interrupts in a row */
 #define POLL_INTERVAL_NS NS_PER_MS
 
 struct irq_line {

@@ -17,11 +17,11 @@
 #include <slipway/errno.h>
 #include <stddef.h>
 
-#define REG_COMMAND 0x04
+#define REG_COMMAND      0x04
 #define COMMAND_INTX_OFF (1u << 10)
-#define CANDIDATES_MAX 24
-#define HUNT_WAIT_NS (100 * NS_PER_MS) /* a card needs microseconds; a busy host may take this long */
-#define VECTORS_MAX 32
+#define CANDIDATES_MAX   24
+#define HUNT_WAIT_NS     (100 * NS_PER_MS) /* a card needs microseconds; a busy host may take this long */
+#define VECTORS_MAX      32
 
 struct candidate {
     uint32_t line;
@@ -263,8 +263,8 @@ static int attach_best(struct pci_device *d, struct irq irqs[], unsigned want, v
     return r;
 }
 
-int irq_attach_pci(struct pci_device *dev, struct irq irqs[], unsigned want_vectors, irq_handler *h, void *args[],
-                   const char *name, void (*raise)(void *), void (*quiet)(void *))
+int irq_attach_pci(struct pci_device *dev, struct irq irqs[], unsigned want_vectors, irq_handler *h,
+                   void *args[], const char *name, void (*raise)(void *), void (*quiet)(void *))
 {
     int r;
 

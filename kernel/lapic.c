@@ -13,30 +13,30 @@
 #include <kernel/mem.h>
 #include <stddef.h>
 
-#define APIC_BASE_X2APIC (1u << 10)
-#define APIC_BASE_ENABLE (1u << 11)
+#define APIC_BASE_X2APIC  (1u << 10)
+#define APIC_BASE_ENABLE  (1u << 11)
 #define APIC_BASE_ADDRESS 0xffffff000ull
 
-#define REG_ID 0x20
-#define REG_VERSION 0x30
-#define REG_TPR 0x80
-#define REG_EOI 0xb0
-#define REG_SPURIOUS 0xf0
-#define REG_ESR 0x280
-#define REG_LVT_TIMER 0x320
-#define REG_LVT_LINT0 0x350
-#define REG_LVT_LINT1 0x360
-#define REG_LVT_ERROR 0x370
+#define REG_ID            0x20
+#define REG_VERSION       0x30
+#define REG_TPR           0x80
+#define REG_EOI           0xb0
+#define REG_SPURIOUS      0xf0
+#define REG_ESR           0x280
+#define REG_LVT_TIMER     0x320
+#define REG_LVT_LINT0     0x350
+#define REG_LVT_LINT1     0x360
+#define REG_LVT_ERROR     0x370
 #define REG_TIMER_INITIAL 0x380
 #define REG_TIMER_CURRENT 0x390
-#define REG_TIMER_DIVIDE 0x3e0
+#define REG_TIMER_DIVIDE  0x3e0
 
-#define LVT_MASKED (1u << 16)
-#define LVT_EXTINT (7u << 8)
-#define LVT_NMI (4u << 8)
+#define LVT_MASKED       (1u << 16)
+#define LVT_EXTINT       (7u << 8)
+#define LVT_NMI          (4u << 8)
 #define LVT_TSC_DEADLINE (2u << 17)
-#define SPURIOUS_ENABLE (1u << 8)
-#define DIVIDE_BY_16 0x3
+#define SPURIOUS_ENABLE  (1u << 8)
+#define DIVIDE_BY_16     0x3
 
 static volatile uint8_t *lapic_regs; /* NULL while absent or in x2APIC mode */
 static bool present, x2apic;

@@ -11,24 +11,24 @@
 #include <slipway/errno.h>
 #include <stddef.h>
 
-#define CAP_MSI 0x05
-#define CAP_MSIX 0x11
-#define REG_COMMAND 0x04
-#define COMMAND_MEMORY (1u << 1)
+#define CAP_MSI          0x05
+#define CAP_MSIX         0x11
+#define REG_COMMAND      0x04
+#define COMMAND_MEMORY   (1u << 1)
 #define COMMAND_INTX_OFF (1u << 10)
 
-#define MSI_CONTROL 2
-#define MSI_ENABLE 1u
+#define MSI_CONTROL       2
+#define MSI_ENABLE        1u
 #define MSI_MULTIPLE_MASK (7u << 4)
-#define MSI_64BIT (1u << 7)
-#define MSI_MASKING (1u << 8)
+#define MSI_64BIT         (1u << 7)
+#define MSI_MASKING       (1u << 8)
 
-#define MSIX_CONTROL 2
-#define MSIX_TABLE 4
-#define MSIX_ENABLE (1u << 15)
-#define MSIX_MASK_ALL (1u << 14)
-#define MSIX_SIZE_MASK 0x7ffu
-#define MSIX_ENTRY_BYTES 16u
+#define MSIX_CONTROL      2
+#define MSIX_TABLE        4
+#define MSIX_ENABLE       (1u << 15)
+#define MSIX_MASK_ALL     (1u << 14)
+#define MSIX_SIZE_MASK    0x7ffu
+#define MSIX_ENTRY_BYTES  16u
 #define MSIX_ENTRY_MASKED 1u
 
 #define MSI_ADDRESS 0xfee00000u /* SDM 11.11.1; fixed, edge: data is the vector */
@@ -104,7 +104,7 @@ int msi_enable(struct pci_device *d, uint8_t vector)
 
     if (cap == 0)
         return -ENODEV;
-    control = pci_read16(d, cap + MSI_CONTROL) & (uint16_t)~(MSI_ENABLE | MSI_MULTIPLE_MASK);
+    control = pci_read16(d, cap + MSI_CONTROL) & (uint16_t) ~(MSI_ENABLE | MSI_MULTIPLE_MASK);
     pci_write16(d, cap + MSI_CONTROL, control);
     pci_write32(d, cap + 4, message_address());
     if (control & MSI_64BIT) {

@@ -16,24 +16,24 @@
 #include <slipway/errno.h>
 #include <stddef.h>
 
-#define REG_VENDOR 0x00
-#define REG_COMMAND 0x04
-#define REG_CLASS 0x08
-#define REG_HEADER_TYPE 0x0e
-#define REG_BAR0 0x10
+#define REG_VENDOR        0x00
+#define REG_COMMAND       0x04
+#define REG_CLASS         0x08
+#define REG_HEADER_TYPE   0x0e
+#define REG_BAR0          0x10
 #define REG_SECONDARY_BUS 0x19
-#define REG_SUBSYSTEM 0x2c
-#define REG_IRQ_LINE 0x3c
+#define REG_SUBSYSTEM     0x2c
+#define REG_IRQ_LINE      0x3c
 
-#define HEADER_MULTI 0x80
-#define HEADER_BRIDGE 0x01
-#define COMMAND_IO 0x1u
+#define HEADER_MULTI   0x80
+#define HEADER_BRIDGE  0x01
+#define COMMAND_IO     0x1u
 #define COMMAND_MEMORY 0x2u
 #define COMMAND_MASTER 0x4u
-#define BAR_IO 0x1u
-#define BAR_TYPE_64 0x4u
-#define BAR_PREFETCH 0x8u
-#define DEVICES_MAX 256u
+#define BAR_IO         0x1u
+#define BAR_TYPE_64    0x4u
+#define BAR_PREFETCH   0x8u
+#define DEVICES_MAX    256u
 
 static struct pci_device *devices, **devices_end = &devices;
 static unsigned device_count;
@@ -95,9 +95,11 @@ unsigned pci_find_ext_cap(struct pci_device *d, uint16_t id, unsigned from)
 
 void pci_enable(struct pci_device *d, bool memory, bool io, bool bus_master)
 {
-    uint16_t command = pci_read16(d, REG_COMMAND) & (uint16_t)~(COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER);
+    uint16_t command =
+        pci_read16(d, REG_COMMAND) & (uint16_t) ~(COMMAND_IO | COMMAND_MEMORY | COMMAND_MASTER);
 
-    command |= (uint16_t)((io ? COMMAND_IO : 0) | (memory ? COMMAND_MEMORY : 0) | (bus_master ? COMMAND_MASTER : 0));
+    command |=
+        (uint16_t)((io ? COMMAND_IO : 0) | (memory ? COMMAND_MEMORY : 0) | (bus_master ? COMMAND_MASTER : 0));
     pci_write16(d, REG_COMMAND, command);
 }
 
@@ -153,7 +155,7 @@ static void size_bars(struct pci_device *d, unsigned count)
     uint16_t command = pci_read16(d, REG_COMMAND);
 
     /* A BAR that reads as all ones must not answer meanwhile. */
-    pci_write16(d, REG_COMMAND, command & (uint16_t)~(COMMAND_IO | COMMAND_MEMORY));
+    pci_write16(d, REG_COMMAND, command & (uint16_t) ~(COMMAND_IO | COMMAND_MEMORY));
     for (unsigned i = 0; i < count;)
         i += size_bar(d, i, count);
     pci_write16(d, REG_COMMAND, command);
@@ -198,8 +200,8 @@ static uint8_t scan_function(struct pci_address a, unsigned depth)
         if (secondary != 0)
             scan_bus(a.segment, secondary, depth + 1);
         else
-            klog(LOG_WARN, "pci: bridge %02x:%02x.%u has no bus number, what is behind it stays unseen", a.bus,
-                 a.device, a.function);
+            klog(LOG_WARN, "pci: bridge %02x:%02x.%u has no bus number, what is behind it stays unseen",
+                 a.bus, a.device, a.function);
     }
     return header;
 }
@@ -257,8 +259,8 @@ static void attach(struct pci_device *d)
             continue;
         d->driver = NULL;
         if (r != -ENODEV)
-            klog(LOG_WARN, "pci: %s cannot use %02x:%02x.%u (error %d)", driver->name, d->bus, d->device, d->function,
-                 -r);
+            klog(LOG_WARN, "pci: %s cannot use %02x:%02x.%u (error %d)", driver->name, d->bus, d->device,
+                 d->function, -r);
     }
 }
 

@@ -4,14 +4,14 @@
  */
 #include <kernel/pci_caps.h>
 
-#define REG_STATUS 0x04 /* with the command register in the low half */
-#define STATUS_CAPS (1u << 20)
-#define REG_HEADER 0x0c
-#define REG_CAPS 0x34
+#define REG_STATUS       0x04 /* with the command register in the low half */
+#define STATUS_CAPS      (1u << 20)
+#define REG_HEADER       0x0c
+#define REG_CAPS         0x34
 #define REG_CAPS_CARDBUS 0x14
-#define CAPS_FIRST 0x40u
-#define CAPS_END 0x100u
-#define EXT_END 0x1000u
+#define CAPS_FIRST       0x40u
+#define CAPS_END         0x100u
+#define EXT_END          0x1000u
 
 static unsigned first_cap(const struct pci_space *s)
 {

@@ -16,9 +16,9 @@
 #include <stddef.h>
 
 #define CONFIG_ADDRESS 0xcf8
-#define CONFIG_DATA 0xcfc
-#define CONFIG_ENABLE 0x80000000u
-#define BUS_BYTES (1u << 20)
+#define CONFIG_DATA    0xcfc
+#define CONFIG_ENABLE  0x80000000u
+#define BUS_BYTES      (1u << 20)
 
 static bool use_ecam;
 static volatile uint8_t *bus_map[ACPI_MCFG_MAX][256];
@@ -26,7 +26,8 @@ static volatile uint8_t *bus_map[ACPI_MCFG_MAX][256];
 static volatile uint8_t *ecam(struct pci_address a, unsigned reg)
 {
     for (unsigned i = 0; i < acpi.nmcfg; i++) {
-        if (acpi.mcfg[i].segment != a.segment || a.bus < acpi.mcfg[i].bus_first || a.bus > acpi.mcfg[i].bus_last)
+        if (acpi.mcfg[i].segment != a.segment || a.bus < acpi.mcfg[i].bus_first ||
+            a.bus > acpi.mcfg[i].bus_last)
             continue;
         if (bus_map[i][a.bus] == NULL)
             bus_map[i][a.bus] = mmio_map(acpi.mcfg[i].base + (uint64_t)a.bus * BUS_BYTES, BUS_BYTES);

@@ -9,14 +9,14 @@
 #include <kernel/cpu.h>
 #include <kernel/intctl.h>
 
-#define PIC1 0x20
-#define PIC2 0xa0
-#define ELCR 0x4d0
-#define ICW1_INIT_ICW4 0x11
-#define ICW4_8086 0x01
+#define PIC1              0x20
+#define PIC2              0xa0
+#define ELCR              0x4d0
+#define ICW1_INIT_ICW4    0x11
+#define ICW4_8086         0x01
 #define OCW2_SPECIFIC_EOI 0x60
-#define OCW3_READ_ISR 0x0b
-#define CASCADE_LINE 2
+#define OCW3_READ_ISR     0x0b
+#define CASCADE_LINE      2
 
 static uint16_t pic_masks = 0xffff;
 
@@ -53,9 +53,9 @@ void pic_unmask(unsigned line)
 {
     uint64_t flags = irq_save();
 
-    pic_masks &= (uint16_t)~(1u << line);
+    pic_masks &= (uint16_t) ~(1u << line);
     if (line >= 8)
-        pic_masks &= (uint16_t)~(1u << CASCADE_LINE);
+        pic_masks &= (uint16_t) ~(1u << CASCADE_LINE);
     write_masks();
     irq_restore(flags);
 }

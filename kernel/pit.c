@@ -12,15 +12,15 @@
 #include <kernel/intctl.h>
 #include <stddef.h>
 
-#define PIT_HZ 1193182ull
+#define PIT_HZ       1193182ull
 #define PIT_CHANNEL0 0x40
 #define PIT_CHANNEL2 0x42
-#define PIT_COMMAND 0x43
-#define PORT_B 0x61 /* bit 0: gate of channel 2, bit 1: speaker */
+#define PIT_COMMAND  0x43
+#define PORT_B       0x61 /* bit 0: gate of channel 2, bit 1: speaker */
 
-#define COMMAND_CH0_ONE_SHOT 0x30    /* both bytes, mode 0 */
+#define COMMAND_CH0_ONE_SHOT     0x30 /* both bytes, mode 0 */
 #define COMMAND_CH2_FREE_RUNNING 0xb4 /* both bytes, mode 2 */
-#define COMMAND_CH2_LATCH 0x80
+#define COMMAND_CH2_LATCH        0x80
 
 #define EVENT_MAX_NS 50000000ull /* 59659 of 65536 counts */
 

@@ -10,7 +10,7 @@
 #include <kernel/clock.h>
 #include <kernel/cpu.h>
 
-#define PMTIMER_HZ 3579545ull
+#define PMTIMER_HZ   3579545ull
 #define PMTIMER_MASK 0xffffffull
 
 static uint64_t read_port(void)

@@ -13,20 +13,20 @@
 #include <kernel/time.h>
 #include <stddef.h>
 
-#define PM1_SCI_ENABLE (1u << 0)
-#define PM1_SLEEP_ENABLE (1u << 13)
+#define PM1_SCI_ENABLE       (1u << 0)
+#define PM1_SLEEP_ENABLE     (1u << 13)
 #define PM1_SLEEP_TYPE_SHIFT 10
-#define PM1_SLEEP_MASK (7u << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE)
-#define ACPI_ENABLE_WAIT_MS 300
+#define PM1_SLEEP_MASK       (7u << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE)
+#define ACPI_ENABLE_WAIT_MS  300
 
 #define DEBUG_EXIT_PORT 0xf4 /* QEMU's isa-debug-exit: status = value << 1 | 1 */
 
-#define RESET_CONTROL 0xcf9
-#define KBC_STATUS 0x64
-#define KBC_INPUT_FULL 0x02
+#define RESET_CONTROL   0xcf9
+#define KBC_STATUS      0x64
+#define KBC_INPUT_FULL  0x02
 #define KBC_PULSE_RESET 0xfe
-#define SPACE_MEMORY 0
-#define SPACE_IO 1
+#define SPACE_MEMORY    0
+#define SPACE_IO        1
 
 static void halt(void) __attribute__((noreturn));
 static void halt(void)
@@ -64,10 +64,11 @@ static void acpi_soft_off(void)
     if (!acpi.present || !acpi.s5_known || a == 0)
         return;
     acpi_enable();
-    outw(a, (uint16_t)((inw(a) & ~PM1_SLEEP_MASK) | (uint32_t)acpi.s5_a << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE));
+    outw(a, (uint16_t)((inw(a) & ~PM1_SLEEP_MASK) | (uint32_t)acpi.s5_a << PM1_SLEEP_TYPE_SHIFT |
+                       PM1_SLEEP_ENABLE));
     if (b != 0)
-        outw(b,
-             (uint16_t)((inw(b) & ~PM1_SLEEP_MASK) | (uint32_t)acpi.s5_b << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE));
+        outw(b, (uint16_t)((inw(b) & ~PM1_SLEEP_MASK) | (uint32_t)acpi.s5_b << PM1_SLEEP_TYPE_SHIFT |
+                           PM1_SLEEP_ENABLE));
     delay_us(500000);
 }
 

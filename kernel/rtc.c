@@ -8,17 +8,17 @@
 #include <kernel/clock.h>
 #include <kernel/cpu.h>
 
-#define RTC_INDEX 0x70
-#define RTC_DATA 0x71
+#define RTC_INDEX    0x70
+#define RTC_DATA     0x71
 #define REG_STATUS_A 0x0a
 #define REG_STATUS_B 0x0b
-#define A_UPDATING 0x80
-#define B_24_HOURS 0x02
-#define B_BINARY 0x04
-#define HOUR_PM 0x80
+#define A_UPDATING   0x80
+#define B_24_HOURS   0x02
+#define B_BINARY     0x04
+#define HOUR_PM      0x80
 
 #define UPDATE_READS_MAX 20000u /* an update lasts 2 ms at most */
-#define READ_TRIES 5
+#define READ_TRIES       5
 
 struct rtc_time {
     uint8_t second, minute, hour, day, month, year;
@@ -85,7 +85,8 @@ uint64_t rtc_read_seconds(void)
         t = again;
     }
     decode(&t, cmos(REG_STATUS_B));
-    if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31 || t.hour > 23 || t.minute > 59 || t.second > 60)
+    if (t.month < 1 || t.month > 12 || t.day < 1 || t.day > 31 || t.hour > 23 || t.minute > 59 ||
+        t.second > 60)
         return 0;
     return days_since_1970(2000u + t.year, t.month, t.day) * 86400ull + t.hour * 3600ull + t.minute * 60ull +
            t.second;

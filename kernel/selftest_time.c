@@ -15,12 +15,12 @@
 #include <stddef.h>
 
 #define MONOTONIC_READS 1000000u
-#define COMPARE_NS (300 * NS_PER_MS)
-#define COMPARE_SHARE 200u /* clocks agree within 1/200 */
-#define GAP_NS NS_PER_MS
-#define SLEEP_NS (50 * NS_PER_MS)
-#define LATE_NS (40 * NS_PER_MS) /* what a busy host may add */
-#define IDLE_NS (500 * NS_PER_MS)
+#define COMPARE_NS      (300 * NS_PER_MS)
+#define COMPARE_SHARE   200u /* clocks agree within 1/200 */
+#define GAP_NS          NS_PER_MS
+#define SLEEP_NS        (50 * NS_PER_MS)
+#define LATE_NS         (40 * NS_PER_MS) /* what a busy host may add */
+#define IDLE_NS         (500 * NS_PER_MS)
 
 SELFTEST(clock_monotonic)
 {

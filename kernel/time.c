@@ -23,11 +23,11 @@
 #include <kernel/timerq.h>
 #include <stddef.h>
 
-#define PROBE_DELTA_NS (200 * NS_PER_US)
-#define PROBE_LIMIT_NS (100 * NS_PER_MS) /* a busy host may be late */
-#define REFINE_AFTER_NS (100 * NS_PER_MS)
-#define WATCH_EVERY_NS (2 * NS_PER_S)
-#define TIMERS_A_TURN 64
+#define PROBE_DELTA_NS     (200 * NS_PER_US)
+#define PROBE_LIMIT_NS     (100 * NS_PER_MS) /* a busy host may be late */
+#define REFINE_AFTER_NS    (100 * NS_PER_MS)
+#define WATCH_EVERY_NS     (2 * NS_PER_S)
+#define TIMERS_A_TURN      64
 #define EARLY_SPINS_PER_US 2 /* port accesses, before there is a clock */
 
 static struct {
@@ -327,7 +327,8 @@ static void choose_clock(const struct found *f, const char *want)
         if (!text_is(want, "auto") && !text_is(want, "tsc"))
             klog(LOG_WARN, "clock: no %s here, the TSC serves", want);
         if (!clock.tsc_trusted)
-            klog(LOG_ERROR, "clock: nothing to measure the TSC against, %lu MHz assumed", clock.tsc_hz / 1000000);
+            klog(LOG_ERROR, "clock: nothing to measure the TSC against, %lu MHz assumed",
+                 clock.tsc_hz / 1000000);
         use_tsc();
         return;
     }

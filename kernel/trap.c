@@ -13,24 +13,50 @@
 #include <kernel/mem.h>
 #include <kernel/process.h>
 
-#define VECTOR_DEBUG 1
-#define VECTOR_NMI 2
-#define VECTOR_DOUBLE_FAULT 8
-#define VECTOR_PAGE_FAULT 14
+#define VECTOR_DEBUG         1
+#define VECTOR_NMI           2
+#define VECTOR_DOUBLE_FAULT  8
+#define VECTOR_PAGE_FAULT    14
 #define VECTOR_MACHINE_CHECK 18
 
-#define PF_PRESENT 0x01u
-#define PF_WRITE 0x02u
+#define PF_PRESENT  0x01u
+#define PF_WRITE    0x02u
 #define PF_RESERVED 0x08u
-#define PF_FETCH 0x10u
+#define PF_FETCH    0x10u
 
 static const char *const exception_names[32] = {
-    "divide error", "debug", "NMI", "breakpoint", "overflow", "bound range", "invalid opcode",
-    "no coprocessor", "double fault", "coprocessor overrun", "invalid TSS", "segment not present",
-    "stack segment", "general protection", "page fault", "vector 15", "x87 error", "alignment check",
-    "machine check", "SIMD error", "virtualisation", "control protection", "vector 22", "vector 23",
-    "vector 24", "vector 25", "vector 26", "vector 27", "hypervisor injection", "VMM communication",
-    "security", "vector 31",
+    "divide error",
+    "debug",
+    "NMI",
+    "breakpoint",
+    "overflow",
+    "bound range",
+    "invalid opcode",
+    "no coprocessor",
+    "double fault",
+    "coprocessor overrun",
+    "invalid TSS",
+    "segment not present",
+    "stack segment",
+    "general protection",
+    "page fault",
+    "vector 15",
+    "x87 error",
+    "alignment check",
+    "machine check",
+    "SIMD error",
+    "virtualisation",
+    "control protection",
+    "vector 22",
+    "vector 23",
+    "vector 24",
+    "vector 25",
+    "vector 26",
+    "vector 27",
+    "hypervisor injection",
+    "VMM communication",
+    "security",
+    "vector 31",
 };
 
 static const char nmi_text[] = "NMI from the hardware, ignored\n";
@@ -42,8 +68,8 @@ static void kernel_fault(struct trap_frame *f, uint64_t addr)
 
     irq_disable();
     symbolise(f->rip, where, sizeof(where));
-    klog(LOG_ERROR, "%s at %s, rip %016lx error %lx cr2 %016lx", exception_names[f->vector & 31], where, f->rip,
-         f->error, addr);
+    klog(LOG_ERROR, "%s at %s, rip %016lx error %lx cr2 %016lx", exception_names[f->vector & 31], where,
+         f->rip, f->error, addr);
     klog(LOG_ERROR, "rax %016lx rbx %016lx rcx %016lx rdx %016lx", f->rax, f->rbx, f->rcx, f->rdx);
     klog(LOG_ERROR, "rsi %016lx rdi %016lx rbp %016lx rsp %016lx", f->rsi, f->rdi, f->rbp, f->rsp);
     klog(LOG_ERROR, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", f->r8, f->r9, f->r10, f->r11);

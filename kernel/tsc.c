@@ -12,13 +12,13 @@
 #include <kernel/intctl.h>
 #include <stddef.h>
 
-#define SAMPLE_TRIES 4
-#define WINDOW_US 400u         /* two of them, and 200 us for reading */
-#define ROUNDS 4               /* 1 unless the host takes the CPU away in between */
+#define SAMPLE_TRIES   4
+#define WINDOW_US      400u    /* two of them, and 200 us for reading */
+#define ROUNDS         4       /* 1 unless the host takes the CPU away in between */
 #define WAIT_READS_MAX 200000u /* a reference that stands still ends the wait */
-#define AGREE_SHARE 200u       /* calibrations agree within 1/200 */
-#define DRIFT_SHARE 100u       /* the watch bears 1/100 */
-#define DRIFT_STRIKES 2
+#define AGREE_SHARE    200u    /* calibrations agree within 1/200 */
+#define DRIFT_SHARE    100u    /* the watch bears 1/100 */
+#define DRIFT_STRIKES  2
 
 struct sample {
     uint64_t tsc, ref, width;

@@ -101,7 +101,7 @@ static void test_rsdp(void **state)
     (void)state;
     rsdp[16] = 0x34;
     rsdp[18] = 0xfe;
-    rsdp[8] = (uint8_t)-(0x34 + 0xfe + 'R' * 2 + 'S' + 'D' + 'P' + 'T' + ' ' * 2);
+    rsdp[8] = (uint8_t) - (0x34 + 0xfe + 'R' * 2 + 'S' + 'D' + 'P' + 'T' + ' ' * 2);
     assert_true(acpi_parse_rsdp(rsdp, 20, &root));
     assert_false(root.is_xsdt);
     assert_int_equal(root.address, 0xfe0034);
@@ -116,7 +116,7 @@ static void test_rsdp(void **state)
     rsdp[24] = 0x77;
     assert_true(acpi_parse_rsdp(rsdp, 36, &root)); /* bad long checksum: the old part serves */
     assert_false(root.is_xsdt);
-    rsdp[32] = (uint8_t)-(36 + 0x77);
+    rsdp[32] = (uint8_t) - (36 + 0x77);
     assert_true(acpi_parse_rsdp(rsdp, 36, &root));
     assert_true(root.is_xsdt);
     assert_int_equal(root.address, 0x77);
@@ -270,10 +270,12 @@ static void test_fadt(void **state)
 
 static void test_s5(void **state)
 {
-    static const uint8_t bytes_form[] = {0x08, '_', 'S', '5', '_', 0x12, 0x08, 0x04, 0x0a, 0x05, 0x0a, 0x06, 0, 0},
+    static const uint8_t bytes_form[] = {0x08, '_',  'S',  '5',  '_',  0x12, 0x08,
+                                         0x04, 0x0a, 0x05, 0x0a, 0x06, 0,    0},
                          zeros[] = {0x08, '\\', '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0, 0, 0, 0},
                          reference[] = {0x14, 0x09, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 7},
-                         long_form[] = {0x08, '_', 'S', '5', '_', 0x12, 0x40, 0x01, 0x02, 0x0b, 0x03, 0, 0x01};
+                         long_form[] = {0x08, '_',  'S',  '5',  '_', 0x12, 0x40,
+                                        0x01, 0x02, 0x0b, 0x03, 0,   0x01};
     struct acpi_info info = {0};
 
     (void)state;
@@ -324,7 +326,8 @@ static void parse_all(const uint8_t *t, size_t bytes)
     (void)acpi_find_s5(&info, t, bytes);
     for (size_t i = 0; i < acpi_root_entries(t, bytes, true); i++)
         (void)acpi_root_entry(t, i, true);
-    assert_true(info.ncpus <= ACPI_CPUS_MAX && info.nioapics <= ACPI_IOAPICS_MAX && info.nmcfg <= ACPI_MCFG_MAX);
+    assert_true(info.ncpus <= ACPI_CPUS_MAX && info.nioapics <= ACPI_IOAPICS_MAX &&
+                info.nmcfg <= ACPI_MCFG_MAX);
     assert_true(info.s5_a <= 7 && info.s5_b <= 7);
 }
 
@@ -356,11 +359,11 @@ static void test_hostile(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rsdp),          cmocka_unit_test(test_header),
-        cmocka_unit_test(test_root_table),    cmocka_unit_test(test_madt),
-        cmocka_unit_test(test_madt_is_full),  cmocka_unit_test(test_madt_zero_length_entry),
-        cmocka_unit_test(test_hpet_mcfg),     cmocka_unit_test(test_fadt),
-        cmocka_unit_test(test_s5),            cmocka_unit_test(test_hostile),
+        cmocka_unit_test(test_rsdp),         cmocka_unit_test(test_header),
+        cmocka_unit_test(test_root_table),   cmocka_unit_test(test_madt),
+        cmocka_unit_test(test_madt_is_full), cmocka_unit_test(test_madt_zero_length_entry),
+        cmocka_unit_test(test_hpet_mcfg),    cmocka_unit_test(test_fadt),
+        cmocka_unit_test(test_s5),           cmocka_unit_test(test_hostile),
     };
 
     return cmocka_run_group_tests_name("acpi", tests, NULL, NULL);
