@@ -26,6 +26,7 @@ LIBC_SOURCES = \
     libc/sockopt.c \
     libc/start.c \
     libc/thread.c \
+    libc/thread_entry.S \
     libc/time.c
 
 LIBC_HEADERS = \

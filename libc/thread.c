@@ -101,7 +101,9 @@ static void run_destructors(struct tcb *t)
     }
 }
 
-static void __attribute__((noreturn)) thread_main(struct tcb *t)
+extern const char __thread_entry[] __attribute__((visibility("hidden")));
+
+__attribute__((noreturn, visibility("hidden"))) void __thread_main(struct tcb *t)
 {
     pthread_exit(t->start(t->arg));
 }
@@ -158,9 +160,8 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*start)(vo
         t->id = name_of(index);
         *out = (pthread_t)t->id;
         struct sys_thread st = {
-            .entry = (uint64_t)(uintptr_t)thread_main, .arg = (uint64_t)(uintptr_t)t,
-            /* as after a call: the ABI wants rsp + 8 to be a multiple of 16 */
-            .stack = (((uint64_t)at + GUARD + stack) & ~15ull) - 8,
+            .entry = (uint64_t)(uintptr_t)__thread_entry, .arg = (uint64_t)(uintptr_t)t,
+            .stack = ((uint64_t)at + GUARD + stack) & ~15ull,
             .fs_base = (uint64_t)(uintptr_t)t,
         };
         if (sys_thread_create(&st) < 0) {
