@@ -37,10 +37,8 @@ mb2_header:
     .balign 8
 0:  .short MB2_HEADER_MODULE_ALIGN, 0
     .long 8
-    .balign 8
-0:  .short MB2_HEADER_FRAMEBUFFER, MB2_HEADER_OPTIONAL
-    .long 20
-    .long 0, 0, 0 /* any size and depth; text mode is welcome */
+    /* No framebuffer tag: GRUB then leaves a BIOS machine in text mode, and
+     * tells of the framebuffer where there is nothing else (UEFI). */
     .balign 8
     .short MB2_HEADER_END, 0
     .long 8
