@@ -97,9 +97,9 @@ static uint8_t key_score(const struct net_port_key *k)
     return (uint8_t)((addr_is_any(&k->addr) ? 0 : 4) + (k->link == LINK_ANY ? 0 : 2) + (k->port_lo == k->port_hi));
 }
 
-/* Keyed by boot secret, key and the owner's name: a restarted owner gets the
- * same secret, another program that comes by the same port later does not learn
- * its predecessor's. */
+/* Keyed by the boot secret: a restarted owner gets the same one. `name` goes in
+ * where the number is not bound to a manifest line, so that another program that
+ * comes by the same ephemeral port later does not learn its predecessor's. */
 void port_secret(const void *key, size_t bytes, const char *name, uint8_t out[NET_SECRET_BYTES])
 {
     uint8_t input[1 + sizeof(struct net_flow_key) + NAME_MAX_BYTES] = {0};

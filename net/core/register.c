@@ -166,6 +166,7 @@ int port_register(struct net_endpoint *e, struct net_port_op *op)
 {
     struct claim c = {.endpoint = e, .key = &op->key, .join = (op->flags & PORT_JOIN) != 0};
     struct port_entry *p;
+    bool anybodys; /* not of the manifest: who comes by the number next is a stranger */
     int r;
 
     if (e->owner == NULL || e->failed)
@@ -174,6 +175,7 @@ int port_register(struct net_endpoint *e, struct net_port_op *op)
         return register_flow(e, op);
     if (!port_key_valid(&op->key))
         return -EINVAL;
+    anybodys = op->key.port_lo == 0 || op->key.proto == NET_ICMP || op->key.proto == NET_ICMP6;
     r = check_right(e->owner, &op->key);
     if (r == 0 && op->key.port_lo == 0)
         r = choose_any(&op->key);
@@ -193,7 +195,7 @@ int port_register(struct net_endpoint *e, struct net_port_op *op)
     }
     if (r != 0)
         return r;
-    port_secret(&op->key, sizeof(op->key), e->owner->name, op->secret);
+    port_secret(&op->key, sizeof(op->key), anybodys ? e->owner->name : "", op->secret);
     op->id = port_id(p);
     if (c.same == NULL)
         reservations_take_over(p, e->owner->name);

@@ -113,11 +113,17 @@ static void secret_survives_a_restart(void **state)
     assert_int_equal(try_register(&a, port_key(NET_TCP, 80, 80), &second), 0);
     assert_memory_equal(first.secret, second.secret, NET_SECRET_BYTES);
     assert_int_not_equal(first.id, second.id); /* the generation moved on */
-    /* Another key, and the same key of another program: other secrets. */
-    assert_int_equal(endpoint_ready(b.ep), READY_OUT);
+    /* The same for whoever the manifest lets have the port; another for another key. */
     struct net_port_op del = {.key = port_key(NET_TCP, 80, 80)};
     assert_int_equal(port_unregister(&a.owner, NULL, &del), 0);
     assert_int_equal(try_register(&b, port_key(NET_TCP, 80, 80), &other), 0);
+    assert_memory_equal(first.secret, other.secret, NET_SECRET_BYTES);
+    assert_int_equal(try_register(&b, port_key(NET_UDP, 5000, 5000), &other), 0);
+    assert_memory_not_equal(first.secret, other.secret, NET_SECRET_BYTES);
+    /* An ephemeral port passes from stranger to stranger: each has its own. */
+    assert_int_equal(try_register(&a, port_key(NET_ICMP, 9, 9), &first), 0);
+    assert_int_equal(port_unregister(&a.owner, NULL, &first), 0);
+    assert_int_equal(try_register(&b, port_key(NET_ICMP, 9, 9), &other), 0);
     assert_memory_not_equal(first.secret, other.secret, NET_SECRET_BYTES);
 }
 
