@@ -3,11 +3,12 @@
 
 SERVERS += netd httpd
 SERVER_netd_SOURCES = servers/netd/main.c servers/netd/env.c servers/netd/links.c
-SERVER_httpd_SOURCES = servers/httpd/main.c servers/httpd/http.c servers/httpd/status.c
+SERVER_httpd_SOURCES = servers/httpd/main.c servers/httpd/files.c servers/httpd/http.c servers/httpd/status.c
 
-# Tests in ring 3 (test=registry); init starts it when test= is given.
+# Tests in ring 3 (test=calls, ... registry); init starts it when test= is given.
 SERVERS += selftest
-SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c servers/selftest/registry.c
+SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c servers/selftest/calls.c \
+    servers/selftest/processes.c servers/selftest/messages.c servers/selftest/threads.c servers/selftest/registry.c
 
 SERVERS += init shell echo
 SERVER_init_SOURCES = servers/init/main.c servers/init/manifest.c servers/init/supervise.c \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * servers/selftest/main.c: runs what test= names ("registry", or "all" after
- * the kernel's own), prints TAP on the console, and leaves the machine by the
+ * servers/selftest/main.c: runs what test= names (a group below, or "all"
+ * after the kernel's own), prints TAP on the console, and leaves the machine by the
  * debug-exit port with a code that says how it went.
  */
 #include "selftest.h"
@@ -12,13 +12,19 @@
 static const struct {
     const char *name;
     const struct test *tests;
-} groups[] = {{"registry", registry_tests}};
+} groups[] = {
+    {"calls", calls_tests},     {"processes", processes_tests}, {"messages", messages_tests},
+    {"threads", threads_tests}, {"registry", registry_tests},
+};
+
+static const struct role *const roles[] = {processes_roles, messages_roles, registry_roles};
 
 static int play_role(int argc, char **argv)
 {
-    for (const struct role *r = registry_roles; r->name; r++)
-        if (strcmp(r->name, argv[1]) == 0)
-            return r->run(argc, argv);
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+        for (const struct role *r = roles[i]; r->name; r++)
+            if (strcmp(r->name, argv[1]) == 0)
+                return r->run(argc, argv);
     return 254;
 }
 

@@ -7,6 +7,10 @@
  *
  *   main.c      which tests and roles there are; TAP; the way out
  *   helper.c    spawning roles, packets by hand
+ *   calls.c     bad arguments, memory, handles, status
+ *   processes.c how processes begin and end
+ *   messages.c  call, send, recv, reply, notify, names
+ *   threads.c   threads, futexes, turns, priorities
  *   registry.c  the port registry's rules, as a process sees them
  */
 #ifndef SERVERS_SELFTEST_SELFTEST_H
@@ -25,8 +29,8 @@ struct role {
     const char *name;
     int (*run)(int argc, char **argv); /* exit status, 0 to 255 */
 };
-extern const struct test registry_tests[];
-extern const struct role registry_roles[];
+extern const struct test calls_tests[], processes_tests[], messages_tests[], threads_tests[], registry_tests[];
+extern const struct role processes_roles[], messages_roles[], registry_roles[];
 
 #define STR2(x) #x
 #define STR(x) STR2(x)

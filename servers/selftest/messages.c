@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * servers/selftest/messages.c: call, send, recv, reply, notify, names, and what
+ * happens to them when a peer dies. The server of these tests is a role of this
+ * program, which serves under the same name.
+ */
+#include "selftest.h"
+#include <string.h>
+
+#define NAME "selftest"
+
+enum { ECHO = 1, DIE = 2, HANG = 3, LATE = 4, HELLO = 77 };
+
+static int mine = -1; /* our own endpoint; the server tells us by it that it is up */
+
+static struct sys_msg message(uint32_t type)
+{
+    struct sys_msg m;
+
+    memset(&m, 0, sizeof(m));
+    m.type = type;
+    m.handle = -1;
+    return m;
+}
+
+static uint64_t in_ms(uint64_t ms)
+{
+    return sys_now_ns() + ms * 1000000;
+}
+
+/* --- the server --- */
+
+static int role_server(int argc, char **argv)
+{
+    int e = sys_endpoint_create(argv[2][0] == 'd' ? 2 : 8);
+    struct sys_msg m = message(HELLO);
+
+    (void)argc;
+    if (e < 0 || sys_name_register(NAME, e) != 0)
+        return 1;
+    if (sys_name_register("other", e) != -EACCES || sys_name_lookup("other") != -EACCES)
+        return 2;
+    if (sys_send(0, &m) != 0)
+        return 3;
+    if (argv[2][0] == 'd') /* deaf */
+        for (;;)
+            sys_wait(NULL, 0, SYS_NO_DEADLINE);
+    for (;;) {
+        if (sys_recv(e, &m, SYS_NO_DEADLINE) != 0)
+            return 4;
+        switch (m.type) {
+        case DIE:
+            return 9;
+        case HANG:
+            continue; /* never answers this one */
+        case LATE:
+            sys_wait(NULL, 0, in_ms(20));
+            m.type = sys_reply(m.token, &m) == -EPEER ? 1 : 0; /* the caller gave up: what did we hear? */
+            m.handle = -1;
+            sys_send(0, &m);
+            continue;
+        default:
+            m.data[0]++;
+            if (sys_reply(m.token, &m) != 0 || sys_reply(m.token, &m) != -EPEER)
+                return 5;
+            if (m.handle >= 0)
+                sys_handle_close(m.handle);
+        }
+    }
+}
+
+/* notes: sets three bits one after the other. */
+static int role_notes(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    for (int i = 0; i < 3; i++)
+        if (sys_notify(0, 1ull << i) != 0)
+            return 1;
+    return sys_notify(0, 0);
+}
+
+/* A role with our endpoint as handle 0; the right to serve our name goes along. */
+static int start(const char *role, const char *arg)
+{
+    struct sys_rights r = rights_none();
+    struct sys_spawn s = {.name = "role", .path = "bin/selftest", .argc = 3, .nhandles = 1};
+    char args[64];
+    size_t n = 0;
+    const char *words[3] = {"selftest", role, arg};
+
+    for (int i = 0; i < 3; i++) {
+        strcpy(args + n, words[i]);
+        n += strlen(words[i]) + 1;
+    }
+    strcpy(r.serves, NAME);
+    s.args = (uint64_t)(uintptr_t)args;
+    s.args_bytes = (uint32_t)n;
+    s.rights = (uint64_t)(uintptr_t)&r;
+    s.handles[0] = mine;
+    return sys_spawn(&s);
+}
+
+/* A running server, and a handle to send to it. */
+static bool serve(const char *how, int *process, int *peer)
+{
+    struct sys_msg m;
+
+    *process = start("server", how);
+    if (*process < 0 || sys_recv(mine, &m, sys_now_ns() + WAIT_NS) != 0 || m.type != HELLO)
+        return false;
+    *peer = sys_name_lookup(NAME);
+    return *peer >= 0;
+}
+
+static int stop(int process)
+{
+    static struct sys_exit e;
+
+    sys_process_status(process, &e);
+    sys_kill(e.pid, 9);
+    return role_end(process);
+}
+
+/* --- tests --- */
+
+static const char *calls_are_answered(void)
+{
+    int process, peer;
+    struct sys_msg m;
+
+    mine = sys_endpoint_create(16);
+    CHECK(mine >= 0);
+    CHECK(sys_name_lookup(NAME) == -ENOENT);
+    CHECK(serve("", &process, &peer));
+    for (int i = 0; i < 200; i++) {
+        m = message(ECHO);
+        m.len = 1;
+        m.data[0] = (uint8_t)i;
+        CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == 0);
+        CHECK(m.len == 1 && m.data[0] == (uint8_t)(i + 1) && m.sender_pid != 0 && m.token == 0);
+    }
+    m = message(ECHO);
+    m.len = MSG_INLINE_MAX + 1;
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == -EINVAL);
+    m = message(MSG_NOTIFY);
+    CHECK(sys_send(peer, &m) == -EINVAL);
+    m = message(ECHO);
+    m.handle = peer; /* not a memory object */
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == -EBADF);
+    m = message(ECHO);
+    CHECK(sys_recv(peer, &m, 0) == -EBADF); /* may only send */
+    CHECK(stop(process) == -EPEER);
+    CHECK(sys_handle_close(peer) == 0);
+    return NULL;
+}
+
+static const char *memory_goes_along(void)
+{
+    int process, peer, h = sys_memobj_create(8192);
+    int64_t a = sys_memobj_map(h, 0, 0, 8192, PROT_R | PROT_W), b;
+    struct sys_msg m = message(ECHO);
+
+    CHECK(h >= 0 && a > 0 && serve("", &process, &peer));
+    *(volatile int *)(uintptr_t)(a + 4096) = 42;
+    m.handle = h;
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == 0 && m.handle >= 0 && m.handle != h);
+    b = sys_memobj_map(m.handle, 0, 0, 8192, PROT_R);
+    CHECK(b > 0 && *(volatile int *)(uintptr_t)(b + 4096) == 42);
+    CHECK(sys_handle_close(m.handle) == 0 && sys_handle_close(h) == 0);
+    CHECK(sys_mem_unmap((uint64_t)a, 8192) == 0 && sys_mem_unmap((uint64_t)b, 8192) == 0);
+    CHECK(stop(process) == -EPEER && sys_handle_close(peer) == 0);
+    return NULL;
+}
+
+static const char *calls_time_out(void)
+{
+    struct sys_msg m = message(HANG);
+    int process, peer;
+
+    CHECK(serve("", &process, &peer));
+    CHECK(sys_call(peer, &m, in_ms(5)) == -ETIMEDOUT);
+    m = message(LATE);
+    CHECK(sys_call(peer, &m, in_ms(5)) == -ETIMEDOUT);
+    CHECK(sys_recv(mine, &m, sys_now_ns() + WAIT_NS) == 0);
+    CHECK(m.type == 1); /* the late reply met nobody, and said so */
+    m = message(ECHO);
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == 0); /* and this one got its own */
+    CHECK(stop(process) == -EPEER && sys_handle_close(peer) == 0);
+    return NULL;
+}
+
+static const char *death_is_an_error_at_once(void)
+{
+    struct wait_item w = {.kind = WAIT_HANDLE, .want = 0};
+    struct sys_msg m = message(DIE);
+    int process, peer;
+
+    CHECK(serve("", &process, &peer));
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == -EPEER);
+    CHECK(role_end(process) == 9);
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == -EPEER);
+    CHECK(sys_send(peer, &m) == -EPEER && sys_notify(peer, 1) == -EPEER);
+    w.handle = peer;
+    CHECK(sys_wait(&w, 1, SYS_NO_DEADLINE) == 1 && w.got == READY_ERR);
+    CHECK(sys_name_lookup(NAME) == -ENOENT);
+    CHECK(sys_handle_close(peer) == 0);
+
+    CHECK(serve("", &process, &peer)); /* its successor has the name */
+    m = message(ECHO);
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == 0);
+    CHECK(stop(process) == -EPEER && sys_handle_close(peer) == 0);
+    return NULL;
+}
+
+static const char *full_queues_refuse(void)
+{
+    struct sys_msg m = message(ECHO);
+    int process, peer;
+
+    CHECK(serve("deaf", &process, &peer));
+    CHECK(sys_send(peer, &m) == 0 && sys_send(peer, &m) == 0);
+    CHECK(sys_send(peer, &m) == -EAGAIN);
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == -EAGAIN);
+    CHECK(sys_notify(peer, 1) == 0); /* never refused */
+    CHECK(stop(process) == -EPEER && sys_handle_close(peer) == 0);
+    return NULL;
+}
+
+static const char *bits_gather(void)
+{
+    struct wait_item w = {.kind = WAIT_HANDLE, .handle = mine, .want = READY_IN};
+    struct sys_msg m;
+
+    CHECK(role_end(start("notes", "")) == 0);
+    CHECK(sys_wait(&w, 1, 0) == 1 && w.got == READY_IN);
+    CHECK(sys_recv(mine, &m, 0) == 0);
+    CHECK(m.type == MSG_NOTIFY && m.bits == 7 && m.token == 0 && m.handle == -1);
+    CHECK(sys_recv(mine, &m, 0) == -EAGAIN);
+    CHECK(sys_recv(mine, &m, in_ms(2)) == -ETIMEDOUT);
+    m = message(5);
+    CHECK(sys_send(mine, &m) == 0 && sys_notify(mine, 16) == 0);
+    CHECK(sys_recv(mine, (struct sys_msg *)8, 0) == -EFAULT); /* and it stays queued */
+    CHECK(sys_recv(mine, &m, 0) == 0);
+    CHECK(m.type == 5 && m.bits == 16 && m.sender_pid == (uint32_t)sys_getpid());
+    return NULL;
+}
+
+static const char *forged_tokens_find_nothing(void)
+{
+    struct sys_msg m = message(0);
+
+    CHECK(sys_reply(0, &m) == -EPEER);
+    CHECK(sys_reply(0xffff, &m) == -EPEER);
+    for (uint64_t t = 1; t < 2000; t++)
+        CHECK(sys_reply(t << 16 | t % 32, &m) == -EPEER);
+    CHECK(sys_call(mine, &m, in_ms(2)) == -ETIMEDOUT); /* to oneself */
+    CHECK(sys_recv(mine, &m, 0) == -EAGAIN);           /* given up: never served */
+    CHECK(sys_handle_close(mine) == 0);
+    mine = -1;
+    return NULL;
+}
+
+const struct test messages_tests[] = {
+    {"calls-are-answered", calls_are_answered},
+    {"memory-goes-along", memory_goes_along},
+    {"calls-time-out", calls_time_out},
+    {"death-is-an-error-at-once", death_is_an_error_at_once},
+    {"full-queues-refuse", full_queues_refuse},
+    {"bits-gather", bits_gather},
+    {"forged-tokens-find-nothing", forged_tokens_find_nothing},
+    {NULL, NULL},
+};
+
+const struct role messages_roles[] = {{"server", role_server}, {"notes", role_notes}, {NULL, NULL}};
