@@ -3,6 +3,7 @@
  * servers/httpd/httpd.h: the web server's own pieces.
  *
  *   main.c    event loop and connections
+ *   files.c   what a URL path means
  *   http.c    requests (pure)
  *   status.c  the live pages: /status, /status.json, /metrics
  */

@@ -7,6 +7,7 @@
  *
  *   httpd [-r ROOT] [-p PORT]     default: -r /www -p 80
  */
+#include "files.h"
 #include "http.h"
 #include "httpd.h"
 #include <errno.h>
@@ -19,7 +20,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -29,7 +29,6 @@
 #define STALL_MS 30000u /* within one */
 
 struct httpd_counters httpd_counters;
-static const char *root = "/www";
 
 struct connection {
     int fd;
@@ -51,32 +50,84 @@ static uint64_t now_ns;
 
 /* --- answers --------------------------------------------------------------- */
 
-static void start_answer(struct connection *c, int status, const struct http_request *r, const char *type,
-                         uint64_t length, const char *extra)
+static void put(struct connection *c, const char *text, size_t n)
 {
-    char date[48] = "";
+    /* The head always fits: HTTP_PATH_MAX bounds its longest field. */
+    if (n > sizeof(c->head) - c->head_len)
+        n = sizeof(c->head) - c->head_len;
+    memcpy(c->head + c->head_len, text, n);
+    c->head_len += n;
+}
+#define PUT(c, literal) put(c, literal, sizeof(literal) - 1)
+
+static void put_string(struct connection *c, const char *text)
+{
+    put(c, text, strlen(text));
+}
+
+static void put_number(struct connection *c, uint64_t n)
+{
+    char digits[20], *d = digits + sizeof(digits);
+    do
+        *--d = (char)('0' + n % 10);
+    while (n /= 10);
+    put(c, d, (size_t)(digits + sizeof(digits) - d));
+}
+
+/* "Date: ..." once a second; nothing while the clock is not set. */
+static void put_date(struct connection *c)
+{
+    static char line[48];
+    static size_t len;
+    static uint64_t until_ns;
     struct timespec ts;
 
-    if (clock_gettime(CLOCK_REALTIME, &ts) == 0 && ts.tv_sec > 0) {
-        memcpy(date, "Date: ", 6);
-        http_date((uint64_t)ts.tv_sec, date + 6);
-        strcat(date, "\r\n");
+    if (now_ns >= until_ns) {
+        len = 0;
+        until_ns = now_ns + 1000000000;
+        if (clock_gettime(CLOCK_REALTIME, &ts) == 0 && ts.tv_sec > 0) {
+            memcpy(line, "Date: ", 6);
+            http_date((uint64_t)ts.tv_sec, line + 6);
+            memcpy(line + 35, "\r\n", 2);
+            len = 37;
+            until_ns -= (uint64_t)ts.tv_nsec;
+        }
     }
+    put(c, line, len);
+}
+
+/* Status line and the fields that every answer has; more fields may follow,
+ * then finish_answer. */
+static void begin_answer(struct connection *c, int status, const struct http_request *r)
+{
     if (!r || !r->keep_alive || r->has_body)
         c->close_after = true;
-    c->head_len = (size_t)snprintf(c->head, sizeof(c->head),
-                                   "HTTP/1.1 %d %s\r\nServer: slipway\r\n%sContent-Type: %s\r\n"
-                                   "Content-Length: %llu\r\n%sConnection: %s\r\n\r\n",
-                                   status, http_reason(status), date, type, (unsigned long long)length, extra,
-                                   c->close_after ? "close" : "keep-alive");
-    /* A small page goes out with its head: one send, one segment. (The head
-     * itself always fits: HTTP_PATH_MAX bounds the longest Location.) */
+    c->head_len = c->head_sent = 0;
+    c->body_len = c->body_sent = 0;
+    PUT(c, "HTTP/1.1 ");
+    put_number(c, (uint64_t)status);
+    PUT(c, " ");
+    put_string(c, http_reason(status));
+    PUT(c, "\r\nServer: slipway\r\n");
+    put_date(c);
+}
+
+/* `length` is what Content-Length says; body is sent unless the method is HEAD. */
+static void finish_answer(struct connection *c, const struct http_request *r, uint64_t length, const char *body)
+{
+    PUT(c, "Content-Length: ");
+    put_number(c, length);
+    if (c->close_after)
+        PUT(c, "\r\nConnection: close\r\n\r\n");
+    else
+        PUT(c, "\r\nConnection: keep-alive\r\n\r\n");
+    c->body = body;
+    c->body_len = body && !(r && r->method == HTTP_HEAD) ? (size_t)length : 0;
+    /* A small page goes out with its head: one send, one segment. */
     size_t room = sizeof(c->head) - c->head_len;
     c->body_sent = c->body_len < room ? c->body_len : room;
     if (c->body_sent)
-        memcpy(c->head + c->head_len, c->body, c->body_sent);
-    c->head_len += c->body_sent;
-    c->head_sent = 0;
+        put(c, c->body, c->body_sent);
     c->sending = true;
     httpd_counters.requests++;
 }
@@ -86,11 +137,11 @@ static void answer_error(struct connection *c, int status, const struct http_req
     char text[160];
     int n = snprintf(text, sizeof(text), "<!doctype html><title>%d</title><h1>%d %s</h1>\n", status, status,
                      http_reason(status));
-    c->owned = r && r->method == HTTP_HEAD ? NULL : strdup(text);
-    c->body = c->owned;
-    c->body_len = c->owned ? (size_t)n : 0;
-    start_answer(c, status, r, "text/html; charset=utf-8", (uint64_t)n,
-                 status == 405 ? "Allow: GET, HEAD\r\n" : "");
+    begin_answer(c, status, r);
+    PUT(c, "Content-Type: text/html; charset=utf-8\r\n");
+    if (status == 405)
+        PUT(c, "Allow: GET, HEAD\r\n");
+    finish_answer(c, r, (uint64_t)n, text); /* short enough to be copied whole behind the head */
 }
 
 static void answer_status_page(struct connection *c, const struct http_request *r)
@@ -102,66 +153,62 @@ static void answer_status_page(struct connection *c, const struct http_request *
         answer_error(c, 503, r);
         return;
     }
-    c->body = c->owned;
-    c->body_len = r->method == HTTP_HEAD ? 0 : len;
-    start_answer(c, 200, r, type, len, "Cache-Control: no-store\r\n");
+    begin_answer(c, 200, r);
+    PUT(c, "Cache-Control: no-store\r\nContent-Type: ");
+    put_string(c, type);
+    PUT(c, "\r\n");
+    finish_answer(c, r, len, c->owned);
 }
 
 static void answer_redirect(struct connection *c, const struct http_request *r)
 {
-    char extra[HTTP_PATH_MAX + 16];
-    snprintf(extra, sizeof(extra), "Location: %s/\r\n", r->path);
-    c->body_len = 0;
-    start_answer(c, 301, r, "text/html", 0, extra);
+    begin_answer(c, 301, r);
+    PUT(c, "Location: ");
+    put_string(c, r->path);
+    PUT(c, "/\r\n");
+    finish_answer(c, r, 0, NULL);
 }
 
-static void answer_file(struct connection *c, const struct http_request *r, const char *path, const char *data,
-                        size_t size)
+static void answer_file(struct connection *c, const struct http_request *r, const struct file *f)
 {
-    char extra[160] = "Accept-Ranges: bytes\r\n", *e = extra + strlen(extra);
-    struct stat st;
     uint64_t from, count;
 
-    if (stat(path, &st) == 0 && st.st_mtime > 0) {
-        char date[30];
-        http_date((uint64_t)st.st_mtime, date);
-        e += snprintf(e, 64, "Last-Modified: %s\r\n", date);
-        if (r->if_modified_since >= (uint64_t)st.st_mtime) {
-            c->body_len = 0;
-            start_answer(c, 304, r, http_content_type(path), size, extra);
-            return;
-        }
-    }
-    int status = http_apply_range(&r->range, size, &from, &count);
-    if (status == 416) {
-        snprintf(e, 64, "Content-Range: bytes */%llu\r\n", (unsigned long long)size);
-        c->body_len = 0;
-        start_answer(c, 416, r, "text/plain", 0, extra);
+    if (f->mtime && r->if_modified_since >= f->mtime) {
+        begin_answer(c, 304, r);
+        put(c, f->fields, f->fields_len);
+        finish_answer(c, r, f->size, NULL);
         return;
     }
-    if (status == 206)
-        snprintf(e, 96, "Content-Range: bytes %llu-%llu/%llu\r\n", (unsigned long long)from,
-                 (unsigned long long)(from + count - 1), (unsigned long long)size);
-    c->body = data + from;
-    c->body_len = r->method == HTTP_HEAD ? 0 : (size_t)count;
-    start_answer(c, status, r, http_content_type(path), count, extra);
+    int status = http_apply_range(&r->range, f->size, &from, &count);
+    begin_answer(c, status, r);
+    if (status != 200) {
+        PUT(c, "Content-Range: bytes ");
+        if (status == 206) {
+            put_number(c, from);
+            PUT(c, "-");
+            put_number(c, from + count - 1);
+        } else {
+            PUT(c, "*");
+            count = 0;
+        }
+        PUT(c, "/");
+        put_number(c, f->size);
+        PUT(c, "\r\n");
+    }
+    put(c, f->fields, f->fields_len);
+    finish_answer(c, r, count, f->data + from);
 }
 
 static void answer(struct connection *c, const struct http_request *r)
 {
-    char path[HTTP_PATH_MAX + 64];
-    size_t size, len = strlen(r->path);
-    struct stat st;
-
     if (status_is_page(r->path)) {
         answer_status_page(c, r);
         return;
     }
-    snprintf(path, sizeof(path), "%s%s%s", root, r->path, r->path[len - 1] == '/' ? "index.html" : "");
-    const char *data = initrd_map_file(path, &size);
-    if (data)
-        answer_file(c, r, path, data, size);
-    else if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+    const struct file *f = files_find(r->path);
+    if (f->kind == FILE_DATA)
+        answer_file(c, r, f);
+    else if (f->kind == FILE_FOLDER)
         answer_redirect(c, r);
     else
         answer_error(c, 404, r);
@@ -227,7 +274,8 @@ static bool serve(struct connection *c)
             c->in_len = 0;
         } else {
             c->in_len -= (size_t)n;
-            memmove(c->in, c->in + n, c->in_len);
+            if (c->in_len)
+                memmove(c->in, c->in + n, c->in_len);
             answer(c, &r);
         }
         if (!push(c))
@@ -322,6 +370,7 @@ static int open_listener(unsigned port)
 
 int main(int argc, char **argv)
 {
+    const char *root = "/www";
     unsigned port = 80;
     int opt;
 
@@ -335,6 +384,7 @@ int main(int argc, char **argv)
             return 2;
         }
     }
+    files_init(root);
     slipway_net_cork(1); /* poll() transmits what a turn has queued */
     fds[0] = (struct pollfd){.fd = open_listener(port), .events = POLLIN};
     sys_ready();
