@@ -9,6 +9,7 @@
 #include <kernel/acpi.h>
 #include <kernel/console.h>
 #include <kernel/cpu.h>
+#include <kernel/intctl.h>
 #include <kernel/mem.h>
 #include <kernel/time.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #define PM1_SLEEP_ENABLE     (1u << 13)
 #define PM1_SLEEP_TYPE_SHIFT 10
 #define PM1_SLEEP_MASK       (7u << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE)
+#define DRAIN_NS             (100 * NS_PER_MS)
 #define ACPI_ENABLE_WAIT_MS  300
 
 #define DEBUG_EXIT_PORT 0xf4 /* QEMU's isa-debug-exit: status = value << 1 | 1 */
@@ -42,6 +44,18 @@ static void say(const char *text)
     while (text[n] != 0)
         n++;
     console_write_polled(text, n);
+}
+
+/* With irq=poll the console's last lines leave by a timer. */
+static void drain_console(void)
+{
+    uint64_t flags = irq_save(), end = now_ns() + DRAIN_NS;
+
+    irq_restore(flags);
+    if (irq_policy() != POLICY_POLL || !(flags & RFLAGS_IF))
+        return;
+    while (now_ns() < end)
+        timers_run();
 }
 
 /* Firmware may own the power registers until it is told otherwise (ACPI 6.4
@@ -74,6 +88,7 @@ static void acpi_soft_off(void)
 
 void power_off(void)
 {
+    drain_console();
     irq_disable();
     acpi_soft_off();
     outb(DEBUG_EXIT_PORT, TEST_EXIT_PASS);
@@ -119,6 +134,7 @@ void power_reboot(void)
 
 void power_test_exit(bool passed)
 {
+    drain_console();
     irq_disable();
     outb(DEBUG_EXIT_PORT, passed ? TEST_EXIT_PASS : TEST_EXIT_FAIL);
     power_off();

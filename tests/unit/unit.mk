@@ -20,10 +20,11 @@ test_options_SOURCES_LIST = tests/unit/test_options.c kernel/options.c
 test_ustar_SOURCES_LIST = tests/unit/test_ustar.c
 test_page_alloc_SOURCES_LIST = tests/unit/test_page_alloc.c kernel/buddy.c
 
-UNIT_TESTS += test_acpi test_timerq test_pci_caps
+UNIT_TESTS += test_acpi test_timerq test_pci_caps test_tsc
 test_acpi_SOURCES_LIST = tests/unit/test_acpi.c kernel/acpi_tables.c
 test_timerq_SOURCES_LIST = tests/unit/test_timerq.c kernel/timerq.c
 test_pci_caps_SOURCES_LIST = tests/unit/test_pci_caps.c kernel/pci_caps.c
+test_tsc_SOURCES_LIST = tests/unit/test_tsc.c
 
 UNIT_TESTS += test_manifest test_edit
 test_manifest_SOURCES_LIST = tests/unit/test_manifest.c servers/init/manifest.c
