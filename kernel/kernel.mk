@@ -29,7 +29,8 @@ KERNEL_SOURCES += \
 KERNEL_SOURCES += \
 	kernel/thread.c kernel/switch.S kernel/syscall.S kernel/syscall.c kernel/process.c \
 	kernel/handle.c kernel/rights.c kernel/message.c kernel/wait.c kernel/names.c kernel/elf.c \
-	kernel/spawn.c kernel/memcalls.c kernel/info.c kernel/crash.c kernel/random.c
+	kernel/spawn.c kernel/memcalls.c kernel/info.c kernel/crash.c kernel/random.c \
+	kernel/selftest_thread.c
 
 # Network: services for the net core, its system calls
 KERNEL_SOURCES += kernel/netglue.c kernel/netcalls.c

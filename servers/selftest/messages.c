@@ -80,10 +80,10 @@ static int role_notes(int argc, char **argv)
 }
 
 /* A role with our endpoint as handle 0; the right to serve our name goes along. */
-static int start(const char *role, const char *arg)
+static int start_at(uint32_t priority, const char *role, const char *arg)
 {
     struct sys_rights r = rights_none();
-    struct sys_spawn s = {.name = "role", .path = "bin/selftest", .argc = 3, .nhandles = 1};
+    struct sys_spawn s = {.name = "role", .path = "bin/selftest", .argc = 3, .nhandles = 1, .priority = priority};
     char args[64];
     size_t n = 0;
     const char *words[3] = {"selftest", role, arg};
@@ -98,6 +98,11 @@ static int start(const char *role, const char *arg)
     s.rights = (uint64_t)(uintptr_t)&r;
     s.handles[0] = mine;
     return sys_spawn(&s);
+}
+
+static int start(const char *role, const char *arg)
+{
+    return start_at(0, role, arg);
 }
 
 /* A running server, and a handle to send to it. */
@@ -212,6 +217,30 @@ static const char *death_is_an_error_at_once(void)
     return NULL;
 }
 
+/* A server of low priority behind one that never sleeps: only what the call
+ * lends it brings the answer. */
+static const char *a_call_lends_its_priority(void)
+{
+    struct sys_msg m = message(ECHO);
+    int server = start_at(PRIO_LOW, "server", ""), peer, hog;
+
+    CHECK(server >= 0 && sys_recv(mine, &m, sys_now_ns() + WAIT_NS) == 0);
+    peer = sys_name_lookup(NAME);
+    m = message(ECHO);
+    CHECK(peer >= 0 && sys_call(peer, &m, sys_now_ns() + WAIT_NS) == 0); /* it waits in recv now, or will */
+    sys_wait(NULL, 0, in_ms(5));
+    hog = start_at(PRIO_LOW + 2, "spin", "");
+    CHECK(hog >= 0);
+    for (int i = 0; i < 3; i++) {
+        m = message(ECHO);
+        CHECK(sys_call(peer, &m, in_ms(1000)) == 0);
+        m = message(HANG); /* taken, but never answered: the loan ends with the deadline */
+        CHECK(sys_call(peer, &m, in_ms(10)) == -ETIMEDOUT);
+    }
+    CHECK(stop(hog) == -EPEER && stop(server) == -EPEER && sys_handle_close(peer) == 0);
+    return NULL;
+}
+
 static const char *full_queues_refuse(void)
 {
     struct sys_msg m = message(ECHO);
@@ -265,6 +294,7 @@ const struct test messages_tests[] = {
     {"memory-goes-along", memory_goes_along},
     {"calls-time-out", calls_time_out},
     {"death-is-an-error-at-once", death_is_an_error_at_once},
+    {"a-call-lends-its-priority", a_call_lends_its_priority},
     {"full-queues-refuse", full_queues_refuse},
     {"bits-gather", bits_gather},
     {"forged-tokens-find-nothing", forged_tokens_find_nothing},
