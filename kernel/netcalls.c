@@ -29,6 +29,16 @@ static void net_before_wait(struct object *o)
         (void)endpoint_kick(n->endpoint);
 }
 
+/* Was it another handle to the object that closed, not the opener's own? */
+static bool still_held(const struct net_object *n)
+{
+    struct object *o = handle_get(n->process, n->handle, OBJ_NET);
+
+    if (o != NULL)
+        object_unref(o);
+    return o == &n->object;
+}
+
 /* The opener gives its handle up, or it is ending and all its handles go. */
 static void net_closed(struct object *o)
 {
@@ -36,8 +46,8 @@ static void net_closed(struct object *o)
     struct nc_owner *owner;
     bool died;
 
-    if (n->endpoint == NULL || process_current() != n->process)
-        return; /* somebody else's handle */
+    if (n->endpoint == NULL || still_held(n))
+        return;
     void **slot = process_net_slot(n->process);
     owner = *slot;
     died = process_find(n->pid) != n->process; /* it has left the table already */
@@ -122,8 +132,9 @@ static int64_t open_endpoint(struct process *p, struct sys_net_open *io)
     r = endpoint_open(owner, io, n, &n->endpoint);
     if (r == 0)
         r = map_rings(p, n, io);
+    n->handle = -1;
     if (r == 0)
-        r = handle_new(p, &n->object);
+        r = n->handle = handle_new(p, &n->object);
     if (r < 0) { /* as if its handle had been closed */
         if (n->endpoint != NULL)
             net_closed(&n->object);
