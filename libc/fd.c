@@ -13,13 +13,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#define CHUNK 256
-#define CHUNKS (FD_MAX / CHUNK)
-
-static struct file **chunks[CHUNKS];
+struct file **__fd_chunks[FD_MAX / FD_CHUNK];
 static int lowest_free; /* no free number below it */
-static libc_lock table_lock;
-static bool stdio_ready;
+libc_lock __fd_lock;
+bool __fd_stdio_ready;
 
 long __libc_result(long r)
 {
@@ -31,9 +28,9 @@ long __libc_result(long r)
 
 static struct file **slot_of(int fd)
 {
-    if (fd < 0 || fd >= FD_MAX || chunks[fd / CHUNK] == NULL)
+    if (fd < 0 || fd >= FD_MAX || __fd_chunks[fd / FD_CHUNK] == NULL)
         return NULL;
-    return &chunks[fd / CHUNK][fd % CHUNK];
+    return &__fd_chunks[fd / FD_CHUNK][fd % FD_CHUNK];
 }
 
 static int install_locked(struct file *f, int min)
@@ -41,11 +38,11 @@ static int install_locked(struct file *f, int min)
     int fd = min > lowest_free ? min : lowest_free;
 
     for (; fd < FD_MAX; fd++) {
-        struct file ***chunk = &chunks[fd / CHUNK];
-        if (*chunk == NULL && (*chunk = calloc(CHUNK, sizeof **chunk)) == NULL)
+        struct file ***chunk = &__fd_chunks[fd / FD_CHUNK];
+        if (*chunk == NULL && (*chunk = calloc(FD_CHUNK, sizeof **chunk)) == NULL)
             return -ENOMEM;
-        if ((*chunk)[fd % CHUNK] == NULL) {
-            (*chunk)[fd % CHUNK] = f;
+        if ((*chunk)[fd % FD_CHUNK] == NULL) {
+            (*chunk)[fd % FD_CHUNK] = f;
             if (min <= lowest_free)
                 lowest_free = fd + 1;
             return fd;
@@ -54,12 +51,11 @@ static int install_locked(struct file *f, int min)
     return -EMFILE;
 }
 
-/* 0, 1 and 2 exist from the start, but are made when they are first used. */
-static void stdio_open(void)
+void __fd_stdio_open(void)
 {
     struct file *f;
 
-    stdio_ready = true;
+    __fd_stdio_ready = true;
     const char *kind = getenv("STDIO");
     const char *name = kind != NULL && strcmp(kind, "console") == 0 ? "console" : "log";
     for (int fd = 0; fd < 3; fd++) {
@@ -72,24 +68,6 @@ static void stdio_open(void)
         if (install_locked(f, fd) != fd)
             return;
     }
-}
-
-void fd_lock_take(void)
-{
-    libc_lock_take(&table_lock);
-    if (!stdio_ready)
-        stdio_open();
-}
-
-void fd_lock_drop(void)
-{
-    libc_lock_drop(&table_lock);
-}
-
-struct file *fd_peek(int fd)
-{
-    struct file **s = slot_of(fd);
-    return s == NULL ? NULL : *s;
 }
 
 int fd_install(struct file *f, int min)
@@ -121,12 +99,6 @@ struct file *fd_get_kind(int fd, enum file_kind kind, int wrong)
         errno = wrong;
     }
     return f;
-}
-
-void fd_put(struct file *f)
-{
-    if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0)
-        f->ops->close(f);
 }
 
 static struct file *take_out(int fd)
@@ -163,10 +135,10 @@ int fd_close_all(int kind)
             f = take_out(fd);
         else
             f = NULL;
-        bool chunk_empty = chunks[fd / CHUNK] == NULL;
+        bool chunk_empty = __fd_chunks[fd / FD_CHUNK] == NULL;
         fd_lock_drop();
         if (chunk_empty)
-            fd |= CHUNK - 1;
+            fd |= FD_CHUNK - 1;
         if (f != NULL) {
             fd_put(f);
             closed++;

@@ -16,6 +16,7 @@
 #include <sys/types.h>
 
 #define FD_MAX 16384
+#define FD_CHUNK 256 /* the table grows by this */
 
 enum file_kind { FILE_CONSOLE = 1, FILE_LOG, FILE_NULL, FILE_ZERO, FILE_RANDOM, FILE_INITRD, FILE_DIR, FILE_SOCKET,
                  FILE_HANDLE };
@@ -49,11 +50,31 @@ struct file {
 int fd_install(struct file *f, int min);
 struct file *fd_get(int fd);                     /* adds a reference; NULL: bad number */
 struct file *fd_get_kind(int fd, enum file_kind kind, int wrong); /* NULL: errno set, `wrong` when of another kind */
-void fd_put(struct file *f);
+static inline void fd_put(struct file *f)
+{
+    if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0)
+        f->ops->close(f);
+}
 /* For poll: look-up without a reference, valid while the lock is held. */
-void fd_lock_take(void);
-void fd_lock_drop(void);
-struct file *fd_peek(int fd);
+extern struct file **__fd_chunks[FD_MAX / FD_CHUNK];
+extern libc_lock __fd_lock;
+extern bool __fd_stdio_ready;
+void __fd_stdio_open(void); /* 0, 1 and 2 exist from the start, but are made when first asked for */
+static inline void fd_lock_take(void)
+{
+    libc_lock_take(&__fd_lock);
+    if (!__fd_stdio_ready)
+        __fd_stdio_open();
+}
+static inline void fd_lock_drop(void)
+{
+    libc_lock_drop(&__fd_lock);
+}
+static inline struct file *fd_peek(int fd)
+{
+    struct file **chunk = (unsigned)fd < FD_MAX ? __fd_chunks[(unsigned)fd / FD_CHUNK] : NULL;
+    return chunk == NULL ? NULL : chunk[(unsigned)fd % FD_CHUNK];
+}
 int fd_close_all(int kind); /* at exit; kind 0: all */
 
 struct iovec;

@@ -13,19 +13,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* More than one thread has been started: locks and sleeps must be shared. */
+extern uint32_t __libc_threaded;
+
 /* A futex mutex: 0 free, 1 taken, 2 taken and somebody sleeps. Nothing calls
- * out of libc while it holds one. */
+ * out of libc, or starts a thread, while it holds one; so the only thread of a
+ * process needs none, and the first pthread_create finds none taken. */
 typedef uint32_t libc_lock;
 void __libc_lock_slow(libc_lock *l);
 static inline void libc_lock_take(libc_lock *l)
 {
     uint32_t free = 0;
+    if (!__libc_threaded)
+        return;
     if (!__atomic_compare_exchange_n(l, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
         __libc_lock_slow(l);
 }
 static inline void libc_lock_drop(libc_lock *l)
 {
-    if (__atomic_exchange_n(l, 0, __ATOMIC_RELEASE) == 2)
+    if (__libc_threaded && __atomic_exchange_n(l, 0, __ATOMIC_RELEASE) == 2)
         sys_futex_wake(l, 1);
 }
 

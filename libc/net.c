@@ -21,7 +21,6 @@ static struct {
     int handle;
     struct netstack *ns; /* NULL until the first socket */
     struct net_ring *ring;
-    uint32_t rx_seen;    /* rx_tail up to which we know the ring to be empty */
     bool cork;
     uint32_t sleepers;   /* threads in net_sleep */
     uint32_t word;       /* futex: changes when a sleeper should look again */
@@ -184,9 +183,19 @@ void net_leave(void)
     libc_lock_drop(&np.lock);
 }
 
+/* Nothing has come in, nothing has completed, no timer is set: then libnet need
+ * not look at the clock either. */
+static bool nothing_new(void)
+{
+    return __atomic_load_n(&np.ring->rx_head, __ATOMIC_ACQUIRE) == np.ring->rx_tail &&
+           __atomic_load_n(&np.ring->cq_head, __ATOMIC_ACQUIRE) == np.ring->cq_tail &&
+           netstack_deadline(np.ns) == SYS_NO_DEADLINE;
+}
+
 void net_run(void)
 {
-    netstack_run(np.ns, RUN_BUDGET);
+    if (!nothing_new())
+        netstack_run(np.ns, RUN_BUDGET);
 }
 
 int net_sleep(struct wait_item *items, unsigned n, uint64_t deadline_ns)

@@ -17,78 +17,73 @@
 struct scan {
     struct wait_item items[WAIT_ITEMS_MAX];
     unsigned nitems;
+    bool sockets;  /* there is one among them: the network can make poll return */
     bool overflow; /* more waitable handles than one wait() takes */
 };
 
-/* Fill in revents; returns how many are not zero. The network's lock is held
- * when `net` is. With `collect`, gather what can be waited for. */
-static int scan_fds(struct pollfd *fds, nfds_t n, bool net, struct scan *collect)
+static void collect(struct scan *s, struct file *f)
+{
+    if (f->ops->handle == NULL)
+        return;
+    if (s->nitems + NET_SLEEP_ITEMS < WAIT_ITEMS_MAX)
+        s->items[s->nitems++] = (struct wait_item){ .kind = WAIT_HANDLE, .handle = f->ops->handle(f), .want = READY_IN };
+    else
+        s->overflow = true;
+}
+
+/* Fill in revents and gather what can be waited for; returns how many of them
+ * are not zero. The network's lock is held when there is a stack. */
+static int scan_fds(struct pollfd *fds, nfds_t n, struct scan *s)
 {
     int ready = 0;
 
+    s->nitems = 0;
+    s->sockets = s->overflow = false;
     fd_lock_take();
-    for (nfds_t i = 0; i < n; i++) {
-        struct pollfd *p = &fds[i];
-        p->revents = 0;
-        if (p->fd < 0)
-            continue;
-        struct file *f = fd_peek(p->fd);
-        if (f == NULL) {
-            p->revents = POLLNVAL;
-        } else if (f->ops->kind == FILE_SOCKET) {
-            p->revents = net ? (short)(f->ops->events(f) & ((unsigned)p->events | ALWAYS)) : 0;
-        } else {
-            unsigned e = f->ops->events != NULL ? f->ops->events(f) : POLLIN | POLLOUT;
-            p->revents = (short)(e & ((unsigned)p->events | ALWAYS));
-            if (p->revents == 0 && collect != NULL && f->ops->handle != NULL) {
-                if (collect->nitems + NET_SLEEP_ITEMS < WAIT_ITEMS_MAX)
-                    collect->items[collect->nitems++] = (struct wait_item){
-                        .kind = WAIT_HANDLE, .handle = f->ops->handle(f), .want = READY_IN };
-                else
-                    collect->overflow = true;
-            }
+    for (struct pollfd *p = fds; p < fds + n; p++) {
+        struct file *f = p->fd < 0 ? NULL : fd_peek(p->fd);
+        unsigned got = POLLNVAL;
+        if (f != NULL) {
+            bool socket = f->ops->kind == FILE_SOCKET;
+            got = f->ops->events != NULL ? f->ops->events(f) & ((unsigned)(unsigned short)p->events | ALWAYS)
+                                         : (POLLIN | POLLOUT) & (unsigned)p->events;
+            s->sockets |= socket;
+            if (got == 0 && !socket)
+                collect(s, f);
+        } else if (p->fd < 0) {
+            got = 0;
         }
-        ready += p->revents != 0;
+        p->revents = (short)got;
+        ready += got != 0;
     }
     fd_lock_drop();
     return ready;
 }
 
-static int poll_other(struct pollfd *fds, nfds_t n, int64_t timeout_ms)
+/* No socket among them: the network need not wake us. */
+static int sleep_plain(struct scan *s, uint64_t deadline)
 {
-    uint64_t deadline = timeout_ms == 0 ? 0 : net_deadline_in(timeout_ms);
-
-    for (;;) {
-        struct scan s = { .nitems = 0 };
-        int ready = scan_fds(fds, n, false, &s);
-        if (ready > 0 || timeout_ms == 0)
-            return ready;
-        if (s.overflow)
-            return -EINVAL;
-        int r = sys_wait(s.items, s.nitems, deadline);
-        if (r == -ETIMEDOUT)
-            return scan_fds(fds, n, false, NULL);
-        if (r < 0 && r != -EAGAIN)
-            return r;
-    }
+    int r = sys_wait(s->items, s->nitems, deadline);
+    return r == -EAGAIN ? 0 : r > 0 ? 0 : r;
 }
 
-static int poll_net(struct pollfd *fds, nfds_t n, int64_t timeout_ms)
+static int poll_until(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
+    bool net = net_stack() != NULL;
     uint64_t deadline = timeout_ms == 0 ? 0 : SYS_NO_DEADLINE;
     bool dated = timeout_ms <= 0; /* the clock is read only when it comes to waiting */
+    struct scan s;
     int ready, r = 0;
 
-    net_enter();
-    net_run();
+    if (net) {
+        net_enter();
+        net_run();
+    }
     for (;;) {
-        struct scan s;
-        s.nitems = 0;
-        s.overflow = false;
-        ready = scan_fds(fds, n, true, &s);
+        ready = scan_fds(fds, n, &s);
         if (ready > 0 || timeout_ms == 0 || r == -ETIMEDOUT)
             break;
-        if (s.overflow || (r < 0 && r != -ETIMEDOUT)) {
+        if (s.overflow || r < 0) {
             ready = s.overflow ? -EINVAL : r;
             break;
         }
@@ -96,34 +91,31 @@ static int poll_net(struct pollfd *fds, nfds_t n, int64_t timeout_ms)
             deadline = net_deadline_in(timeout_ms);
             dated = true;
         }
-        r = net_sleep(s.items, s.nitems, deadline);
+        if (s.sockets) {
+            r = net_sleep(s.items, s.nitems, deadline);
+        } else {
+            if (net) {
+                net_flush();
+                net_leave();
+            }
+            r = sleep_plain(&s, deadline);
+            if (net)
+                net_enter();
+        }
     }
-    /* Corked programs count on poll to transmit; it has not waited just now. */
-    if (net_corked())
-        net_flush();
-    net_leave();
+    if (net) {
+        if (net_corked()) /* such programs count on poll to transmit, and it may not have waited */
+            net_flush();
+        net_leave();
+    }
     return ready;
-}
-
-static bool has_socket(const struct pollfd *fds, nfds_t n)
-{
-    bool found = false;
-    if (net_stack() == NULL)
-        return false;
-    fd_lock_take();
-    for (nfds_t i = 0; i < n && !found; i++) {
-        struct file *f = fds[i].fd < 0 ? NULL : fd_peek(fds[i].fd);
-        found = f != NULL && f->ops->kind == FILE_SOCKET;
-    }
-    fd_lock_drop();
-    return found;
 }
 
 int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
     if (n > FD_MAX)
         return (int)__libc_result(-EINVAL);
-    return (int)__libc_result(has_socket(fds, n) ? poll_net(fds, n, timeout_ms) : poll_other(fds, n, timeout_ms));
+    return (int)__libc_result(poll_until(fds, n, timeout_ms));
 }
 
 static bool in_set(int fd, const fd_set *set)

@@ -445,11 +445,16 @@ static int sock_stat(struct file *f, struct stat *st)
     return 0;
 }
 
+/* poll's bits for each combination of libnet's five. */
+#define E(e)                                                                                                     \
+    (((e)&NS_IN ? POLLIN | POLLRDNORM : 0) | ((e)&NS_OUT ? POLLOUT | POLLWRNORM : 0) | ((e)&NS_ERR ? POLLERR : 0) | \
+     ((e)&NS_HUP ? POLLHUP : 0) | ((e)&NS_RDHUP ? POLLRDHUP | POLLIN : 0))
+#define E4(e) E(e), E((e) + 1), E((e) + 2), E((e) + 3)
+
 static unsigned sock_events(struct file *f)
 {
-    unsigned e = ns_events(((struct sock_file *)f)->s);
-    return (e & NS_IN ? POLLIN | POLLRDNORM : 0u) | (e & NS_OUT ? POLLOUT | POLLWRNORM : 0u) |
-           (e & NS_ERR ? POLLERR : 0u) | (e & NS_HUP ? POLLHUP : 0u) | (e & NS_RDHUP ? POLLRDHUP | POLLIN : 0u);
+    static const uint16_t poll_bits[32] = { E4(0), E4(4), E4(8), E4(12), E4(16), E4(20), E4(24), E4(28) };
+    return poll_bits[ns_events(((struct sock_file *)f)->s) & 31];
 }
 
 static const struct file_ops sock_ops = {

@@ -47,7 +47,4 @@ size_t __tls_bytes(void);
 /* Lay out TLS image and tcb at the end of [mem, mem + bytes). */
 struct tcb *__tls_init(void *mem, size_t bytes);
 
-/* More than one thread has been started: locks and sleeps must be shared. */
-extern uint32_t __libc_threaded;
-
 #endif

@@ -153,8 +153,8 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*start)(vo
     t->alive = 1;
     t->state = attr != NULL && attr->detachstate == PTHREAD_CREATE_DETACHED ? TCB_DETACHED : TCB_JOINABLE;
 
-    libc_lock_take(&threads_lock);
     __libc_threaded = 1;
+    libc_lock_take(&threads_lock);
     int r = take_slot(t, &index);
     if (r == 0) {
         t->id = name_of(index);
