@@ -33,30 +33,39 @@ int cmd_ps(int argc, char **argv)
     return 0;
 }
 
-/* By number, or every process of that name. */
-int cmd_kill(int argc, char **argv)
+/* Processes of that name, before any of them ends: a successor that init starts
+ * meanwhile is not meant. */
+static unsigned pids_of(const char *name, uint32_t *pids, unsigned max)
 {
     struct info_process p;
+    unsigned n = 0;
+
+    for (uint64_t i = 0; n < max && sys_info(INFO_PROCESS, i, &p, sizeof p) > 0; i++)
+        if (strncmp(p.name, name, sizeof p.name) == 0 && strcmp(p.state, "dead") != 0)
+            pids[n++] = p.pid;
+    return n;
+}
+
+int cmd_kill(int argc, char **argv)
+{
+    uint32_t pids[32];
     uint64_t pid;
-    int done = 0;
+    unsigned n;
 
     if (argc != 2) {
         printf("usage: kill PID|NAME\n");
         return 1;
     }
     if (shell_number(argv[1], UINT32_MAX, &pid)) {
-        int r = sys_kill((uint32_t)pid, 9);
-        return r < 0 ? shell_error(argv[1], r) : 0;
+        pids[0] = (uint32_t)pid;
+        n = 1;
+    } else {
+        n = pids_of(argv[1], pids, sizeof pids / sizeof pids[0]);
     }
-    for (uint64_t i = 0; sys_info(INFO_PROCESS, i, &p, sizeof p) > 0; i++) {
-        if (strncmp(p.name, argv[1], sizeof p.name) != 0 || strcmp(p.state, "dead") == 0)
-            continue;
-        int r = sys_kill(p.pid, 9);
-        if (r < 0)
-            return shell_error(argv[1], r);
-        done++;
-    }
-    return done > 0 ? 0 : shell_error(argv[1], -ESRCH);
+    int r = n == 0 ? -ESRCH : 0;
+    for (unsigned i = 0; i < n && r == 0; i++)
+        r = sys_kill(pids[i], 9);
+    return r < 0 ? shell_error(argv[1], r) : 0;
 }
 
 /* --- init --- */
