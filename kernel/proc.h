@@ -18,15 +18,16 @@
 
 #define PRIO_COUNT 16u
 #define SLICE_NS (5 * NS_PER_MS)
-#define THREADS_MAX 1024u           /* in the whole system */
+#define THREADS_MAX 1024u /* in the whole system */
 #define PROCESS_THREADS_MAX 64u
+#define THREAD_CHARGE_BYTES (KSTACK_SIZE + 4096u) /* stack, registers, structure */
 #define PROCESSES_MAX 256u
 #define HANDLES_MAX 1024u
 #define HANDLE_INDEX_BITS 10
 #define ENDPOINT_DEPTH_MAX 256u
 #define USER_STACK_BYTES (256u * 1024)
 #define MEMORY_LIMIT_DEFAULT (16ull << 20)
-#define LEND_DEPTH_MAX 8            /* links of a chain of calls that lend priority */
+#define LEND_DEPTH_MAX 8 /* links of a chain of calls that lend priority */
 
 struct endpoint;
 struct mem_object;

@@ -434,20 +434,32 @@ static bool fpu_area_new(struct thread *t)
     return true;
 }
 
+/* One that could not be made whole. */
+static void thread_discard(struct thread *t, struct process *p)
+{
+    if (p != NULL)
+        process_uncharge(p, THREAD_CHARGE_BYTES);
+    if (t == NULL)
+        return;
+    if (t->kstack_top != NULL)
+        kstack_free(t->kstack_top);
+    kfree(t->fpu_memory);
+    kfree(t);
+}
+
 /* A thread that waits for thread_start. NULL when memory or the table is out. */
 struct thread *thread_new(struct process *p, unsigned priority)
 {
-    struct thread *t = kzalloc(sizeof *t);
+    struct thread *t;
     uint64_t *stack;
 
-    if (t == NULL)
+    if (p != NULL && process_charge(p, THREAD_CHARGE_BYTES) < 0)
         return NULL;
-    t->kstack_top = kstack_alloc();
-    if (t->kstack_top == NULL || (p != NULL && !fpu_area_new(t)) || !table_enter(t)) {
-        if (t->kstack_top != NULL)
-            kstack_free(t->kstack_top);
-        kfree(t->fpu_memory);
-        kfree(t);
+    t = kzalloc(sizeof *t);
+    if (t != NULL)
+        t->kstack_top = kstack_alloc();
+    if (t == NULL || t->kstack_top == NULL || (p != NULL && !fpu_area_new(t)) || !table_enter(t)) {
+        thread_discard(t, p);
         return NULL;
     }
     t->process = p;
@@ -538,6 +550,7 @@ void thread_leave(void)
             link = &(*link)->sibling;
         *link = t->sibling;
         p->dead_cycles += thread_cycles(t);
+        process_uncharge(p, THREAD_CHARGE_BYTES);
         if (--p->nthreads == 0) {
             sched.loaded = NULL;
             as_switch(NULL);
