@@ -53,5 +53,7 @@ $(NEWLIB_READY_STAMP):
 
 endif
 
-.PHONY: newlib-build
+.PHONY: newlib-build newlib-dir
 newlib-build: $(NEWLIB_READY_STAMP)
+newlib-dir:
+	@echo "$(abspath $(NEWLIB_DIR))"
