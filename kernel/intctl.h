@@ -61,9 +61,13 @@ void irq_chain_remove(struct irq *irq);
 struct irq_line_setup {
     bool level, active_low;
 };
-/* Attach to a line (GSI or 8259 line). Leaves it masked when it is new. */
+/* A line is a GSI or a line of the 8259. Opening gives it a vector and leaves it
+ * masked when it is new; returns the vector or -errno. */
+int irq_line_open(uint32_t line, struct irq_line_setup s);
 int irq_line_attach(struct irq *irq, uint32_t line, struct irq_line_setup s);
-void irq_line_detach(struct irq *irq);
+void irq_line_settle(uint32_t line); /* unmasked if it has a handler, else masked */
+/* Hard interrupt: called for each interrupt that no handler claims, when set. */
+extern void (*irq_unclaimed_hook)(uint8_t vector);
 void irq_line_mask(uint32_t line);
 void irq_line_unmask(uint32_t line);
 bool irq_line_edge_used(uint32_t line); /* an edge-triggered ISA source owns it */

@@ -36,6 +36,7 @@ static uint64_t spurious_count, stray_count;
 static enum irq_policy policy;
 static bool use_ioapic;
 static struct irq *sources;
+void (*irq_unclaimed_hook)(uint8_t vector);
 
 /* --- the hard interrupt --- */
 
@@ -54,6 +55,10 @@ static void not_claimed(unsigned vector)
 {
     struct irq *irq = chains[vector];
 
+    if (irq_unclaimed_hook != NULL) {
+        irq_unclaimed_hook((uint8_t)vector);
+        return;
+    }
     if (irq == NULL) {
         stray_count++;
         return;
@@ -204,30 +209,35 @@ static int line_open(uint32_t line, struct irq_line_setup s)
 
 /* A line keeps its vector for ever, so that a late interrupt of a detached
  * source is counted as a stray, not delivered to a stranger. */
-int irq_line_attach(struct irq *irq, uint32_t line, struct irq_line_setup s)
+int irq_line_open(uint32_t line, struct irq_line_setup s)
 {
+    int r;
+
     if (line >= (use_ioapic ? LINES_MAX : PIC_LINES))
         return -EINVAL;
-    if (lines[line].vector == 0) {
-        int r = line_open(line, s);
-
-        if (r < 0)
-            return r;
-    }
-    irq->mode = irq_line_mode();
-    irq->line = line;
-    irq->vector = lines[line].vector;
-    irq_chain_add(irq);
-    return 0;
+    r = lines[line].vector == 0 ? line_open(line, s) : 0;
+    return r < 0 ? r : lines[line].vector;
 }
 
-void irq_line_detach(struct irq *irq)
+void irq_line_settle(uint32_t line)
 {
-    irq_chain_remove(irq);
-    if (chains[irq->vector] == NULL)
-        irq_line_mask(irq->line);
+    if (chains[lines[line].vector] == NULL)
+        irq_line_mask(line);
     else
-        irq_line_unmask(irq->line);
+        irq_line_unmask(line);
+}
+
+int irq_line_attach(struct irq *irq, uint32_t line, struct irq_line_setup s)
+{
+    int vector = irq_line_open(line, s);
+
+    if (vector < 0)
+        return vector;
+    irq->mode = irq_line_mode();
+    irq->line = line;
+    irq->vector = (uint8_t)vector;
+    irq_chain_add(irq);
+    return 0;
 }
 
 /* --- polling, the last resort --- */
@@ -329,7 +339,8 @@ void irq_detach(struct irq *irq)
         }
     }
     if (irq->mode == IRQ_IOAPIC || irq->mode == IRQ_PIC) {
-        irq_line_detach(irq);
+        irq_chain_remove(irq);
+        irq_line_settle(irq->line);
         return;
     }
     if (irq->mode != IRQ_POLL) {

@@ -26,7 +26,7 @@
 struct candidate {
     uint32_t line;
     struct irq_line_setup setup;
-    struct irq probe;
+    int vector; /* negative: cannot be opened */
     volatile bool fired;
 };
 
@@ -37,14 +37,18 @@ struct hunt {
 
 /* --- the hunt --- */
 
-/* A level-triggered line would fire for ever: off with it. */
-static bool probe_handler(void *arg)
-{
-    struct candidate *c = arg;
+static struct hunt hunt; /* one card attaches at a time; too large for the stack */
 
-    c->fired = true;
-    irq_line_mask(c->line);
-    return true;
+/* An interrupt that no attached device claims: ours. A level-triggered line
+ * would fire for ever: off with it. */
+static void hunt_fired(uint8_t vector)
+{
+    for (unsigned i = 0; i < hunt.n; i++) {
+        if (hunt.at[i].vector == vector) {
+            hunt.at[i].fired = true;
+            irq_line_mask(hunt.at[i].line);
+        }
+    }
 }
 
 static void add_candidate(struct hunt *h, uint32_t line, struct irq_line_setup setup)
@@ -103,27 +107,21 @@ static bool any_fired(const struct hunt *h)
 static bool try_raise(struct hunt *h, void (*raise)(void *), void (*quiet)(void *), void *arg)
 {
     uint64_t flags = irq_save(), end;
-    bool attached[CANDIDATES_MAX], hit;
+    bool hit;
 
+    irq_unclaimed_hook = hunt_fired;
     for (unsigned i = 0; i < h->n; i++) {
-        struct candidate *c = &h->at[i];
-
-        c->fired = false;
-        c->probe = (struct irq){.handler = probe_handler, .arg = c, .name = "probe"};
-        attached[i] = irq_line_attach(&c->probe, c->line, c->setup) == 0;
-        if (attached[i])
-            irq_line_unmask(c->line);
+        h->at[i].vector = irq_line_open(h->at[i].line, h->at[i].setup);
+        if (h->at[i].vector >= 0)
+            irq_line_unmask(h->at[i].line);
     }
-    /* What is pending already is not ours: let it come and go first. */
+    /* What is pending already is not ours: it comes now and is off for this time. */
     irq_enable();
     cpu_relax();
-    for (unsigned i = 0; i < h->n; i++) {
-        if (h->at[i].fired) {
-            h->at[i].fired = false;
-            irq_line_detach(&h->at[i].probe);
-            attached[i] = false;
-        }
-    }
+    irq_disable();
+    for (unsigned i = 0; i < h->n; i++)
+        h->at[i].fired = false;
+    irq_enable();
     raise(arg);
     end = now_ns() + HUNT_WAIT_NS;
     while (!(hit = any_fired(h)) && now_ns() < end)
@@ -131,8 +129,9 @@ static bool try_raise(struct hunt *h, void (*raise)(void *), void (*quiet)(void 
     irq_disable();
     quiet(arg);
     for (unsigned i = 0; i < h->n; i++)
-        if (attached[i])
-            irq_line_detach(&h->at[i].probe);
+        if (h->at[i].vector >= 0)
+            irq_line_settle(h->at[i].line);
+    irq_unclaimed_hook = NULL;
     irq_restore(flags);
     return hit;
 }
@@ -141,30 +140,29 @@ static bool try_raise(struct hunt *h, void (*raise)(void *), void (*quiet)(void 
 static bool hunt_line(const struct pci_device *d, void (*raise)(void *), void (*quiet)(void *), void *arg,
                       uint32_t *line, struct irq_line_setup *setup)
 {
-    static struct hunt h; /* one card attaches at a time; too large for the stack */
-    struct candidate c;
+    uint32_t refused = 0; /* by position: strangers that fired only once */
 
-    find_candidates(&h, d);
-    for (unsigned tries = 0; tries < CANDIDATES_MAX && h.n > 0; tries++) {
-        unsigned i = 0;
+    for (unsigned tries = 0; tries < CANDIDATES_MAX; tries++) {
+        struct candidate c;
+        unsigned at = 0;
 
-        if (!try_raise(&h, raise, quiet, arg))
+        find_candidates(&hunt, d);
+        for (unsigned i = 0; i < hunt.n; i++)
+            if (refused >> i & 1)
+                hunt.at[i].line = UINT32_MAX; /* no such line: it cannot be opened */
+        if (!try_raise(&hunt, raise, quiet, arg))
             return false;
-        while (i < h.n && !h.at[i].fired)
-            i++;
-        c = h.at[i];
-        h.at[0] = c;
-        h.n = 1;
-        if (try_raise(&h, raise, quiet, arg)) {
+        while (!hunt.at[at].fired)
+            at++;
+        c = hunt.at[at];
+        hunt.at[0] = c;
+        hunt.n = 1;
+        if (try_raise(&hunt, raise, quiet, arg)) {
             *line = c.line;
             *setup = c.setup;
             return true;
         }
-        find_candidates(&h, d); /* a stranger's interrupt: go on without that line */
-        for (i = 0; i < h.n && h.at[i].line != c.line; i++)
-            ;
-        if (i < h.n)
-            h.at[i] = h.at[--h.n];
+        refused |= 1u << at;
     }
     return false;
 }

@@ -25,15 +25,16 @@
 #define REG_SUBSYSTEM     0x2c
 #define REG_IRQ_LINE      0x3c
 
-#define HEADER_MULTI   0x80
-#define HEADER_BRIDGE  0x01
-#define COMMAND_IO     0x1u
-#define COMMAND_MEMORY 0x2u
-#define COMMAND_MASTER 0x4u
-#define BAR_IO         0x1u
-#define BAR_TYPE_64    0x4u
-#define BAR_PREFETCH   0x8u
-#define DEVICES_MAX    256u
+#define HEADER_MULTI      0x80
+#define HEADER_BRIDGE     0x01
+#define COMMAND_IO        0x1u
+#define COMMAND_MEMORY    0x2u
+#define COMMAND_MASTER    0x4u
+#define BAR_IO            0x1u
+#define BAR_TYPE_64       0x4u
+#define BAR_PREFETCH      0x8u
+#define CLASS_HOST_BRIDGE 0x0600u
+#define DEVICES_MAX       256u
 
 static struct pci_device *devices, **devices_end = &devices;
 static unsigned device_count;
@@ -192,7 +193,8 @@ static uint8_t scan_function(struct pci_address a, unsigned depth)
     if ((header & 0x7f) == 0) {
         d->subsystem_vendor = pci_read16(d, REG_SUBSYSTEM);
         d->subsystem = pci_read16(d, REG_SUBSYSTEM + 2);
-        size_bars(d, 6);
+        if (d->class_code >> 8 != CLASS_HOST_BRIDGE) /* memory itself may be behind its decoder */
+            size_bars(d, 6);
     } else if ((header & 0x7f) == HEADER_BRIDGE) {
         uint8_t secondary = pci_read8(d, REG_SECONDARY_BUS);
 
