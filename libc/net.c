@@ -65,6 +65,13 @@ static void env_kick(void *ctx)
         sys_net_kick(np.handle);
 }
 
+/* A port goes back to the kernel: what was sent from it must leave before. */
+static void env_flush(void *ctx)
+{
+    (void)ctx;
+    sys_net_kick(np.handle);
+}
+
 static int env_port_register(void *ctx, struct net_port_op *op)
 {
     (void)ctx;
@@ -109,6 +116,7 @@ static int start_locked(void)
     };
     struct ns_env env = {
         .now_ns = env_now, .random = env_random, .alloc = env_alloc, .free = env_free, .kick = env_kick,
+        .flush = env_flush,
         .port_register = env_port_register, .port_unregister = env_port_unregister, .route = env_route,
     };
     struct ns_config cfg = {

@@ -29,8 +29,9 @@ bool limit_take(uint64_t now, uint64_t *tokens, uint64_t *when_ns, uint32_t per_
 static int icmp_out(struct netstack *ns, const struct ip_path *path, const uint8_t *hdr, const uint8_t *data,
                     uint32_t n, uint8_t ttl, uint64_t cookie)
 {
+    /* Without a cookie it is the host's own word (netd), which may come in pieces. */
     struct ip_dgram d = {.proto = NET_ICMP, .ttl = ttl, .csum_off = 2, .path = path, .hdr = hdr, .hdr_len = 8,
-                         .data = data, .data_len = n, .cookie = cookie};
+                         .data = data, .data_len = n, .cookie = cookie, .fragment = cookie == 0};
     int r = ip_send(ns, &d);
 
     if (r == 0)

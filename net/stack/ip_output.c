@@ -89,37 +89,88 @@ static uint16_t transport_checksum(const struct ip_dgram *d, const uint8_t *hdr,
     return c == 0 && d->proto == NET_UDP ? 0xffff : c; /* RFC 768: zero means none */
 }
 
+/* Puts what follows the header into tx: behind it in the slot when it fits, else
+ * into blocks. `len` bytes; returns their checksum. -EAGAIN by *ok. */
+static uint64_t put_payload(struct netstack *ns, struct net_tx *tx, uint8_t *slot, uint32_t hdr_len,
+                            const uint8_t *data, uint32_t len, bool *ok)
+{
+    uint32_t n = (len + BLK_BYTES - 1) / BLK_BYTES, b;
+
+    *ok = true;
+    tx->hdr_len = (uint16_t)hdr_len;
+    if (hdr_len + len <= NET_TX_HDR_MAX) {
+        memcpy(slot + hdr_len, data, len);
+        tx->hdr_len = (uint16_t)(hdr_len + len);
+        return csum_bytes(0, slot + hdr_len, len);
+    }
+    b = blk_alloc_run(ns, n);
+    if (b == NS_NONE) {
+        *ok = false;
+        return 0;
+    }
+    memcpy(blk_data(ns, b), data, len);
+    tx->cookie = cookie_blocks(b, n);
+    tx->nseg = 1;
+    tx->seg[0].off = (uint32_t)(blk_data(ns, b) - ns->arena);
+    tx->seg[0].len = len;
+    return csum_bytes(0, blk_data(ns, b), len);
+}
+
+/* The pieces of a datagram that is too long for its path (RFC 791 3.2). The
+ * kernel lets the holder of net.default send them. */
+static int send_fragments(struct netstack *ns, struct ip_dgram *d, const uint8_t *hdr)
+{
+    uint32_t room = (d->path->mtu - 20u) & ~7u, total = d->hdr_len + d->data_len, off = 0;
+    uint16_t id = ns->ip_id++;
+
+    if (total > 65515 || (total + room - 1) / room > ns->tx_entries / 2)
+        return -EMSGSIZE;
+    while (off < total) {
+        uint32_t n = total - off < room ? total - off : room, own = off == 0 ? d->hdr_len : 0;
+        uint16_t more = off + n < total ? 0x2000 : 0;
+        uint8_t *h;
+        struct net_tx *tx = tx_begin(ns, &h);
+        bool ok;
+        if (tx == NULL)
+            return -EAGAIN;
+        ip4_header(h, 20 + n, id, (uint16_t)(off / 8) | more, d->ttl, d->proto, &d->path->src, &d->path->dst);
+        memcpy(h + 20, hdr, own);
+        put_payload(ns, tx, h, 20 + own, d->data + (off == 0 ? 0 : off - d->hdr_len), n - own, &ok);
+        if (!ok)
+            return -EAGAIN;
+        tx_commit(ns, tx);
+        ns->count.ip_out++;
+        off += n;
+    }
+    return 0;
+}
+
 /* hdr_len is even for every protocol here, so the payload starts at an even
  * byte and its sum needs no turning. */
 int ip_send(struct netstack *ns, struct ip_dgram *d)
 {
-    uint32_t hdr_len = 20 + d->hdr_len, total = hdr_len + d->data_len, b;
+    uint32_t hdr_len = 20 + d->hdr_len, total = hdr_len + d->data_len;
     struct net_tx *tx;
     uint64_t sum;
     uint8_t *h;
+    bool ok;
 
-    if (total > d->path->mtu || d->data_len > BLK_BYTES)
-        return -EMSGSIZE;
+    if (total > d->path->mtu) {
+        uint8_t hdr[8];
+        if (!d->fragment || d->hdr_len > sizeof(hdr) || total > 65535)
+            return -EMSGSIZE;
+        memcpy(hdr, d->hdr, d->hdr_len);
+        put16_raw(hdr + d->csum_off, transport_checksum(d, hdr, csum_bytes(0, d->data, d->data_len)));
+        return send_fragments(ns, d, hdr);
+    }
     if ((tx = tx_begin(ns, &h)) == NULL)
         return -EAGAIN;
+    tx->cookie = d->cookie;
     ip4_header(h, total, ns->ip_id++, 0, d->ttl, d->proto, &d->path->src, &d->path->dst);
     memcpy(h + 20, d->hdr, d->hdr_len);
-    if (total <= NET_TX_HDR_MAX) {
-        memcpy(h + hdr_len, d->data, d->data_len);
-        sum = csum_bytes(0, h + hdr_len, d->data_len);
-        tx->hdr_len = (uint16_t)total;
-        tx->cookie = d->cookie;
-    } else {
-        if ((b = blk_alloc(ns, NULL)) == NS_NONE)
-            return -EAGAIN;
-        memcpy(blk_data(ns, b), d->data, d->data_len);
-        sum = csum_bytes(0, blk_data(ns, b), d->data_len);
-        tx->hdr_len = (uint16_t)hdr_len;
-        tx_add_seg(ns, tx, b, 0, d->data_len);
-        tx->cookie = cookie_blocks(b, 1);
-        ns->blk[b].refs = 1;
-        ns->blk[b].held = false;
-    }
+    sum = put_payload(ns, tx, h, hdr_len, d->data, d->data_len, &ok);
+    if (!ok)
+        return -EAGAIN;
     put16_raw(h + 20 + d->csum_off, transport_checksum(d, h + 20, sum));
     if (d->broadcast_ok)
         tx->flags = TX_BROADCAST_OK;
@@ -132,24 +183,18 @@ int ns_send_raw(struct netstack *ns, const void *hdr, size_t n, unsigned tx_flag
                 const uint8_t nexthop_mac[6])
 {
     struct net_tx *tx;
-    uint32_t head = n <= NET_TX_HDR_MAX ? (uint32_t)n : 64, b;
+    uint32_t head = n <= NET_TX_HDR_MAX ? (uint32_t)n : 128; /* room for both headers with options */
     uint8_t *h;
+    bool ok;
 
     if (n > NS_RAW_MAX)
         return -EMSGSIZE;
     if ((tx = tx_begin(ns, &h)) == NULL)
         return -EAGAIN;
     memcpy(h, hdr, head);
-    tx->hdr_len = (uint16_t)head;
-    if (n > head) {
-        if ((b = blk_alloc(ns, NULL)) == NS_NONE)
-            return -EAGAIN;
-        memcpy(blk_data(ns, b), (const uint8_t *)hdr + head, n - head);
-        tx_add_seg(ns, tx, b, 0, (uint32_t)n - head);
-        tx->cookie = cookie_blocks(b, 1);
-        ns->blk[b].refs = 1;
-        ns->blk[b].held = false;
-    }
+    put_payload(ns, tx, h, head, (const uint8_t *)hdr + head, (uint32_t)n - head, &ok);
+    if (!ok)
+        return -EAGAIN;
     tx->flags = (uint16_t)tx_flags;
     tx->link = link;
     if (nexthop_mac != NULL)

@@ -126,6 +126,8 @@ void netstack_destroy(struct netstack *ns)
 
 void netstack_input(struct netstack *ns, const struct net_rx *rx, const uint8_t *packet)
 {
+    if (rx->time_ns > ns->now)
+        ns->now = rx->time_ns;
     ip_input(ns, rx, packet);
 }
 

@@ -35,6 +35,9 @@ struct ns_env {
     /* Transmit what lies in the ring (net_kick); called at the end of a batch,
      * not for each packet. NULL: the caller of netstack_run does it (wait()). */
     void (*kick)(void *ctx);
+    /* Transmit it now, whatever the batch: a port is about to be given back, and
+     * what was sent from it must have left before. NULL: kick does. */
+    void (*flush)(void *ctx);
     int (*port_register)(void *ctx, struct net_port_op *op);
     int (*port_unregister)(void *ctx, const struct net_port_op *op);
     int (*route)(void *ctx, struct net_route_info *io); /* NETINFO_LOOKUP */
@@ -155,7 +158,7 @@ const struct ns_counters *ns_counters(const struct netstack *ns);
 /* Queue a packet whose header is `hdr`; flags and link as in struct net_tx. */
 /* More than NET_TX_HDR_MAX bytes go by the arena. 0, -EAGAIN (no room now) or
  * -EMSGSIZE (more than NS_RAW_MAX). */
-#define NS_RAW_MAX 2048
+#define NS_RAW_MAX 65535
 int ns_send_raw(struct netstack *ns, const void *hdr, size_t n, unsigned tx_flags, uint16_t link,
                 const uint8_t nexthop_mac[6]);
 

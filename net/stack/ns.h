@@ -310,8 +310,10 @@ void sock_error(struct nsock *s, int positive_errno);
 struct net_tx *tx_begin(struct netstack *ns, uint8_t **hdr);
 void tx_commit(struct netstack *ns, struct net_tx *tx);
 bool tx_room(struct netstack *ns);
+void tx_flush(struct netstack *ns); /* everything committed leaves now */
 void ring_completions(struct netstack *ns);
 uint32_t blk_alloc(struct netstack *ns, struct tcb *owner);
+uint32_t blk_alloc_run(struct netstack *ns, uint32_t n); /* for one record; freed by its completion */
 void blk_unhold(struct netstack *ns, uint32_t b); /* its buffer is done with it */
 static inline uint8_t *blk_data(const struct netstack *ns, uint32_t b)
 {
@@ -343,6 +345,7 @@ struct ip_dgram {
     uint16_t csum_off; /* within hdr */
     bool pseudo;       /* checksum covers the pseudo-header */
     bool broadcast_ok;
+    bool fragment;     /* rather in pieces than not at all */
     const struct ip_path *path;
     const uint8_t *hdr;
     uint32_t hdr_len;

@@ -88,6 +88,7 @@ void port_drop(struct netstack *ns, struct ns_port *p)
             break;
         }
     }
+    tx_flush(ns);
     memset(&op, 0, sizeof(op));
     op.key.family = p->family;
     op.key.proto = p->proto;

@@ -39,6 +39,16 @@ bool tx_room(struct netstack *ns)
     return ns->tx_head - ns->tx_tail_seen < ns->tx_entries;
 }
 
+void tx_flush(struct netstack *ns)
+{
+    void (*flush)(void *ctx) = ns->env.flush != NULL ? ns->env.flush : ns->env.kick;
+
+    if (flush == NULL || __atomic_load_n(&ns->ring->tx_tail, __ATOMIC_ACQUIRE) == ns->tx_head)
+        return;
+    ns->tx_kicked = ns->tx_head;
+    flush(ns->env.ctx);
+}
+
 struct net_tx *tx_begin(struct netstack *ns, uint8_t **hdr)
 {
     uint32_t i = ns->tx_head & ns->tx_mask;
@@ -107,6 +117,41 @@ static void blk_release(struct netstack *ns, uint32_t b)
     ns->blk_nfree++;
     if (ns->blk_nfree <= ns->nblk / 8 + 1)
         ns->generation++; /* writers that found none may try again */
+}
+
+/* n neighbouring blocks for one long datagram, already in flight. Rare, so a
+ * scan will do. */
+uint32_t blk_alloc_run(struct netstack *ns, uint32_t n)
+{
+    uint32_t first = 0, have = 0, *link;
+
+    if (n == 1) {
+        if ((first = blk_alloc(ns, NULL)) != NS_NONE) {
+            ns->blk[first].held = false;
+            ns->blk[first].refs = 1;
+        }
+        return first;
+    }
+    for (uint32_t b = 0; b < ns->nblk && have < n; b++) {
+        bool taken = ns->blk[b].held || ns->blk[b].refs != 0;
+        have = taken ? 0 : have + 1;
+        first = taken ? b + 1 : first;
+    }
+    if (have < n)
+        return NS_NONE;
+    for (link = &ns->blk_free; *link != NS_NONE;) {
+        if (*link - first < n)
+            *link = ns->blk[*link].next;
+        else
+            link = &ns->blk[*link].next;
+    }
+    ns->blk_nfree -= n;
+    for (uint32_t b = first; b < first + n; b++) {
+        ns->blk[b].next = b + 1 < first + n ? b + 1 : NS_NONE;
+        ns->blk[b].refs = 1;
+        ns->blk[b].owner = NULL;
+    }
+    return first;
 }
 
 void blk_unhold(struct netstack *ns, uint32_t b)

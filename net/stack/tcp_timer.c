@@ -174,6 +174,20 @@ void tcp_timers_init(struct tcb *t)
 }
 
 /* --- the kernel could not send ------------------------------------------------------- */
+/* The route's limit fell below what we sent: look again, and send smaller. */
+static void path_shrank(struct tcb *t)
+{
+    struct ip_path now;
+
+    ip_route_flush(t->s.ns);
+    if (ip_route(t->s.ns, t->node.family, &t->node.raddr, &now) != 0 || now.mtu >= t->path.mtu)
+        return;
+    t->path.mtu = now.mtu;
+    tcb_set_mss(t);
+    t->snd_nxt = t->snd_una;
+    tcp_later(t);
+}
+
 /* A full link is congestion close by: do not wait a whole RTO for it. Missing
  * routes end an attempt to connect and nothing else (they may come back). */
 void tcp_tx_failed(struct tcb *t, int status)
@@ -186,7 +200,9 @@ void tcp_tx_failed(struct tcb *t, int status)
     }
     if (t->state < TCP_SYN_SENT || t->state == TCP_TIME_WAIT || t->snd_max == t->snd_una)
         return;
-    if (status == -ENOBUFS) {
+    if (status == -EMSGSIZE) {
+        path_shrank(t);
+    } else if (status == -ENOBUFS) {
         uint64_t soon = t->srtt_us != 0 ? t->srtt_us * 1000ull : 10 * NS_MS;
         if (soon < 2 * NS_MS)
             soon = 2 * NS_MS;

@@ -84,7 +84,7 @@ void udp_input(struct netstack *ns, const struct ip_in *in)
     if (ns->env.unclaimed != NULL && ns->env.unclaimed(ns->env.ctx, in->rx, in->packet - in->rx->l2_len))
         return;
     ns->count.udp_noport++;
-    if (ns->cfg.reset_unbound || in->rx->slot == 0)
+    if (ns->cfg.reset_unbound) /* an error speaks for the host; only netd may */
         icmp_unreachable(ns, in, 3);
     return;
 bad:

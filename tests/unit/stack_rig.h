@@ -30,7 +30,7 @@ static struct rig {
     long allocations;
     uint16_t next_port, registered, mtu;
     uint32_t link_flags;
-    int route_error, unclaimed, registered_n;
+    int route_error, unclaimed, registered_n, flushed_while_owned;
 } rig;
 
 static uint64_t rig_now(void *c) { (void)c; return rig.now; }
@@ -59,6 +59,11 @@ static int rig_route(void *c, struct net_route_info *io)
     io->flags = rig.link_flags;
     return rig.route_error;
 }
+static void rig_flush(void *c)
+{
+    (void)c;
+    rig.flushed_while_owned += rig.registered_n > 0;
+}
 static bool rig_unclaimed(void *c, const struct net_rx *rx, const uint8_t *p)
 {
     (void)c; (void)rx; (void)p;
@@ -72,7 +77,7 @@ static inline void rig_start(const struct ns_config *cfg)
 {
     struct ns_env env = {.now_ns = rig_now, .random = rig_random, .alloc = rig_alloc, .free = rig_free,
                          .port_register = rig_register, .port_unregister = rig_unregister, .route = rig_route,
-                         .unclaimed = rig_unclaimed};
+                         .unclaimed = rig_unclaimed, .flush = rig_flush};
     uint32_t rx = 64 * 1024, tx = 64, cq = 128, arena = 256 * 1024;
     uint32_t total = 4096 + rx + tx * 64 + cq * 16 + arena;
 
@@ -129,8 +134,9 @@ static inline void out_tcp(struct out *o)
     o->wscale = in.wscale_on ? in.wscale : -1;
 }
 
-/* The next packet that the stack has queued, completed at once. */
-static inline struct out rig_out(void)
+/* The next packet that the stack has queued, completed at once. A fragment has
+ * no transport checksum of its own. */
+static inline struct out rig_take(bool fragment)
 {
     struct out o = {.any = false};
     struct net_tx *tx;
@@ -156,6 +162,7 @@ static inline struct out rig_out(void)
     rig.ring->tx_tail = ++rig.tx_tail;
     assert_int_equal(get16(p + 2), n);
     assert_int_equal(csum_fold(csum_20(p)), 0xffff);
+    assert_int_equal((get16(p + 6) & 0x3fff) != 0, fragment);
     o.any = true;
     memcpy(o.ip, p, 20);
     o.proto = p[9];
@@ -163,12 +170,17 @@ static inline struct out rig_out(void)
     o.dst = get32(p + 16);
     o.len = n - 20;
     memcpy(o.data, p + 20, o.len);
+    if (fragment)
+        return o;
     pseudo = o.proto == NET_ICMP ? 0 : csum_bytes(csum_add(ns_swap16(o.proto), ns_swap16((uint16_t)o.len)), p + 12, 8);
     assert_int_equal(csum_fold(csum_bytes(pseudo, p + 20, n - 20)), 0xffff);
     if (o.proto == NET_TCP)
         out_tcp(&o);
     return o;
 }
+
+static inline struct out rig_out(void) { return rig_take(false); }
+static inline struct out rig_fragment(void) { return rig_take(true); }
 
 static inline unsigned rig_drain(void)
 {

@@ -1044,6 +1044,23 @@ static void test_path_mtu(void **st)
     assert_true(rig_out().text_len == 500);
 }
 
+/* The kernel's route got narrower than the path we knew. */
+static void test_route_narrows(void **st)
+{
+    struct out o;
+
+    (void)st;
+    accepted(65535);
+    ns_send(s, pattern, 1460, 0, NULL);
+    rig.mtu = 600;
+    rig_fail_next(-EMSGSIZE);
+    rig_run();
+    o = rig_out();
+    assert_true(o.any && o.seq == our_iss + 1 && o.text_len == 560);
+    rig_drain();
+    in(TCP_ACK, PEER_ISS + 1, our_iss + 1461);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
@@ -1059,7 +1076,7 @@ int main(void)
         T(test_close_with_unread_resets), T(test_data_after_close_resets), T(test_orphan_fin_wait_2_ends),
         T(test_time_wait_reuse), T(test_linger_zero), T(test_listener_close), T(test_connection_outlives_listener),
         T(test_paws), T(test_keepalive), T(test_keepalive_probe_is_answered), T(test_broken_segments),
-        T(test_piece_flood_is_bounded), T(test_icmp_errors), T(test_path_mtu),
+        T(test_piece_flood_is_bounded), T(test_icmp_errors), T(test_path_mtu), T(test_route_narrows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

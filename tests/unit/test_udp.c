@@ -158,6 +158,7 @@ static void test_connected(void **st)
     assert_int_equal(ns_connect(c, &to), 0);
     assert_int_equal(ns_send(c, "x", 1, 0, NULL), 1);
     uint16_t lport = get16(rig_out().data);
+    rig.ns->cfg.reset_unbound = true;
     in_udp(54, lport, "no", 2, 0); /* another port of the peer: not for us */
     struct out o = rig_out();
     assert_true(o.any && o.proto == NET_ICMP && o.data[0] == 3 && o.data[1] == 3);
@@ -180,6 +181,23 @@ static void test_connected(void **st)
     assert_int_equal(err, 0);
     for (uint32_t n = 0; n < 36; n++) /* short quotes */
         rig_in_ip(NET_ICMP, PEER_IP, OUR_IP, e, n < 4 ? 4 : n, 2, 0);
+}
+
+/* The kernel takes a datagram only from a port's owner, so it must have left
+ * before the port is given back. */
+static void test_last_words(void **st)
+{
+    struct ns_addr to = peer(9);
+
+    (void)st;
+    bound();
+    ns_send(s, "bye", 3, 0, &to);
+    ns_close(s);
+    assert_int_equal(rig.flushed_while_owned, 1);
+    rig_drain();
+    bound();
+    ns_close(s); /* nothing waits: nothing to flush */
+    assert_int_equal(rig.flushed_while_owned, 1);
 }
 
 static void test_bind_rules(void **st)
@@ -224,6 +242,35 @@ static void test_answers_ping(void **st)
         assert_true(o.data[0] == 0 && get16(o.data + 4) == 99 && get16(o.data + 6) == n);
         assert_memory_equal(o.data + 8, bytes, n);
     }
+}
+
+/* A long echo, as it comes back from reassembly: the answer goes in pieces. */
+static void test_long_ping(void **st)
+{
+    static uint8_t b[3800], whole[4200];
+    uint32_t got = 0;
+    struct out o;
+
+    (void)st;
+    rig.ns->cfg.icmp_echo_reply = true;
+    b[0] = 8;
+    for (uint32_t i = 8; i < sizeof(b); i++)
+        b[i] = (uint8_t)(i * 11);
+    rig_in_ip(NET_ICMP, PEER_IP, OUR_IP, b, sizeof(b), 2, SLOT_ICMP + 1);
+    while ((o = rig_fragment()).any) {
+        uint32_t off = (get16(o.ip + 6) & 0x1fffu) * 8;
+        assert_int_equal(off, got);
+        assert_true(o.len + 20 <= 1500);
+        assert_int_equal((get16(o.ip + 6) & 0x2000) != 0, off + o.len < sizeof(b));
+        memcpy(whole + off, o.data, o.len);
+        got += o.len;
+    }
+    assert_int_equal(got, sizeof(b));
+    assert_int_equal(csum_fold(csum_bytes(0, whole, got)), 0xffff);
+    assert_true(whole[0] == 0);
+    assert_memory_equal(whole + 8, b + 8, sizeof(b) - 8);
+    rig_run();
+    assert_int_equal(rig.ns->blk_nfree, rig.ns->nblk);
 }
 
 static void test_ping_socket(void **st)
@@ -317,7 +364,7 @@ static void test_raw(void **st)
     struct net_addr src = {{0}}, dst = {{255, 255, 255, 255}};
 
     (void)st;
-    for (uint32_t n = 28; n <= 1500; n += 101) {
+    for (uint32_t n = 28; n <= 2000; n += 101) {
         ip4_header(p, n, 7, 0, 64, 99, &src, &dst);
         memcpy(p + 20, bytes, n - 20);
         assert_int_equal(ns_send_raw(rig.ns, p, n, TX_BROADCAST_OK, 1, NULL), 0);
@@ -334,7 +381,19 @@ static void test_raw(void **st)
         }
         rig_run();
     }
-    assert_int_equal(ns_send_raw(rig.ns, p, NS_RAW_MAX + 1, 0, 1, NULL), -EMSGSIZE);
+    static uint8_t big[65535];
+    memset(big, 0x5a, sizeof(big));
+    assert_int_equal(ns_send_raw(rig.ns, big, sizeof(big), TX_INJECT, 1, NULL), 0);
+    struct net_tx *tx = (struct net_tx *)(void *)rig_at(rig.ring->tx_off) + (rig.tx_tail & 63);
+    assert_int_equal(tx->hdr_len + tx->seg[0].len, 65535);
+    assert_true(tx->nseg == 1 && rig_at(rig.ring->arena_off)[tx->seg[0].off + 1000] == 0x5a);
+    struct net_cqe *c = (struct net_cqe *)(void *)rig_at(rig.ring->cq_off) + (rig.cq_head & 127);
+    c->cookie = tx->cookie;
+    c->status = 0;
+    rig.ring->cq_head = ++rig.cq_head;
+    rig.ring->tx_tail = ++rig.tx_tail;
+    rig_run();
+    assert_int_equal(ns_send_raw(rig.ns, big, (size_t)NS_RAW_MAX + 1, 0, 1, NULL), -EMSGSIZE);
     assert_int_equal(rig.ns->blk_nfree, rig.ns->nblk);
 }
 
@@ -361,7 +420,7 @@ int main(void)
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         T(test_echo_every_size), T(test_peek_and_truncate), T(test_queue_limit), T(test_checksums), T(test_connected),
-        T(test_bind_rules), T(test_answers_ping), T(test_ping_socket), T(test_port_unreachable),
+        T(test_last_words), T(test_bind_rules), T(test_answers_ping), T(test_long_ping), T(test_ping_socket), T(test_port_unreachable),
         T(test_no_error_about_groups), T(test_unclaimed), T(test_raw), T(test_ring_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
