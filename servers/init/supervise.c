@@ -177,8 +177,11 @@ void server_ended(struct server *s, uint64_t now_ns)
 
 void server_ready(struct server *s, uint64_t now_ns)
 {
-    if (s->state == SERVER_STARTING)
-        enter(s, SERVER_UP, now_ns, NEVER);
+    if (s->state != SERVER_STARTING)
+        return;
+    enter(s, SERVER_UP, now_ns, NEVER);
+    if (s->restarts > 0)
+        sys_logf(SYS_LOG_INFO, "%s (process %u) is up again", s->conf->name, (unsigned)s->pid);
 }
 
 void servers_run_timers(uint64_t now_ns)
