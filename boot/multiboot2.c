@@ -46,11 +46,16 @@ static bool copy_text(char *dst, size_t room, const uint8_t *src, size_t bytes)
 static unsigned region_weight(uint32_t type)
 {
     switch (type) {
-    case REGION_FREE: return 1;
-    case REGION_ACPI: return 2;
-    case REGION_NVS: return 3;
-    case REGION_RESERVED: return 4;
-    default: return 5;
+    case REGION_FREE:
+        return 1;
+    case REGION_ACPI:
+        return 2;
+    case REGION_NVS:
+        return 3;
+    case REGION_RESERVED:
+        return 4;
+    default:
+        return 5;
     }
 }
 
@@ -66,7 +71,7 @@ static int emit_region(struct parse *p, uint64_t from, uint64_t to, uint32_t typ
     }
     if (bi->nregions == BOOT_REGIONS_MAX)
         return refuse(p, "memory map tag (6): more than 128 regions");
-    bi->region[bi->nregions++] = (struct boot_region){ from, to - from, type, 0 };
+    bi->region[bi->nregions++] = (struct boot_region){from, to - from, type, 0};
     return 0;
 }
 
@@ -125,7 +130,7 @@ static int parse_memory(struct parse *p, const uint8_t *tag, uint32_t bytes)
             return refuse(p, "memory map tag (6): more than 128 entries");
         if (e.type < REGION_FREE || e.type > REGION_BAD)
             e.type = REGION_RESERVED; /* ACPI 15.3: unknown types are reserved */
-        in[n++] = (struct boot_region){ e.base, e.bytes, e.type, 0 };
+        in[n++] = (struct boot_region){e.base, e.bytes, e.type, 0};
     }
     if (n == 0)
         return refuse(p, "memory map tag (6): empty");
@@ -150,7 +155,7 @@ static int parse_module(struct parse *p, const uint8_t *tag, uint32_t bytes)
 
 static int parse_framebuffer(struct parse *p, const uint8_t *tag, uint32_t bytes)
 {
-    struct mb2_framebuffer f = { 0 };
+    struct mb2_framebuffer f = {0};
     const uint32_t common = 31; /* up to and with `kind` and the reserved byte */
 
     if (bytes < common)
@@ -161,8 +166,7 @@ static int parse_framebuffer(struct parse *p, const uint8_t *tag, uint32_t bytes
     if (f.kind == 0 || f.kind > 2) /* indexed colour: no use for it */
         return 0;
     if (f.width == 0 || f.height == 0 || f.width > 32768 || f.height > 32768 ||
-        f.pitch < (uint64_t)f.width * ((f.bpp + 7u) / 8u) ||
-        f.base + (uint64_t)f.pitch * f.height < f.base)
+        f.pitch < (uint64_t)f.width * ((f.bpp + 7u) / 8u) || f.base + (uint64_t)f.pitch * f.height < f.base)
         return refuse(p, "framebuffer tag (8): impossible geometry");
     p->bi->fb_base = f.base;
     p->bi->fb_width = f.width;
@@ -210,17 +214,25 @@ static int parse_tag(struct parse *p, const uint8_t *tag, const struct mb2_tag *
         if (!copy_text(p->bi->loader, sizeof p->bi->loader, body, body_bytes))
             return refuse(p, "boot loader name tag (2): no end, or longer than 63 bytes");
         return 0;
-    case MB2_TAG_MODULE: return parse_module(p, tag, t->bytes);
-    case MB2_TAG_MEMORY: return parse_memory(p, tag, t->bytes);
-    case MB2_TAG_FRAMEBUFFER: return parse_framebuffer(p, tag, t->bytes);
-    case MB2_TAG_RSDP_OLD: return parse_rsdp(p, body, body_bytes, false);
-    case MB2_TAG_RSDP_NEW: return parse_rsdp(p, body, body_bytes, true);
+    case MB2_TAG_MODULE:
+        return parse_module(p, tag, t->bytes);
+    case MB2_TAG_MEMORY:
+        return parse_memory(p, tag, t->bytes);
+    case MB2_TAG_FRAMEBUFFER:
+        return parse_framebuffer(p, tag, t->bytes);
+    case MB2_TAG_RSDP_OLD:
+        return parse_rsdp(p, body, body_bytes, false);
+    case MB2_TAG_RSDP_NEW:
+        return parse_rsdp(p, body, body_bytes, true);
     case MB2_TAG_EFI32:
     case MB2_TAG_EFI64:
-    case MB2_TAG_EFI_MEMORY: p->bi->efi = true; return 0;
+    case MB2_TAG_EFI_MEMORY:
+        p->bi->efi = true;
+        return 0;
     case MB2_TAG_EFI_BOOT_SERVICES:
         return refuse(p, "EFI boot services tag (18): the loader must leave boot services first");
-    default: return 0;
+    default:
+        return 0;
     }
 }
 
@@ -244,7 +256,7 @@ int boot_info_parse(struct boot_info *bi, const void *base, size_t max_bytes, co
 {
     static const struct boot_info empty;
     const uint8_t *from = base;
-    struct parse p = { .bi = bi, .why = why };
+    struct parse p = {.bi = bi, .why = why};
     struct mb2_info head;
 
     *why = "";

@@ -10,25 +10,25 @@
 #define BOOT_MULTIBOOT2_H
 
 #define MB2_HEADER_MAGIC 0xe85250d6
-#define MB2_BOOT_MAGIC 0x36d76289
+#define MB2_BOOT_MAGIC   0x36d76289
 
-#define MB2_HEADER_END 0
+#define MB2_HEADER_END          0
 #define MB2_HEADER_INFO_REQUEST 1
-#define MB2_HEADER_FRAMEBUFFER 5
+#define MB2_HEADER_FRAMEBUFFER  5
 #define MB2_HEADER_MODULE_ALIGN 6
-#define MB2_HEADER_OPTIONAL 1
+#define MB2_HEADER_OPTIONAL     1
 
-#define MB2_TAG_END 0
-#define MB2_TAG_CMDLINE 1
-#define MB2_TAG_LOADER 2
-#define MB2_TAG_MODULE 3
-#define MB2_TAG_MEMORY 6
-#define MB2_TAG_FRAMEBUFFER 8
-#define MB2_TAG_EFI32 11
-#define MB2_TAG_EFI64 12
-#define MB2_TAG_RSDP_OLD 14
-#define MB2_TAG_RSDP_NEW 15
-#define MB2_TAG_EFI_MEMORY 17
+#define MB2_TAG_END               0
+#define MB2_TAG_CMDLINE           1
+#define MB2_TAG_LOADER            2
+#define MB2_TAG_MODULE            3
+#define MB2_TAG_MEMORY            6
+#define MB2_TAG_FRAMEBUFFER       8
+#define MB2_TAG_EFI32             11
+#define MB2_TAG_EFI64             12
+#define MB2_TAG_RSDP_OLD          14
+#define MB2_TAG_RSDP_NEW          15
+#define MB2_TAG_EFI_MEMORY        17
 #define MB2_TAG_EFI_BOOT_SERVICES 18
 
 #ifndef __ASSEMBLER__

@@ -39,7 +39,7 @@ static void list_remove(struct buddy *b, uint32_t pfn, unsigned order)
 
 void buddy_init(struct buddy *b, struct page *pages)
 {
-    *b = (struct buddy){ .pages = pages };
+    *b = (struct buddy){.pages = pages};
 }
 
 /* Puts a free block in, joined with its buddy as long as that is free too. */
@@ -103,7 +103,9 @@ void buddy_free(struct buddy *b, uint32_t pfn, unsigned order)
 
     if (p->state != PAGE_USED || p->order != order)
         panic("page %#x freed as order %u, but it is %s", pfn, order,
-              p->state == PAGE_USED ? "of another order" : p->state == PAGE_FREE ? "free" : "not a block");
+              p->state == PAGE_USED   ? "of another order"
+              : p->state == PAGE_FREE ? "free"
+                                      : "not a block");
     p->state = PAGE_NONE;
     p->refs = 0;
     insert_block(b, pfn, order);

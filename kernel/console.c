@@ -14,17 +14,17 @@
 #include <kernel/options.h>
 #include <kernel/thread.h>
 
-#define COM1 0x3f8
-#define COM2 0x2f8
-#define UART_DATA 0
-#define UART_IER 1
-#define UART_FCR 2
-#define UART_LCR 3
-#define UART_MCR 4
-#define UART_LSR 5
+#define COM1         0x3f8
+#define COM2         0x2f8
+#define UART_DATA    0
+#define UART_IER     1
+#define UART_FCR     2
+#define UART_LCR     3
+#define UART_MCR     4
+#define UART_LSR     5
 #define UART_SCRATCH 7
-#define LSR_EMPTY 0x20
-#define FIFO_BYTES 16
+#define LSR_EMPTY    0x20
+#define FIFO_BYTES   16
 /* 16 bytes at 300 baud last half a second; a port read takes about 1 us. */
 #define WAIT_TURNS 600000u
 
@@ -47,7 +47,7 @@ static bool input_wake(void *arg)
     waitq_wake(&input_wq);
     return false;
 }
-static struct poll_work input_work = { .run = input_wake };
+static struct poll_work input_work = {.run = input_wake};
 
 static void port_open(uint16_t base)
 {

@@ -36,7 +36,8 @@ int initrd_init(const struct boot_info *bi)
     while ((r = ustar_next(base, bi->initrd_bytes, &at, &f)) > 0)
         files += !f.is_dir;
     if (r < 0) {
-        klog(LOG_ERROR, "initrd: broken at byte %zu of %lu: not a ustar header, or cut short", at, bi->initrd_bytes);
+        klog(LOG_ERROR, "initrd: broken at byte %zu of %lu: not a ustar header, or cut short", at,
+             bi->initrd_bytes);
         return -EINVAL;
     }
     archive_object = memobj_wrap(bi->initrd_base, bi->initrd_bytes);

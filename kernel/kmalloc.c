@@ -15,11 +15,11 @@
 #include <kernel/string.h>
 
 #define SLAB_HEADER 64u
-#define CLASS_STEP 16u
-#define FREE_MARK 0xf4eef4eef4eef4eeull /* second word of a free object, mixed with its address */
+#define CLASS_STEP  16u
+#define FREE_MARK   0xf4eef4eef4eef4eeull /* second word of a free object, mixed with its address */
 
-static const uint16_t class_bytes[] = { 16, 32, 48, 64, 96, 128, 192, 256, 384, 576, 768, 960, 1344, 1984 };
-#define CLASSES (sizeof class_bytes / sizeof class_bytes[0])
+static const uint16_t class_bytes[] = {16, 32, 48, 64, 96, 128, 192, 256, 384, 576, 768, 960, 1344, 1984};
+#define CLASSES   (sizeof class_bytes / sizeof class_bytes[0])
 #define CLASS_MAX 1984u
 
 struct free_object {
@@ -74,7 +74,7 @@ static struct slab *slab_new(unsigned class)
         return NULL;
     page_of(p)->slab = 1;
     struct slab *s = phys_to_virt(p);
-    *s = (struct slab){ .class = class, .fresh = SLAB_HEADER };
+    *s = (struct slab){.class = class, .fresh = SLAB_HEADER};
     partial_add(s);
     return s;
 }

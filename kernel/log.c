@@ -13,7 +13,7 @@
 #include <kernel/time.h>
 
 #define RING_BYTES 65536u
-#define LINE_MAX 256
+#define LINE_MAX   256
 
 static char ring[RING_BYTES];
 static volatile uint64_t written; /* bytes since boot */

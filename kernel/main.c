@@ -41,7 +41,7 @@ static void report_option(const char *word, const char *why)
 
 static void apply_log_level(void)
 {
-    static const char *const names[] = { "error", "warn", "info", "debug" };
+    static const char *const names[] = {"error", "warn", "info", "debug"};
 
     for (unsigned i = 0; i < 4; i++)
         if (option_is("log", names[i]))
@@ -65,29 +65,29 @@ const struct boot_info *boot_info_get(void)
 
 void kmain(uint32_t info_phys)
 {
-    cpu_init();               /* descriptor tables, traps, CPU features */
-    console_early_init();     /* from here on there are words */
+    cpu_init();           /* descriptor tables, traps, CPU features */
+    console_early_init(); /* from here on there are words */
     log_plain("Slipway %s", SLIPWAY_VERSION);
-    read_boot_info(info_phys); /* the loader's tags, checked and copied */
-    console_screen_init(&boot); /* VGA text joins in */
+    read_boot_info(info_phys);                  /* the loader's tags, checked and copied */
+    console_screen_init(&boot);                 /* VGA text joins in */
     options_parse(boot.cmdline, report_option); /* policy; bad words are named */
     apply_log_level();
-    console_configure();      /* console=... */
-    mem_init(&boot);          /* own page tables, page allocator; kmalloc from here on */
-    random_init();            /* secrets and address randomisation need it */
-    acpi_init(&boot);         /* MADT, HPET, MCFG, FADT */
-    irq_init();               /* LAPIC and IOAPIC, or the PIC */
-    time_init();              /* clock and event source */
-    irq_enable();             /* first interrupts may come */
-    sched_init();             /* this context becomes a thread; system calls */
+    console_configure();         /* console=... */
+    mem_init(&boot);             /* own page tables, page allocator; kmalloc from here on */
+    random_init();               /* secrets and address randomisation need it */
+    acpi_init(&boot);            /* MADT, HPET, MCFG, FADT */
+    irq_init();                  /* LAPIC and IOAPIC, or the PIC */
+    time_init();                 /* clock and event source */
+    irq_enable();                /* first interrupts may come */
+    sched_init();                /* this context becomes a thread; system calls */
     if (initrd_init(&boot) != 0) /* the archive with init and everything */
         boot_stop("there is no usable initrd (see above), so there is nothing to start");
-    pci_init();               /* what is on the bus */
-    net_core_init();          /* loopback, empty registry */
-    uart_init();              /* COM1 and COM2 by interrupt: SLIP, console */
-    pci_attach_drivers();     /* network cards become links */
-    selftest_run();           /* test=NAME */
+    pci_init();                                /* what is on the bus */
+    net_core_init();                           /* loopback, empty registry */
+    uart_init();                               /* COM1 and COM2 by interrupt: SLIP, console */
+    pci_attach_drivers();                      /* network cards become links */
+    selftest_run();                            /* test=NAME */
     if (process_start_first("sbin/init") != 0) /* ring 3 */
         boot_stop("sbin/init of the initrd could not be started (see above)");
-    sched_idle();             /* the boot thread idles from now on */
+    sched_idle(); /* the boot thread idles from now on */
 }

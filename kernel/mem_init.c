@@ -18,10 +18,10 @@ extern char boot_start[], boot_end[]; /* physical; boot/kernel.ld */
 extern char kernel_text[], kernel_text_end[], kernel_rodata[], kernel_rodata_end[];
 extern char kernel_data[], kernel_data_end[], boot_stack_guard[];
 
-#define LOW_MEMORY_END 0x100000ull /* firmware data, later the processors' trampoline */
-#define EARLY_LIMIT (1ull << 32)   /* what the first tables map */
-#define PHYS_LIMIT (1ull << 44)    /* page frame numbers have 32 bits */
-#define RANGES_MAX (BOOT_REGIONS_MAX + 4)
+#define LOW_MEMORY_END 0x100000ull  /* firmware data, later the processors' trampoline */
+#define EARLY_LIMIT    (1ull << 32) /* what the first tables map */
+#define PHYS_LIMIT     (1ull << 44) /* page frame numbers have 32 bits */
+#define RANGES_MAX     (BOOT_REGIONS_MAX + 4)
 
 bool early_memory = true;
 
@@ -43,7 +43,7 @@ static void reserve(phys_t first, phys_t end)
             continue;
         if (first > r->first && end < r->end) {
             KASSERT(nranges < RANGES_MAX);
-            ranges[nranges++] = (struct range){ end, r->end };
+            ranges[nranges++] = (struct range){end, r->end};
             r->end = first;
         } else if (first > r->first) {
             r->end = first;
@@ -64,7 +64,7 @@ static void collect_ranges(const struct boot_info *bi)
             end = PHYS_LIMIT;
         if (g->type != REGION_FREE || first >= end)
             continue;
-        ranges[nranges++] = (struct range){ first, end };
+        ranges[nranges++] = (struct range){first, end};
         mem_count_total(end - first);
     }
     reserve(0, LOW_MEMORY_END);
@@ -103,7 +103,8 @@ static void map_image(void)
     uint64_t text = (uint64_t)kernel_text, rodata = (uint64_t)kernel_rodata, data = (uint64_t)kernel_data;
 
     map_or_panic(text, image_phys(kernel_text), (uint64_t)kernel_text_end - text, PTE_KERNEL_RX, false);
-    map_or_panic(rodata, image_phys(kernel_rodata), (uint64_t)kernel_rodata_end - rodata, PTE_KERNEL_RO, false);
+    map_or_panic(rodata, image_phys(kernel_rodata), (uint64_t)kernel_rodata_end - rodata, PTE_KERNEL_RO,
+                 false);
     map_or_panic(data, image_phys(kernel_data), (uint64_t)kernel_data_end - data, PTE_KERNEL_RW, false);
     kernel_unmap((uint64_t)boot_stack_guard, PAGE_SIZE);
 }
@@ -142,7 +143,7 @@ static void map_direct(const struct boot_info *bi)
 /* Top-level entries of the areas that grow later exist from now on. */
 static void reserve_areas(void)
 {
-    static const uint64_t area[] = { MMIO_BASE, KSTACK_BASE, VMAP_BASE, PAGES_BASE };
+    static const uint64_t area[] = {MMIO_BASE, KSTACK_BASE, VMAP_BASE, PAGES_BASE};
 
     for (unsigned i = 0; i < sizeof area / sizeof area[0]; i++) {
         uint64_t *e = &kernel_pml4[(area[i] >> 39) & 511];

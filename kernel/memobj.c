@@ -13,7 +13,7 @@
 
 struct memobj {
     uint32_t refs;
-    bool wrapped;    /* somebody else's memory: never freed, never written */
+    bool wrapped; /* somebody else's memory: never freed, never written */
     uint64_t bytes, npages;
     phys_t first;    /* contiguous; else 0 */
     phys_t *page;    /* not contiguous */

@@ -156,23 +156,23 @@ static const struct rule {
     bool (*check)(const char *value, const char *arg);
     const char *arg, *expect;
 } rules[] = {
-    { "clock", is_one_of, "auto|tsc|hpet|pmtmr|pit", "expected auto, tsc, hpet, pmtmr or pit" },
-    { "event", is_one_of, "auto|deadline|lapic|hpet|pit", "expected auto, deadline, lapic, hpet or pit" },
-    { "timer", is_one_of, "auto|pit", "expected auto or pit" },
-    { "irq", is_one_of, "auto|msix|msi|ioapic|pic|poll", "expected auto, msix, msi, ioapic, pic or poll" },
-    { "pci", is_one_of, "auto|ecam|ports", "expected auto, ecam or ports" },
-    { "acpi", is_one_of, "on|off", "expected on or off" },
-    { "smp", is_count, "", "expected a number from 1 to 64" },
-    { "rtl8139", is_one_of, "classic|cplus", "expected classic or cplus" },
-    { "console", is_one_of, "com2|com1|screen", "expected com2, com1 or screen" },
-    { "com1", is_port_use, "slip|slipmux|console|off", "expected slip, slipmux, console or off, then ,BAUD" },
-    { "com2", is_port_use, "slip|slipmux|console|off", "expected slip, slipmux, console or off, then ,BAUD" },
-    { "net.", is_address_choice, "dhcp|off", "expected dhcp, off or ADDR/LEN[,GATEWAY]" },
-    { "slip", is_pair, "off", "expected off or LOCAL:PEER" },
-    { "start", is_names, "", "expected NAME[,NAME]" },
-    { "panic", is_panic_choice, "", "expected halt or reboot[,SECONDS]" },
-    { "log", is_one_of, "error|warn|info|debug", "expected error, warn, info or debug" },
-    { "test", is_names, "", "expected NAME[,NAME] or all" },
+    {"clock", is_one_of, "auto|tsc|hpet|pmtmr|pit", "expected auto, tsc, hpet, pmtmr or pit"},
+    {"event", is_one_of, "auto|deadline|lapic|hpet|pit", "expected auto, deadline, lapic, hpet or pit"},
+    {"timer", is_one_of, "auto|pit", "expected auto or pit"},
+    {"irq", is_one_of, "auto|msix|msi|ioapic|pic|poll", "expected auto, msix, msi, ioapic, pic or poll"},
+    {"pci", is_one_of, "auto|ecam|ports", "expected auto, ecam or ports"},
+    {"acpi", is_one_of, "on|off", "expected on or off"},
+    {"smp", is_count, "", "expected a number from 1 to 64"},
+    {"rtl8139", is_one_of, "classic|cplus", "expected classic or cplus"},
+    {"console", is_one_of, "com2|com1|screen", "expected com2, com1 or screen"},
+    {"com1", is_port_use, "slip|slipmux|console|off", "expected slip, slipmux, console or off, then ,BAUD"},
+    {"com2", is_port_use, "slip|slipmux|console|off", "expected slip, slipmux, console or off, then ,BAUD"},
+    {"net.", is_address_choice, "dhcp|off", "expected dhcp, off or ADDR/LEN[,GATEWAY]"},
+    {"slip", is_pair, "off", "expected off or LOCAL:PEER"},
+    {"start", is_names, "", "expected NAME[,NAME]"},
+    {"panic", is_panic_choice, "", "expected halt or reboot[,SECONDS]"},
+    {"log", is_one_of, "error|warn|info|debug", "expected error, warn, info or debug"},
+    {"test", is_names, "", "expected NAME[,NAME] or all"},
 };
 
 static const struct rule *rule_for(const char *key)
@@ -203,7 +203,7 @@ static void take_word(char *word, void (*report)(const char *, const char *))
     const struct rule *rule = rule_for(word);
     bool good = rule != NULL && rule->check(value + 1, rule->arg);
     if (good && noptions < OPTIONS_MAX) {
-        options[noptions++] = (struct option_entry){ word, value + 1 };
+        options[noptions++] = (struct option_entry){word, value + 1};
         return;
     }
     *value = '='; /* report the word as it was given */

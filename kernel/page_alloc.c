@@ -135,5 +135,6 @@ uint64_t mem_free_bytes(void)
 bool page_accounts_match(void)
 {
     return buddy_count(&low) == low.free_pages && buddy_count(&high) == high.free_pages &&
-           low.free_pages + high.free_pages <= total_pages && committed_pages <= low.free_pages + high.free_pages;
+           low.free_pages + high.free_pages <= total_pages &&
+           committed_pages <= low.free_pages + high.free_pages;
 }

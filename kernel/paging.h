@@ -11,16 +11,16 @@
 
 #include <kernel/mem.h>
 
-#define PTE_P 0x1ull
-#define PTE_W 0x2ull
-#define PTE_U 0x4ull
-#define PTE_PWT 0x8ull
-#define PTE_PCD 0x10ull
-#define PTE_A 0x20ull
-#define PTE_D 0x40ull
-#define PTE_PS 0x80ull
-#define PTE_G 0x100ull
-#define PTE_NX (1ull << 63)
+#define PTE_P    0x1ull
+#define PTE_W    0x2ull
+#define PTE_U    0x4ull
+#define PTE_PWT  0x8ull
+#define PTE_PCD  0x10ull
+#define PTE_A    0x20ull
+#define PTE_D    0x40ull
+#define PTE_PS   0x80ull
+#define PTE_G    0x100ull
+#define PTE_NX   (1ull << 63)
 #define PTE_ADDR 0x000ffffffffff000ull
 
 /* Kernel mappings: global, accessed and dirty from the start, never executable
@@ -31,15 +31,24 @@
 #define PTE_KERNEL_UC (PTE_KERNEL_RW | PTE_PCD | PTE_PWT)
 
 #define LARGE_BYTES 0x200000ull
-#define HUGE_BYTES 0x40000000ull
+#define HUGE_BYTES  0x40000000ull
 
 extern uint64_t kernel_pml4[512];
 
-static inline void tlb_drop(uint64_t addr) { __asm__ volatile("invlpg (%0)" ::"r"(addr) : "memory"); }
-static inline void write_cr3(uint64_t v) { __asm__ volatile("movq %0, %%cr3" ::"r"(v) : "memory"); }
+static inline void tlb_drop(uint64_t addr)
+{
+    __asm__ volatile("invlpg (%0)" ::"r"(addr) : "memory");
+}
+static inline void write_cr3(uint64_t v)
+{
+    __asm__ volatile("movq %0, %%cr3" ::"r"(v) : "memory");
+}
 
 /* Physical address of something in the kernel image. */
-static inline phys_t image_phys(const void *v) { return (phys_t)v - KERNEL_BASE; }
+static inline phys_t image_phys(const void *v)
+{
+    return (phys_t)v - KERNEL_BASE;
+}
 
 /* The 4 KiB entry for addr; NULL when a table on the way is missing (or, when
  * `tables` is given, could not be allocated; it counts the new ones) or when a

@@ -16,7 +16,7 @@
 #include <kernel/symbols.h>
 #include <kernel/time.h>
 
-#define FRAMES_MAX 24
+#define FRAMES_MAX     24
 #define LAST_LOG_BYTES 1536u
 
 extern char kernel_text[], kernel_text_end[];
@@ -72,8 +72,8 @@ static void say_registers(void)
 
     __asm__ volatile("movq %%cr0, %0; movq %%cr2, %1; movq %%cr3, %2" : "=r"(cr0), "=r"(cr2), "=r"(cr3));
     __asm__ volatile("movq %%cr4, %0; movq %%rsp, %1; pushfq; popq %2" : "=r"(cr4), "=r"(rsp), "=r"(rflags));
-    ksnprintf(line, sizeof line, "cr0 %lx cr2 %lx cr3 %lx cr4 %lx rsp %lx rflags %lx\n", cr0, cr2, cr3, cr4, rsp,
-              rflags);
+    ksnprintf(line, sizeof line, "cr0 %lx cr2 %lx cr3 %lx cr4 %lx rsp %lx rflags %lx\n", cr0, cr2, cr3, cr4,
+              rsp, rflags);
     say(line);
 }
 
@@ -148,7 +148,8 @@ void panic(const char *fmt, ...)
     say(text);
     say("\n");
     say_registers();
-    backtrace_text((uint64_t)__builtin_return_address(0), *(uint64_t *)__builtin_frame_address(0), trace, sizeof trace);
+    backtrace_text((uint64_t)__builtin_return_address(0), *(uint64_t *)__builtin_frame_address(0), trace,
+                   sizeof trace);
     say(trace);
     say_last_log(end);
     finish();

@@ -99,7 +99,7 @@ static const char *parse_number(const char *f, int *v, va_list *ap)
 
 static const char *parse_spec(const char *f, struct spec *s, va_list *ap)
 {
-    *s = (struct spec){ .precision = -1 };
+    *s = (struct spec){.precision = -1};
     for (;; f++) {
         if (*f == '-')
             s->left = true;
@@ -136,9 +136,14 @@ static void convert(struct out *o, char kind, struct spec *s, va_list *ap)
         put_number(o, s, v < 0 ? 0 - (uint64_t)v : (uint64_t)v, 10, v < 0 ? '-' : 0);
         break;
     }
-    case 'u': put_number(o, s, next_unsigned(s, ap), 10, 0); break;
-    case 'X': s->upper = true; /* fall through */
-    case 'x': put_number(o, s, next_unsigned(s, ap), 16, 0); break;
+    case 'u':
+        put_number(o, s, next_unsigned(s, ap), 10, 0);
+        break;
+    case 'X':
+        s->upper = true; /* fall through */
+    case 'x':
+        put_number(o, s, next_unsigned(s, ap), 16, 0);
+        break;
     case 'p':
         s->precision = 16;
         put_number(o, s, (uint64_t)va_arg(*ap, void *), 16, 0);
@@ -154,13 +159,15 @@ static void convert(struct out *o, char kind, struct spec *s, va_list *ap)
         put_field(o, s, t, s->precision < 0 ? strlen(t) : strnlen(t, (size_t)s->precision), 0);
         break;
     }
-    default: put(o, kind); break;
+    default:
+        put(o, kind);
+        break;
     }
 }
 
 int kvsnprintf(char *buf, size_t n, const char *fmt, va_list ap)
 {
-    struct out o = { buf, n, 0 };
+    struct out o = {buf, n, 0};
     va_list args;
 
     va_copy(args, ap);

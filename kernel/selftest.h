@@ -22,18 +22,18 @@ struct selftest {
     const char *(*run)(void);
 };
 
-#define SELFTEST(id)                                                                                  \
-    static const char *selftest_##id(void);                                                           \
-    static const struct selftest selftest_entry_##id                                                  \
-        __attribute__((used, section(".selftest." #id), aligned(8))) = { #id, selftest_##id };        \
+#define SELFTEST(id)                                                                                         \
+    static const char *selftest_##id(void);                                                                  \
+    static const struct selftest selftest_entry_##id                                                         \
+        __attribute__((used, section(".selftest." #id), aligned(8))) = {#id, selftest_##id};                 \
     static const char *selftest_##id(void)
 
 #define SELFTEST_STR2(x) #x
-#define SELFTEST_STR(x) SELFTEST_STR2(x)
-#define TEST(c)                                                  \
-    do {                                                         \
-        if (!(c))                                                \
-            return __FILE__ ":" SELFTEST_STR(__LINE__) ": " #c;  \
+#define SELFTEST_STR(x)  SELFTEST_STR2(x)
+#define TEST(c)                                                                                              \
+    do {                                                                                                     \
+        if (!(c))                                                                                            \
+            return __FILE__ ":" SELFTEST_STR(__LINE__) ": " #c;                                              \
     } while (0)
 
 /* Runs what test= names, prints TAP, and leaves through power_test_exit, unless

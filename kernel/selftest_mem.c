@@ -197,17 +197,17 @@ SELFTEST(usercopy)
     const char *why = NULL;
     for (unsigned n = 0; n <= sizeof buf && why == NULL; n++) {
         memset(back, 0, sizeof back);
-        if (copy_to_user(AT + PAGE_SIZE - 77, buf, n) != 0 || copy_from_user(back, AT + PAGE_SIZE - 77, n) != 0 ||
-            memcmp(buf, back, n) != 0)
+        if (copy_to_user(AT + PAGE_SIZE - 77, buf, n) != 0 ||
+            copy_from_user(back, AT + PAGE_SIZE - 77, n) != 0 || memcmp(buf, back, n) != 0)
             why = "a copy of good memory failed";
     }
     uint64_t end = AT + 2 * PAGE_SIZE;
     if (copy_from_user(back, end - 3, 4) != -EFAULT || copy_to_user(end - 100, buf, 101) != -EFAULT ||
         copy_from_user(back, end, 8) != -EFAULT || copy_from_user(back, 0, 8) != -EFAULT)
         why = "a copy over the end of a mapping did not fail";
-    if (copy_from_user(back, (uint64_t)buf, 8) != -EFAULT || copy_to_user((uint64_t)buf, back, 8) != -EFAULT ||
-        copy_from_user(back, USER_END - 4, 8) != -EFAULT || copy_from_user(back, UINT64_MAX - 3, 8) != -EFAULT ||
-        copy_from_user(back, AT, SIZE_MAX) != -EFAULT)
+    if (copy_from_user(back, (uint64_t)buf, 8) != -EFAULT ||
+        copy_to_user((uint64_t)buf, back, 8) != -EFAULT || copy_from_user(back, USER_END - 4, 8) != -EFAULT ||
+        copy_from_user(back, UINT64_MAX - 3, 8) != -EFAULT || copy_from_user(back, AT, SIZE_MAX) != -EFAULT)
         why = "a copy of kernel addresses did not fail";
     copy_to_user(end - 4, "abc", 4);
     if (copy_string_from_user(back, end - 4, 8) != 3 || strcmp(back, "abc") != 0 ||

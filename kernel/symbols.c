@@ -7,6 +7,6 @@
  */
 #include <kernel/symbols.h>
 
-const struct ksym ksyms[1] __attribute__((weak, section(".ksyms"))) = { { 0, 0 } };
+const struct ksym ksyms[1] __attribute__((weak, section(".ksyms"))) = {{0, 0}};
 const uint32_t ksym_count __attribute__((weak, section(".ksyms"))) = 0;
 const char ksym_names[1] __attribute__((weak, section(".ksyms"))) = "";

@@ -13,11 +13,11 @@
 #include <kernel/mem.h>
 #include <kernel/string.h>
 
-#define COLUMNS 80u
-#define ROWS 25u
+#define COLUMNS     80u
+#define ROWS        25u
 #define WINDOW_ROWS (32768u / 2 / COLUMNS)
-#define CRTC 0x3d4
-#define ATTRIBUTE 0x0700u /* light grey on black */
+#define CRTC        0x3d4
+#define ATTRIBUTE   0x0700u /* light grey on black */
 
 static volatile uint16_t *window; /* NULL: no screen in text mode */
 static uint16_t shadow[WINDOW_ROWS * COLUMNS];
@@ -100,12 +100,23 @@ static void escape_byte(char c)
     if (c >= 0x40 && c <= 0x7e) /* the final byte */
         escape = 0;
     switch (c) {
-    case 'K': erase(at, (row + 1) * COLUMNS); break;
-    case 'J': erase(at, (top + ROWS) * COLUMNS); break;
-    case 'H': row = top, column = 0; break;
-    case 'C': column = column + n < COLUMNS ? column + n : COLUMNS - 1; break;
-    case 'D': column = column > n ? column - n : 0; break;
-    default: break;
+    case 'K':
+        erase(at, (row + 1) * COLUMNS);
+        break;
+    case 'J':
+        erase(at, (top + ROWS) * COLUMNS);
+        break;
+    case 'H':
+        row = top, column = 0;
+        break;
+    case 'C':
+        column = column + n < COLUMNS ? column + n : COLUMNS - 1;
+        break;
+    case 'D':
+        column = column > n ? column - n : 0;
+        break;
+    default:
+        break;
     }
 }
 

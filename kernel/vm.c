@@ -15,9 +15,9 @@
 /* Objects up to this size are mapped whole at once; larger ones as touched. */
 #define EAGER_BYTES (1ull << 20)
 /* Where choosing starts: a page by chance within 4 TiB below TOP_MAX. */
-#define TOP_MAX 0x7ffffff00000ull
+#define TOP_MAX         0x7ffffff00000ull
 #define TOP_RANDOM_MASK 0x3fffffff000ull
-#define FLOOR 0x100000000000ull
+#define FLOOR           0x100000000000ull
 
 uint32_t vm_find(const struct address_space *as, uint64_t addr)
 {
@@ -221,7 +221,7 @@ static int64_t map_region(struct address_space *as, struct vm_region r, uint64_t
 
 int64_t vm_map_anon(struct address_space *as, uint64_t addr, uint64_t bytes, unsigned prot)
 {
-    struct vm_region r = { .start = addr, .prot = (uint8_t)prot, .most = VM_R | VM_W | VM_X };
+    struct vm_region r = {.start = addr, .prot = (uint8_t)prot, .most = VM_R | VM_W | VM_X};
 
     return prot > 7 ? -EINVAL : map_region(as, r, bytes);
 }
@@ -229,7 +229,8 @@ int64_t vm_map_anon(struct address_space *as, uint64_t addr, uint64_t bytes, uns
 int64_t vm_map_object(struct address_space *as, uint64_t addr, struct memobj *m, uint64_t offset,
                       uint64_t bytes, unsigned prot)
 {
-    struct vm_region r = { .start = addr, .object = m, .offset = offset, .prot = (uint8_t)prot, .most = (uint8_t)prot };
+    struct vm_region r = {
+        .start = addr, .object = m, .offset = offset, .prot = (uint8_t)prot, .most = (uint8_t)prot};
     uint64_t whole = page_round_up(memobj_bytes(m));
 
     if (prot > 7 || (offset & (PAGE_SIZE - 1)) != 0 || offset >= whole || bytes > whole - offset)

@@ -11,22 +11,22 @@
 #include <kernel/paging.h>
 
 #define VM_REGIONS_MAX 1024u
-#define PTE_OBJECT 0x200ull /* software bit: the page belongs to an object */
+#define PTE_OBJECT     0x200ull /* software bit: the page belongs to an object */
 
 struct vm_region {
-    uint64_t start, end; /* page-aligned, end exclusive */
+    uint64_t start, end;   /* page-aligned, end exclusive */
     struct memobj *object; /* NULL: anonymous */
-    uint64_t offset;     /* of `start` in the object */
-    uint8_t prot, most;  /* VM_*; what vm_protect may raise it to */
+    uint64_t offset;       /* of `start` in the object */
+    uint8_t prot, most;    /* VM_*; what vm_protect may raise it to */
 };
 
 struct address_space {
-    uint64_t *root; /* top-level table, through the direct map */
+    uint64_t *root;            /* top-level table, through the direct map */
     struct vm_region *regions; /* sorted, without overlap */
     uint32_t nregions, room;
-    uint64_t limit; /* 0: none */
+    uint64_t limit;              /* 0: none */
     uint64_t anon_pages, tables; /* both count against the limit */
-    uint64_t top;   /* addresses are chosen downwards from here */
+    uint64_t top;                /* addresses are chosen downwards from here */
 };
 
 /* Index of the first region that ends above addr (nregions: none). */

@@ -12,12 +12,13 @@
 #include <kernel/vm.h>
 #include <slipway/errno.h>
 
-#define TABLE_SPAN LARGE_BYTES /* what one last-level table covers */
-#define FAULT_AROUND 16u       /* pages of an object mapped by one fault */
+#define TABLE_SPAN   LARGE_BYTES /* what one last-level table covers */
+#define FAULT_AROUND 16u         /* pages of an object mapped by one fault */
 
 static uint64_t prot_bits(unsigned prot)
 {
-    return (prot != 0 ? PTE_P : 0) | PTE_U | PTE_A | (prot & VM_W ? PTE_W | PTE_D : 0) | (prot & VM_X ? 0 : PTE_NX);
+    return (prot != 0 ? PTE_P : 0) | PTE_U | PTE_A | (prot & VM_W ? PTE_W | PTE_D : 0) |
+           (prot & VM_X ? 0 : PTE_NX);
 }
 
 static void drop_if_current(struct address_space *as, uint64_t addr)
@@ -61,7 +62,7 @@ void vm_prune_tables(struct address_space *as, uint64_t start, uint64_t end)
     bool freed = false;
 
     for (uint64_t at = start & ~(TABLE_SPAN - 1); at < end; at += TABLE_SPAN) {
-        uint64_t *table = as->root, *entry[4] = { 0 };
+        uint64_t *table = as->root, *entry[4] = {0};
         for (unsigned level = 3; level > 0; level--) {
             entry[level] = &table[(at >> (PAGE_SHIFT + 9 * level)) & 511];
             if (!(*entry[level] & PTE_P)) {

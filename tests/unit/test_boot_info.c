@@ -26,7 +26,7 @@ static void begin(void)
 
 static void tag(uint32_t type, const void *body, size_t n)
 {
-    uint32_t head[2] = { type, (uint32_t)(8 + n) };
+    uint32_t head[2] = {type, (uint32_t)(8 + n)};
     memcpy(info + used, head, 8);
     memcpy(info + used + 8, body, n);
     used = (used + 8 + n + 7) & ~(size_t)7;
@@ -35,7 +35,7 @@ static void tag(uint32_t type, const void *body, size_t n)
 static void finish(void)
 {
     tag(0, "", 0);
-    memcpy(info, &(uint32_t){ (uint32_t)used }, 4);
+    memcpy(info, &(uint32_t){(uint32_t)used}, 4);
 }
 
 /* An exact heap copy, so that ASan sees every read past the end. */
@@ -56,23 +56,20 @@ struct map_entry {
 static void memory(const struct map_entry *e, size_t n)
 {
     uint8_t body[4096];
-    uint32_t head[2] = { 24, 0 };
+    uint32_t head[2] = {24, 0};
     memcpy(body, head, 8);
     memcpy(body + 8, e, n * sizeof *e);
     tag(MB2_TAG_MEMORY, body, 8 + n * sizeof *e);
 }
 
 static const struct map_entry pc_map[] = {
-    { 0, 0x9fc00, 1, 0 },
-    { 0x9fc00, 0x400, 2, 0 },
-    { 0xf0000, 0x10000, 2, 0 },
-    { 0x100000, 0x3ee0000, 1, 0 },
-    { 0x3fe0000, 0x20000, 2, 0 },
+    {0, 0x9fc00, 1, 0},          {0x9fc00, 0x400, 2, 0},     {0xf0000, 0x10000, 2, 0},
+    {0x100000, 0x3ee0000, 1, 0}, {0x3fe0000, 0x20000, 2, 0},
 };
 
 static void module(uint32_t start, uint32_t end)
 {
-    uint8_t body[16] = { 0 };
+    uint8_t body[16] = {0};
     memcpy(body, &start, 4);
     memcpy(body + 4, &end, 4);
     memcpy(body + 8, "initrd", 7);
@@ -120,9 +117,9 @@ static void test_every_truncation_is_refused(void **state)
         assert_true(why[0] != 0);
         assert_int_equal(bi.magic, 0);
         if (n >= 8) { /* a header that admits to it: no end tag */
-            memcpy(info, &(uint32_t){ (uint32_t)n }, 4);
+            memcpy(info, &(uint32_t){(uint32_t)n}, 4);
             assert_true(parse_copy(n) < 0);
-            memcpy(info, &(uint32_t){ (uint32_t)whole }, 4);
+            memcpy(info, &(uint32_t){(uint32_t)whole}, 4);
         }
     }
 }
@@ -158,7 +155,7 @@ static void test_faults_are_named(void **state)
     tag(MB2_TAG_MEMORY, "abc", 3);
     expect("memory map tag (6): too short");
     begin();
-    memory((struct map_entry[]){ { UINT64_MAX - 5, 100, 1, 0 } }, 1);
+    memory((struct map_entry[]){{UINT64_MAX - 5, 100, 1, 0}}, 1);
     expect("memory map tag (6): a region beyond");
     begin();
     memory(pc_map, 5);
@@ -213,8 +210,8 @@ static void test_faults_are_named(void **state)
 
 static void framebuffer(uint32_t width, uint32_t height, uint32_t pitch, uint8_t kind)
 {
-    uint8_t body[30] = { 0 };
-    memcpy(body, &(uint64_t){ 0xe0000000 }, 8);
+    uint8_t body[30] = {0};
+    memcpy(body, &(uint64_t){0xe0000000}, 8);
     memcpy(body + 8, &pitch, 4);
     memcpy(body + 12, &width, 4);
     memcpy(body + 16, &height, 4);
@@ -261,8 +258,8 @@ static uint32_t type_at(uint64_t addr)
 static void test_overlaps_resolve_to_the_stricter(void **state)
 {
     static const struct map_entry map[] = {
-        { 0x200000, 0x100000, 1, 0 }, { 0x280000, 0x100000, 2, 0 }, { 0x100000, 0x100000, 1, 0 },
-        { 0x210000, 0x1000, 3, 0 },   { 0x400000, 0x1000, 99, 0 },  { 0x210000, 0x800, 5, 0 },
+        {0x200000, 0x100000, 1, 0}, {0x280000, 0x100000, 2, 0}, {0x100000, 0x100000, 1, 0},
+        {0x210000, 0x1000, 3, 0},   {0x400000, 0x1000, 99, 0},  {0x210000, 0x800, 5, 0},
     };
     (void)state;
     begin();
@@ -286,7 +283,7 @@ static void test_too_many_regions(void **state)
     struct map_entry map[129];
     (void)state;
     for (unsigned i = 0; i < 129; i++)
-        map[i] = (struct map_entry){ i * 0x2000ull, 0x1000, 1, 0 };
+        map[i] = (struct map_entry){i * 0x2000ull, 0x1000, 1, 0};
     begin();
     memory(map, 128);
     finish();
@@ -295,7 +292,7 @@ static void test_too_many_regions(void **state)
     begin();
     memory(map, 129);
     expect("more than 128");
-    map[0] = (struct map_entry){ 0, 0x200000, 1, 0 };
+    map[0] = (struct map_entry){0, 0x200000, 1, 0};
     for (unsigned i = 1; i < 128; i++)
         map[i].type = 2;
     begin();

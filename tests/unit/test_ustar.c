@@ -179,10 +179,8 @@ static void test_noise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_files),
-        cmocka_unit_test(test_longest_path),
-        cmocka_unit_test(test_hostile),
-        cmocka_unit_test(test_truncations),
+        cmocka_unit_test(test_files),   cmocka_unit_test(test_longest_path),
+        cmocka_unit_test(test_hostile), cmocka_unit_test(test_truncations),
         cmocka_unit_test(test_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
