@@ -126,21 +126,22 @@ static const char *turns_are_shared(void)
     return NULL;
 }
 
+/* A busy host may hold the whole machine up at any moment, but not most times:
+ * so most of the waits must end before the other's slice (5 ms) would. */
 static const char *higher_priority_runs_first(void)
 {
-    uint64_t start_ns, late = 0;
+    unsigned prompt = 0;
 
     stop = false;
     CHECK(start(spinner, 0, PRIO_LOW) > 0);
     for (int i = 0; i < 20; i++) {
-        start_ns = in_ms(1);
-        CHECK(sys_wait(NULL, 0, start_ns) == -ETIMEDOUT);
-        if (sys_now_ns() - start_ns > late)
-            late = sys_now_ns() - start_ns;
+        uint64_t due_ns = in_ms(1);
+        CHECK(sys_wait(NULL, 0, due_ns) == -ETIMEDOUT);
+        prompt += sys_now_ns() - due_ns < 2000000;
     }
     stop = true;
     CHECK(gone(0));
-    CHECK(late < 5000000); /* we never waited for the other's slice to end */
+    CHECK(prompt >= 12);
     return NULL;
 }
 
