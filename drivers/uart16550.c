@@ -87,7 +87,7 @@ struct uart {
     struct uart_user user;
     uint8_t last;         /* byte received before */
     struct uart_counters count;
-    uint64_t lost;        /* console bytes that found no room */
+    uint64_t lost, told;  /* console bytes that found no room; of which the reader knows */
 };
 
 static struct uart ports[PORTS] = {
@@ -410,12 +410,26 @@ static size_t console_take(struct uart *u, const char *text, size_t bytes)
     return bytes;
 }
 
+/* A reader of the console shall know that something is missing. */
+static void tell_lost(struct uart *u)
+{
+    char text[48];
+    int n;
+
+    if (u->lost == u->told || uart_room(u) < TX_RING / 2)
+        return;
+    n = ksnprintf(text, sizeof(text), "\r\n[%lu bytes lost]\r\n", (unsigned long)(u->lost - u->told));
+    u->told = u->lost;
+    console_take(u, text, (size_t)n);
+}
+
 /* Output faster than the line waits a little for room where it may, and is
  * lost and counted where it may not. */
 static void console_to(struct uart *u, const char *text, size_t bytes)
 {
     uint64_t deadline = 0;
 
+    tell_lost(u);
     while (bytes != 0) {
         size_t n = console_take(u, text, bytes);
         text += n;
@@ -437,23 +451,4 @@ static void console_sink(void *arg, const char *text, size_t bytes)
     for (unsigned i = 0; i < PORTS; i++)
         if (ports[i].role == ROLE_CONSOLE)
             console_to(&ports[i], text, bytes);
-}
-
-size_t uart_console_room(void)
-{
-    size_t room = SIZE_MAX;
-
-    for (unsigned i = 0; i < PORTS; i++)
-        if (ports[i].role == ROLE_CONSOLE && uart_room(&ports[i]) < room)
-            room = uart_room(&ports[i]);
-    return room;
-}
-
-uint64_t uart_console_lost(void)
-{
-    uint64_t lost = 0;
-
-    for (unsigned i = 0; i < PORTS; i++)
-        lost += ports[i].lost;
-    return lost;
 }

@@ -54,8 +54,4 @@ struct uart_counters {
 };
 void uart_counters(const struct uart *u, struct uart_counters *c);
 
-/* Bytes of console output that can be taken at once, and that were lost. */
-size_t uart_console_room(void);
-uint64_t uart_console_lost(void);
-
 #endif

@@ -63,6 +63,16 @@ void klog(enum log_level level, const char *fmt, ...)
     vsnprintf(text, sizeof(text), fmt, ap);
     va_end(ap);
 }
+int ksnprintf(char *buf, size_t n, const char *fmt, ...)
+{
+    va_list ap;
+    int r;
+
+    va_start(ap, fmt);
+    r = vsnprintf(buf, n, fmt, ap);
+    va_end(ap);
+    return r;
+}
 
 uint64_t now_ns(void) { return fake.now += 100; }
 void delay_us(uint32_t us) { fake.now += us * NS_PER_US; }
