@@ -19,7 +19,10 @@ static uint32_t net_ready(struct object *o)
     return n->endpoint != NULL ? endpoint_ready(n->endpoint) : READY_ERR;
 }
 
-static struct waitq *net_waitq(struct object *o) { return &((struct net_object *)o)->wq; }
+static struct waitq *net_waitq(struct object *o)
+{
+    return &((struct net_object *)o)->wq;
+}
 
 static void net_before_wait(struct object *o)
 {
@@ -64,7 +67,10 @@ static void net_closed(struct object *o)
     }
 }
 
-static void net_destroy(struct object *o) { kfree(o); }
+static void net_destroy(struct object *o)
+{
+    kfree(o);
+}
 
 static const struct object_ops net_ops = {
     .ready = net_ready,

@@ -20,10 +20,22 @@ static void (*core_timer_fn)(void);
 
 /* --- clock, chance, memory, words ---------------------------------------------------- */
 
-uint64_t nc_now_ns(void) { return now_ns(); }
-void nc_random(void *buf, size_t bytes) { random_bytes(buf, bytes); }
-void *nc_alloc(size_t bytes) { return kzalloc(bytes); }
-void nc_free(void *p) { kfree(p); }
+uint64_t nc_now_ns(void)
+{
+    return now_ns();
+}
+void nc_random(void *buf, size_t bytes)
+{
+    random_bytes(buf, bytes);
+}
+void *nc_alloc(size_t bytes)
+{
+    return kzalloc(bytes);
+}
+void nc_free(void *p)
+{
+    kfree(p);
+}
 
 void nc_log(const char *fmt, ...)
 {
@@ -78,7 +90,10 @@ uint64_t nc_shared_phys(const struct nc_shared *s, size_t offset)
 
 /* --- waking, polling, time ------------------------------------------------------------------ */
 
-void nc_wake(void *waiter) { waitq_wake(&((struct net_object *)waiter)->wq); }
+void nc_wake(void *waiter)
+{
+    waitq_wake(&((struct net_object *)waiter)->wq);
+}
 
 static bool poll_link(void *arg)
 {
@@ -147,7 +162,8 @@ static void add_default_route(const struct link *l, const struct net_addr *gatew
 /* ADDR/LEN[,GW]; "dhcp" and the like are netd's. */
 static void add_ethernet_address(const struct link *l, const char *key, const char *value)
 {
-    struct net_config c = {.kind = NETCFG_ADDR_ADD, .link = l->index, .family = NET_INET, .flags = ADDR_STATIC};
+    struct net_config c = {
+        .kind = NETCFG_ADDR_ADD, .link = l->index, .family = NET_INET, .flags = ADDR_STATIC};
     struct net_addr gateway = {{0}};
     const char *s = value;
     unsigned prefix = 0;
@@ -176,8 +192,13 @@ static void add_ethernet_address(const struct link *l, const char *key, const ch
 /* LOCAL:PEER for the first serial link; others number up from there by netd. */
 static void add_serial_address(const struct link *l)
 {
-    struct net_config c = {.kind = NETCFG_ADDR_ADD, .link = l->index, .family = NET_INET, .prefix = 32,
-                           .flags = ADDR_STATIC, .addr = {{192, 168, 7, 2}}, .gateway = {{192, 168, 7, 1}}};
+    struct net_config c = {.kind = NETCFG_ADDR_ADD,
+                           .link = l->index,
+                           .family = NET_INET,
+                           .prefix = 32,
+                           .flags = ADDR_STATIC,
+                           .addr = {{192, 168, 7, 2}},
+                           .gateway = {{192, 168, 7, 1}}};
     const char *value = option("slip"), *s = value;
 
     if (value != NULL) {

@@ -20,8 +20,8 @@ struct net_object {
     struct net_endpoint *endpoint; /* NULL once closed */
     struct process *process;       /* the opener; valid while the endpoint is */
     uint32_t pid;
-    int handle;                    /* the opener's */
-    uint64_t base, bytes;          /* where the opener sees the rings */
+    int handle;           /* the opener's */
+    uint64_t base, bytes; /* where the opener sees the rings */
 };
 
 /* Addresses that the boot options give and that need all links to be known. */

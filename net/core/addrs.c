@@ -21,7 +21,8 @@ static void rebuild_own4(void)
         o->link = a->link;
         o->prefix = a->prefix;
         /* RFC 3021: no directed broadcast below four addresses; none on lo. */
-        o->broadcast = a->prefix <= 30 && a->link != loopback.index ? o->ip | ~ip4_mask(a->prefix) : 0xffffffffu;
+        o->broadcast =
+            a->prefix <= 30 && a->link != loopback.index ? o->ip | ~ip4_mask(a->prefix) : 0xffffffffu;
         core.nown4++;
     }
     core.config_gen++;

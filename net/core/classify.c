@@ -12,19 +12,22 @@
  */
 #include <net/core/ports.h>
 
-#define ETHERTYPE_IPV4 0x0800u
-#define ETHERTYPE_ARP 0x0806u
-#define ETHERTYPE_IPV6 0x86ddu
-#define ARP_BYTES 28u
-#define ETH_SLACK 4u /* a VLAN tag's worth above the MTU is not oversize yet */
-#define IPV6_HDR 40u
+#define ETHERTYPE_IPV4      0x0800u
+#define ETHERTYPE_ARP       0x0806u
+#define ETHERTYPE_IPV6      0x86ddu
+#define ARP_BYTES           28u
+#define ETH_SLACK           4u /* a VLAN tag's worth above the MTU is not oversize yet */
+#define IPV6_HDR            40u
 #define IPV6_EXTENSIONS_MAX 4
-#define PORT_DHCP_CLIENT 68u
-#define PORT_DHCP_SERVER 67u
-#define TCP_FLAG_SYN 0x02u
-#define TCP_FLAG_ACK 0x10u
+#define PORT_DHCP_CLIENT    68u
+#define PORT_DHCP_SERVER    67u
+#define TCP_FLAG_SYN        0x02u
+#define TCP_FLAG_ACK        0x10u
 
-static void drop(struct target *t, enum net_drop why) { t->drop = (uint8_t)why; }
+static void drop(struct target *t, enum net_drop why)
+{
+    t->drop = (uint8_t)why;
+}
 
 static void to_slot(struct target *t, enum net_slot slot)
 {
@@ -351,7 +354,8 @@ static void classify_ipv6(struct packet *p, struct target *t)
     }
 }
 
-/* --- the ways in -------------------------------------------------------------------------------------------- */
+/* --- the ways in
+ * -------------------------------------------------------------------------------------------- */
 
 static void start(struct packet *p, struct target *t)
 {

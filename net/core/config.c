@@ -12,7 +12,8 @@ static void log_address(const char *verb, const struct net_config *c)
     const uint8_t *b = c->addr.b;
 
     if (c->family == NET_INET)
-        nc_log("net: %s: address %u.%u.%u.%u/%u %s", link_name(c->link), b[0], b[1], b[2], b[3], c->prefix, verb);
+        nc_log("net: %s: address %u.%u.%u.%u/%u %s", link_name(c->link), b[0], b[1], b[2], b[3], c->prefix,
+               verb);
     else
         nc_log("net: %s: IPv6 address %s", link_name(c->link), verb);
 }

@@ -64,9 +64,9 @@ int endpoint_open(struct nc_owner *o, struct sys_net_open *io, void *waiter, str
 void endpoint_close(struct net_endpoint *e);
 const struct nc_shared *endpoint_shared(const struct net_endpoint *e);
 struct net_ring *endpoint_ring(const struct net_endpoint *e);
-struct nc_owner *endpoint_owner(const struct net_endpoint *e); /* NULL once it died */
+struct nc_owner *endpoint_owner(const struct net_endpoint *e);       /* NULL once it died */
 struct net_endpoint *owner_first_endpoint(const struct nc_owner *o); /* the oldest, or NULL */
-uint32_t endpoint_ready(const struct net_endpoint *e);         /* READY_* */
+uint32_t endpoint_ready(const struct net_endpoint *e);               /* READY_* */
 /* Transmit what lies in the ring; entries taken, or -EINVAL when the process
  * wrote an impossible index (the endpoint is dead then: READY_ERR). */
 int endpoint_kick(struct net_endpoint *e);

@@ -53,8 +53,13 @@ bool ring_put(struct net_endpoint *e, const struct net_rx *meta, const void *dat
 void deliver(struct packet *p, struct target *t, uint64_t now_ns)
 {
     struct net_endpoint *e = t->endpoint;
-    struct net_rx meta = {.kind = RX_PACKET, .link = p->link->index, .csum = p->csum, .gso_size = p->gso_size,
-                          .slot = t->slot, .port_id = t->port_id, .time_ns = now_ns};
+    struct net_rx meta = {.kind = RX_PACKET,
+                          .link = p->link->index,
+                          .csum = p->csum,
+                          .gso_size = p->gso_size,
+                          .slot = t->slot,
+                          .port_id = t->port_id,
+                          .time_ns = now_ns};
     const uint8_t *data = p->l3;
     uint32_t len = p->l3_len;
 

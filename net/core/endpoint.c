@@ -7,14 +7,14 @@
  */
 #include <net/core/ports.h>
 
-#define TX_ENTRIES_MIN 16u
+#define TX_ENTRIES_MIN     16u
 #define TX_ENTRIES_DEFAULT 256u
-#define TX_ENTRIES_MAX 4096u
-#define RX_BYTES_MAX (4u << 20)
-#define ARENA_MIN (16u * 1024)
-#define ARENA_MAX (64u << 20)
+#define TX_ENTRIES_MAX     4096u
+#define RX_BYTES_MAX       (4u << 20)
+#define ARENA_MIN          (16u * 1024)
+#define ARENA_MAX          (64u << 20)
 #define RING_LIMIT_DEFAULT (4ull << 20) /* of all of an owner's rings */
-#define SHARED_PAGE 4096u
+#define SHARED_PAGE        4096u
 
 void owner_init(struct nc_owner *o, uint32_t pid, const char *name, const struct sys_rights *rights)
 {
@@ -25,9 +25,15 @@ void owner_init(struct nc_owner *o, uint32_t pid, const char *name, const struct
         o->name[i] = name[i];
 }
 
-uint32_t nc_owner_pid(const struct nc_owner *o) { return o->pid; }
+uint32_t nc_owner_pid(const struct nc_owner *o)
+{
+    return o->pid;
+}
 
-bool owner_has(struct nc_owner *o, uint32_t right) { return o == NULL || (o->rights->bits & right) != 0; }
+bool owner_has(struct nc_owner *o, uint32_t right)
+{
+    return o == NULL || (o->rights->bits & right) != 0;
+}
 
 int owner_refuse(struct nc_owner *o, const char *right)
 {
@@ -234,15 +240,25 @@ void endpoint_fail(struct net_endpoint *e, const char *what)
         return;
     e->failed = true;
     if (e->owner != NULL)
-        nc_log("net: %s (pid %u) wrote an impossible %s: its endpoint is shut", e->owner->name, e->owner->pid, what);
+        nc_log("net: %s (pid %u) wrote an impossible %s: its endpoint is shut", e->owner->name, e->owner->pid,
+               what);
     endpoint_wake(e);
 }
 
 /* --- state ------------------------------------------------------------------------------- */
 
-const struct nc_shared *endpoint_shared(const struct net_endpoint *e) { return &e->shm; }
-struct net_ring *endpoint_ring(const struct net_endpoint *e) { return e->ring; }
-struct nc_owner *endpoint_owner(const struct net_endpoint *e) { return e->owner; }
+const struct nc_shared *endpoint_shared(const struct net_endpoint *e)
+{
+    return &e->shm;
+}
+struct net_ring *endpoint_ring(const struct net_endpoint *e)
+{
+    return e->ring;
+}
+struct nc_owner *endpoint_owner(const struct net_endpoint *e)
+{
+    return e->owner;
+}
 
 struct net_endpoint *owner_first_endpoint(const struct nc_owner *o)
 {

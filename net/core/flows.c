@@ -9,7 +9,7 @@
 #include <net/core/ports.h>
 #include <slipway/siphash.h>
 
-#define FILTER 512u
+#define FILTER      512u
 #define BUCKETS_MIN 64u
 
 uint32_t flows_count;
@@ -37,15 +37,24 @@ void flows_fini(void)
     flows_count = 0;
 }
 
-static struct flow_entry *at(uint16_t id) { return id_at(&flows.table, id); }
+static struct flow_entry *at(uint16_t id)
+{
+    return id_at(&flows.table, id);
+}
 
-static uint16_t *filter_cell(uint8_t proto, uint16_t port) { return &flows.filter[(port ^ proto << 4) % FILTER]; }
+static uint16_t *filter_cell(uint8_t proto, uint16_t port)
+{
+    return &flows.filter[(port ^ proto << 4) % FILTER];
+}
 
-bool flows_may_use_port(uint8_t proto, uint16_t port) { return *filter_cell(proto, port) != 0; }
+bool flows_may_use_port(uint8_t proto, uint16_t port)
+{
+    return *filter_cell(proto, port) != 0;
+}
 
 /* Links play no part in the hash: almost every key is for any link. */
-static uint64_t tuple_hash(uint8_t family, uint8_t proto, uint16_t lport, uint16_t rport, const struct net_addr *laddr,
-                           const struct net_addr *raddr)
+static uint64_t tuple_hash(uint8_t family, uint8_t proto, uint16_t lport, uint16_t rport,
+                           const struct net_addr *laddr, const struct net_addr *raddr)
 {
     uint8_t in[40];
     size_t a = family == NET_INET ? 4 : 16;
@@ -72,7 +81,8 @@ static uint64_t key_hash(const struct net_flow_key *k)
 
 bool flow_key_valid(const struct net_flow_key *k)
 {
-    return (k->family == NET_INET || k->family == NET_INET6) && (k->proto == NET_TCP || k->proto == NET_UDP) &&
+    return (k->family == NET_INET || k->family == NET_INET6) &&
+           (k->proto == NET_TCP || k->proto == NET_UDP) &&
            (k->link == LINK_ANY || link_by_index(k->link) != NULL) && k->lport != 0 && k->rport != 0 &&
            !addr_is_any(&k->laddr) && !addr_is_any(&k->raddr);
 }
@@ -115,7 +125,10 @@ struct flow_entry *flow_by_key(const struct net_flow_key *k)
     return NULL;
 }
 
-static bool in_use(const struct flow_entry *f) { return f->endpoint != NULL; }
+static bool in_use(const struct flow_entry *f)
+{
+    return f->endpoint != NULL;
+}
 
 struct flow_entry *flow_by_id(uint32_t id)
 {

@@ -8,7 +8,10 @@
  */
 #include <net/core/internal.h>
 
-static uint16_t *free_link(const struct id_table *t, uint16_t id) { return (uint16_t *)id_at(t, id); }
+static uint16_t *free_link(const struct id_table *t, uint16_t id)
+{
+    return (uint16_t *)id_at(t, id);
+}
 
 void id_table_init(struct id_table *t, size_t object_bytes)
 {

@@ -15,23 +15,30 @@
 #include <net/core/core.h>
 #include <slipway/errno.h>
 
-#define ADDRS_MAX 32
-#define ROUTES_MAX 64
-#define NEIGH_MAX 1024
-#define NEIGH_BUCKETS 256
-#define TAPS_MAX 4            /* per link */
-#define GROUP_MAX 16          /* endpoints in one group */
-#define PARKED_MAX 64         /* SYNs per reserved port (design, section 5) */
+#define ADDRS_MAX        32
+#define ROUTES_MAX       64
+#define NEIGH_MAX        1024
+#define NEIGH_BUCKETS    256
+#define TAPS_MAX         4    /* per link */
+#define GROUP_MAX        16   /* endpoints in one group */
+#define PARKED_MAX       64   /* SYNs per reserved port (design, section 5) */
 #define PARKED_BYTES_MAX 1500 /* of one parked packet */
-#define RESERVE_NS 2000000000ull
-#define ETH_HDR 14u
-#define IP_PACKET_MAX 65535u
+#define RESERVE_NS       2000000000ull
+#define ETH_HDR          14u
+#define IP_PACKET_MAX    65535u
 
 typedef uint32_t ip4_t;
 
 /* --- memory access ------------------------------------------------------------- */
-static inline uint16_t be16(const uint8_t *p) { return (uint16_t)(p[0] << 8 | p[1]); }
-static inline void put_be16(uint8_t *p, uint16_t v) { p[0] = (uint8_t)(v >> 8); p[1] = (uint8_t)v; }
+static inline uint16_t be16(const uint8_t *p)
+{
+    return (uint16_t)(p[0] << 8 | p[1]);
+}
+static inline void put_be16(uint8_t *p, uint16_t v)
+{
+    p[0] = (uint8_t)(v >> 8);
+    p[1] = (uint8_t)v;
+}
 static inline ip4_t load_ip4(const void *p)
 {
     ip4_t v;
@@ -48,7 +55,10 @@ static inline ip4_t ip4_mask(unsigned prefix) /* network order; x86 is little-en
 {
     return prefix == 0 ? 0 : __builtin_bswap32(0xffffffffu << (32 - prefix));
 }
-static inline bool addr_is_any(const struct net_addr *a) { return (load64(a->b) | load64(a->b + 8)) == 0; }
+static inline bool addr_is_any(const struct net_addr *a)
+{
+    return (load64(a->b) | load64(a->b + 8)) == 0;
+}
 static inline bool addr_equal(const struct net_addr *a, const struct net_addr *b)
 {
     return ((load64(a->b) ^ load64(b->b)) | (load64(a->b + 8) ^ load64(b->b + 8))) == 0;
@@ -60,13 +70,19 @@ static inline struct net_addr addr_from_ip4(ip4_t ip)
     return a;
 }
 /* Indices in shared memory: one writer each, release and acquire (ring.h). */
-static inline uint32_t shared_load(const uint32_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
-static inline void shared_store(uint32_t *p, uint32_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
+static inline uint32_t shared_load(const uint32_t *p)
+{
+    return __atomic_load_n(p, __ATOMIC_ACQUIRE);
+}
+static inline void shared_store(uint32_t *p, uint32_t v)
+{
+    __atomic_store_n(p, v, __ATOMIC_RELEASE);
+}
 
 /* --- a table of small ids whose pages are made on demand ------------------------- */
-#define ID_PAGE 64u
+#define ID_PAGE  64u
 #define ID_PAGES 512u
-#define ID_MAX (ID_PAGE * ID_PAGES - 1) /* 0 is no id */
+#define ID_MAX   (ID_PAGE * ID_PAGES - 1) /* 0 is no id */
 struct id_table {
     void *page[ID_PAGES];
     uint32_t object_bytes; /* each object begins with a uint16_t for the free list */
@@ -146,20 +162,20 @@ void slots_forget(struct net_endpoint *e);
 /* Records in the receive ring that the process has not taken yet, oldest
  * first. fn gets a snapshot of the header; false from fn ends the walk. All
  * that lies in the ring may have been altered by the process. */
-void ring_walk(struct net_endpoint *e, bool (*fn)(void *ctx, struct net_rx *record, const struct net_rx *copy),
-               void *ctx);
+void ring_walk(struct net_endpoint *e,
+               bool (*fn)(void *ctx, struct net_rx *record, const struct net_rx *copy), void *ctx);
 
 /* --- packets under classification --------------------------------------------------- */
 struct packet {
     const uint8_t *frame; /* what came in */
     const uint8_t *l3;
-    uint32_t l3_len;      /* its own length, padding cut off */
+    uint32_t l3_len; /* its own length, padding cut off */
     uint8_t l2_len;
     uint8_t family, proto;
-    uint8_t csum;         /* enum net_csum */
-    bool l2_multicast;    /* sent to a group or broadcast MAC */
-    bool to_group;        /* IP destination is broadcast or multicast */
-    bool tcp_syn;         /* SYN without ACK */
+    uint8_t csum;      /* enum net_csum */
+    bool l2_multicast; /* sent to a group or broadcast MAC */
+    bool to_group;     /* IP destination is broadcast or multicast */
+    bool tcp_syn;      /* SYN without ACK */
     uint16_t gso_size;
     uint16_t lport, rport;
     uint16_t l4_off;
@@ -173,8 +189,8 @@ struct target {
     struct port_entry *port;       /* entry that matched, for its counters */
     struct flow_entry *flow;       /* or this one */
     uint32_t port_id;
-    uint8_t slot;  /* enum net_slot + 1, 0 for none */
-    uint8_t drop;  /* enum net_drop when endpoint is NULL and !park */
+    uint8_t slot; /* enum net_slot + 1, 0 for none */
+    uint8_t drop; /* enum net_drop when endpoint is NULL and !park */
     bool park;
 };
 void classify_frame(struct packet *p, struct target *t);  /* from the link header on */
@@ -204,7 +220,10 @@ struct core_link {
     uint64_t tapped, tap_dropped;
 };
 #define TX_BATCH 32u
-static inline struct core_link *link_core(const struct link *l) { return (struct core_link *)l->core; }
+static inline struct core_link *link_core(const struct link *l)
+{
+    return (struct core_link *)l->core;
+}
 void link_queue(struct link *l, struct netbuf *nb); /* into the batch; sends a full one */
 void links_flush(void);                             /* send all batches, wake all */
 void wake_flush(void);
@@ -231,12 +250,12 @@ void tx_forget(struct net_endpoint *e);
 /* One record on its way out (transmit.c, txcheck.c). */
 struct tx {
     struct net_endpoint *endpoint;
-    struct net_tx record; /* the kernel's snapshot */
-    struct netbuf *nb;    /* header copied, segments in place */
-    uint8_t *ip;          /* IP header in nb */
+    struct net_tx record;      /* the kernel's snapshot */
+    struct netbuf *nb;         /* header copied, segments in place */
+    uint8_t *ip;               /* IP header in nb */
     uint32_t ip_header, total; /* bytes of IP header, of the IP packet */
     ip4_t src, dst;
-    bool foreign;         /* source address is not ours (net.forward) */
+    bool foreign; /* source address is not ours (net.forward) */
     struct dst_cache *to;
     /* When a check says no: */
     enum net_drop why;
@@ -248,10 +267,10 @@ static inline bool tx_refuse(struct tx *t, enum net_drop why, int status)
     t->status = status;
     return false;
 }
-bool tx_check_record(struct tx *t);  /* fields of the record itself */
-bool tx_check_ip4(struct tx *t);     /* header, source and destination address */
-bool tx_check_ports(struct tx *t);   /* after routing: may this owner send so? */
-bool tx_check_frame(struct tx *t);   /* a whole frame: who may send which */
+bool tx_check_record(struct tx *t); /* fields of the record itself */
+bool tx_check_ip4(struct tx *t);    /* header, source and destination address */
+bool tx_check_ports(struct tx *t);  /* after routing: may this owner send so? */
+bool tx_check_frame(struct tx *t);  /* a whole frame: who may send which */
 
 /* --- addresses, routes, neighbours --------------------------------------------------------- */
 struct own_ip4 { /* compact copy for the receive path */
@@ -269,7 +288,7 @@ struct route {
     ip4_t net, mask; /* IPv4: dst and prefix, ready to compare */
     uint16_t link;
     uint8_t family, prefix;
-    bool connected;  /* made by the kernel from an address */
+    bool connected; /* made by the kernel from an address */
     uint32_t metric, mtu;
 };
 struct neighbour {
@@ -323,8 +342,14 @@ struct net_core {
     uint32_t blob_bytes;
 };
 extern struct net_core core;
-static inline uint64_t core_now(void) { return core.batch_ns != 0 ? core.batch_ns : nc_now_ns(); }
-static inline void count_drop(enum net_drop why) { core.c.drop[why]++; }
+static inline uint64_t core_now(void)
+{
+    return core.batch_ns != 0 ? core.batch_ns : nc_now_ns();
+}
+static inline void count_drop(enum net_drop why)
+{
+    core.c.drop[why]++;
+}
 uint8_t *core_bounce(void); /* IP_PACKET_MAX + ETH_HDR bytes, or NULL */
 
 #endif

@@ -9,7 +9,7 @@
 #include <net/core/internal.h>
 
 #define LINK_CAPACITY_GUESS 256u
-#define LINK_SHARE_MIN 4u
+#define LINK_SHARE_MIN      4u
 
 static void number_name(char *name)
 {
@@ -46,7 +46,10 @@ int link_register(struct link *l)
     return 0;
 }
 
-struct link *link_by_index(unsigned index) { return index < core.nlinks ? core.link[index] : NULL; }
+struct link *link_by_index(unsigned index)
+{
+    return index < core.nlinks ? core.link[index] : NULL;
+}
 
 struct link *link_by_name(const char *name)
 {
@@ -56,7 +59,10 @@ struct link *link_by_name(const char *name)
     return NULL;
 }
 
-const char *link_name(uint16_t index) { return index < core.nlinks ? core.link[index]->name : NULL; }
+const char *link_name(uint16_t index)
+{
+    return index < core.nlinks ? core.link[index]->name : NULL;
+}
 
 void link_carrier(struct link *l, bool up)
 {

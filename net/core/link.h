@@ -27,7 +27,7 @@
 #include <stdint.h>
 
 #define NETBUF_HEADROOM 32 /* virtio header (12), Ethernet header (14) */
-#define NETBUF_FRAGS 12    /* payload pieces; none crosses a page */
+#define NETBUF_FRAGS    12 /* payload pieces; none crosses a page */
 
 struct netbuf_frag {
     const void *virt; /* kernel's view */
@@ -36,7 +36,7 @@ struct netbuf_frag {
 };
 struct netbuf {
     struct netbuf *next;
-    uint8_t *head;      /* first byte to send: link header, IP header, ... */
+    uint8_t *head; /* first byte to send: link header, IP header, ... */
     uint32_t head_len;
     uint32_t total_len; /* head_len + all frags */
     uint64_t head_phys; /* device-visible address of room[0] */
@@ -76,11 +76,11 @@ struct link_ops {
 
 struct link {
     char name[LINK_NAME_MAX];
-    uint16_t index;     /* set by link_register */
+    uint16_t index; /* set by link_register */
     uint8_t mac[6];
-    uint32_t mtu;       /* bytes of IP packet */
-    uint32_t flags;     /* LINKF_* */
-    uint32_t features;  /* LINKO_* */
+    uint32_t mtu;      /* bytes of IP packet */
+    uint32_t flags;    /* LINKF_* */
+    uint32_t features; /* LINKO_* */
     uint32_t speed_bps;
     struct net_addr peer; /* LINKF_POINTOPOINT */
     const char *driver;

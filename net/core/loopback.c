@@ -10,7 +10,7 @@
 #include <net/core/internal.h>
 
 #define LOOPBACK_QUEUE 256u
-#define LOOPBACK_MTU 65535u
+#define LOOPBACK_MTU   65535u
 
 struct link loopback;
 static struct netbuf *queue_head, *queue_tail;

@@ -7,11 +7,11 @@
  */
 #include <net/core/internal.h>
 
-#define NETBUF_PAGE 4096u
-#define NETBUF_STRIDE ((sizeof(struct netbuf) + 63) & ~(size_t)63)
+#define NETBUF_PAGE      4096u
+#define NETBUF_STRIDE    ((sizeof(struct netbuf) + 63) & ~(size_t)63)
 #define NETBUFS_PER_PAGE (NETBUF_PAGE / NETBUF_STRIDE)
-#define SLAB_PAGES 4u
-#define SLABS_MAX 52u /* 1,040 packets */
+#define SLAB_PAGES       4u
+#define SLABS_MAX        52u /* 1,040 packets */
 
 _Static_assert(NETBUFS_PER_PAGE >= 5, "a netbuf has outgrown its share of a page");
 
@@ -88,7 +88,10 @@ void netbuf_finish(struct netbuf *nb, int status, enum net_drop why)
     netbuf_free(nb);
 }
 
-void netbuf_done(struct netbuf *nb, int status) { netbuf_finish(nb, status, DROP_TX_LINK_DOWN); }
+void netbuf_done(struct netbuf *nb, int status)
+{
+    netbuf_finish(nb, status, DROP_TX_LINK_DOWN);
+}
 
 size_t netbuf_flatten(const struct netbuf *nb, void *dst)
 {

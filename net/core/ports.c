@@ -60,8 +60,14 @@ void ports_fini(void)
     __builtin_memset(&ports, 0, sizeof(ports));
 }
 
-static struct port_entry *entry_at(uint16_t id) { return id_at(&ports.entries, id); }
-static struct port_stack *stack_at(uint16_t id) { return id_at(&ports.stacks, id & ~CELL_STACK); }
+static struct port_entry *entry_at(uint16_t id)
+{
+    return id_at(&ports.entries, id);
+}
+static struct port_stack *stack_at(uint16_t id)
+{
+    return id_at(&ports.stacks, id & ~CELL_STACK);
+}
 
 /* --- keys ------------------------------------------------------------------------------ */
 
@@ -94,7 +100,8 @@ bool port_key_overlaps(const struct net_port_key *a, const struct net_port_key *
 
 static uint8_t key_score(const struct net_port_key *k)
 {
-    return (uint8_t)((addr_is_any(&k->addr) ? 0 : 4) + (k->link == LINK_ANY ? 0 : 2) + (k->port_lo == k->port_hi));
+    return (uint8_t)((addr_is_any(&k->addr) ? 0 : 4) + (k->link == LINK_ANY ? 0 : 2) +
+                     (k->port_lo == k->port_hi));
 }
 
 /* Keyed by the boot secret: a restarted owner gets the same one. `name` goes in
@@ -206,7 +213,10 @@ static struct port_entry *cell_find(const struct net_port_key *k, uint16_t port,
     return NULL;
 }
 
-static bool is_equal(const struct port_entry *e, const struct net_port_key *k) { return port_key_equal(&e->key, k); }
+static bool is_equal(const struct port_entry *e, const struct net_port_key *k)
+{
+    return port_key_equal(&e->key, k);
+}
 
 struct port_entry *port_by_key(const struct net_port_key *k, uint8_t state)
 {
@@ -220,7 +230,10 @@ static bool overlaps(const struct port_entry *e, const struct net_port_key *k)
     return port_key_overlaps(&e->key, k);
 }
 
-bool port_number_taken(const struct net_port_key *k) { return cell_find(k, k->port_lo, overlaps) != NULL; }
+bool port_number_taken(const struct net_port_key *k)
+{
+    return cell_find(k, k->port_lo, overlaps) != NULL;
+}
 
 /* Every entry that overlaps k, each at least once, until fn returns nonzero. */
 int port_each_overlap(const struct net_port_key *k, int (*fn)(struct port_entry *e, void *ctx), void *ctx)
@@ -245,7 +258,10 @@ int port_each_overlap(const struct net_port_key *k, int (*fn)(struct port_entry 
     return 0;
 }
 
-uint32_t ports_count(void) { return ports.count; }
+uint32_t ports_count(void)
+{
+    return ports.count;
+}
 
 /* n-th entry in use, for listings. Remembers where the last one was. */
 struct port_entry *port_nth(uint64_t cursor)

@@ -18,9 +18,9 @@
 
 #include <net/core/internal.h>
 
-#define STACK_MAX 15
+#define STACK_MAX  15
 #define CELL_STACK 0x8000u /* the cell's id names a stack, not an entry */
-#define FLOW_ID 0x8000u    /* in the low half of a registry id: a flow */
+#define FLOW_ID    0x8000u /* in the low half of a registry id: a flow */
 
 enum port_state { PORT_FREE = 0, PORT_LIVE, PORT_RESERVED };
 
@@ -52,8 +52,8 @@ struct port_entry {
     uint16_t free_next; /* id_table's */
     uint16_t id;
     uint16_t generation;
-    uint8_t state;      /* enum port_state */
-    uint8_t score;      /* how specific the key is */
+    uint8_t state; /* enum port_state */
+    uint8_t score; /* how specific the key is */
     bool addr_any, joinable;
     uint16_t nmembers;
     struct net_port_key key;
@@ -73,7 +73,10 @@ struct flow_entry {
     uint64_t hash, delivered, dropped;
 };
 
-static inline uint32_t port_id(const struct port_entry *p) { return (uint32_t)p->generation << 16 | p->id; }
+static inline uint32_t port_id(const struct port_entry *p)
+{
+    return (uint32_t)p->generation << 16 | p->id;
+}
 static inline uint32_t flow_id(const struct flow_entry *f)
 {
     return (uint32_t)f->generation << 16 | FLOW_ID | f->id;

@@ -13,7 +13,7 @@
 /* RFC 6056: the whole upper half, so that guessing costs 15 bits. */
 #define EPHEMERAL_LO 32768u
 #define EPHEMERAL_HI 65535u
-#define ANY_TRIES 24u
+#define ANY_TRIES    24u
 
 static int refuse_port(struct nc_owner *o, const struct net_port_key *k)
 {

@@ -30,9 +30,15 @@ static bool before(const struct route *a, const struct route *b)
 int route_add(const struct net_config *c, bool connected)
 {
     int at = find(c);
-    struct route r = {.dst = c->addr, .gateway = c->gateway, .source = c->source, .link = c->link,
-                      .family = c->family, .prefix = c->prefix, .connected = connected,
-                      .metric = c->metric, .mtu = c->mtu};
+    struct route r = {.dst = c->addr,
+                      .gateway = c->gateway,
+                      .source = c->source,
+                      .link = c->link,
+                      .family = c->family,
+                      .prefix = c->prefix,
+                      .connected = connected,
+                      .metric = c->metric,
+                      .mtu = c->mtu};
 
     if (link_by_index(c->link) == NULL)
         return -ENODEV;

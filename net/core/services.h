@@ -21,9 +21,9 @@ void nc_panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2
 
 /* Shared memory of one net endpoint: kernel address, contiguous there. */
 struct nc_shared {
-    void *base;     /* kernel's view */
+    void *base; /* kernel's view */
     size_t bytes;
-    void *cookie;   /* memobj in the kernel */
+    void *cookie; /* memobj in the kernel */
 };
 int nc_shared_alloc(struct nc_shared *s, size_t bytes); /* zeroed, page aligned; 0 or -ENOMEM */
 void nc_shared_free(struct nc_shared *s);

@@ -14,8 +14,8 @@
 
 /* Each step reads what the process wrote last, but moves only inside the part of
  * the ring that the kernel knows to be filled, and always forward. */
-void ring_walk(struct net_endpoint *e, bool (*fn)(void *ctx, struct net_rx *record, const struct net_rx *copy),
-               void *ctx)
+void ring_walk(struct net_endpoint *e,
+               bool (*fn)(void *ctx, struct net_rx *record, const struct net_rx *copy), void *ctx)
 {
     uint32_t at = shared_load(&e->ring->rx_tail);
 
@@ -153,8 +153,12 @@ static int transfer_flow(struct nc_owner *o, struct net_endpoint *to, const stru
         from = f->endpoint;
         k = &f->key;
     } else {
-        struct packet p = {.family = k->family, .proto = k->proto, .lport = k->lport, .rport = k->rport,
-                           .laddr = k->laddr, .raddr = k->raddr};
+        struct packet p = {.family = k->family,
+                           .proto = k->proto,
+                           .lport = k->lport,
+                           .rport = k->rport,
+                           .laddr = k->laddr,
+                           .raddr = k->raddr};
         struct port_entry *e = port_lookup(k->family, k->proto, k->link, &k->laddr, k->lport);
 
         if (e == NULL || e->state != PORT_LIVE || !port_has_owner(e, o))

@@ -8,9 +8,9 @@
  */
 #include <net/core/ports.h>
 
-#define KICK_RECORDS 64u      /* one system call sends at most so many at once */
-#define QUANTUM_BYTES 3028    /* two full frames a turn */
-#define SHARED_PAGE 4096u
+#define KICK_RECORDS   64u  /* one system call sends at most so many at once */
+#define QUANTUM_BYTES  3028 /* two full frames a turn */
+#define SHARED_PAGE    4096u
 #define ETHERTYPE_IPV4 0x0800u
 
 /* --- what does not go out ------------------------------------------------------------------- */
@@ -155,8 +155,8 @@ static bool ask_netd(struct tx *t)
     struct net_endpoint *netd = core.slot[SLOT_NEIGHBOUR];
     struct net_addr hop = addr_from_ip4(t->to->nexthop);
     const struct neighbour *n = neigh_find(t->to->link->index, NET_INET, &hop);
-    struct net_rx meta = {.kind = RX_UNRESOLVED, .link = t->to->link->index, .slot = SLOT_NEIGHBOUR + 1,
-                          .time_ns = core_now()};
+    struct net_rx meta = {
+        .kind = RX_UNRESOLVED, .link = t->to->link->index, .slot = SLOT_NEIGHBOUR + 1, .time_ns = core_now()};
     uint8_t *flat = core_bounce();
 
     if (netd == NULL || (n != NULL && n->state == NEIGH_FAILED) || (t->record.flags & TX_RESEND) != 0)
@@ -187,7 +187,8 @@ static bool route(struct tx *t, struct dst_cache *own)
     if (mac_given(t)) { /* netd has resolved it, or talks to a DHCP server it knows */
         struct link *l = link_by_index(t->record.link);
 
-        *own = (struct dst_cache){.dst = t->dst, .link = l, .mtu = l->mtu, .nexthop = t->dst, .mac_known = true};
+        *own =
+            (struct dst_cache){.dst = t->dst, .link = l, .mtu = l->mtu, .nexthop = t->dst, .mac_known = true};
         __builtin_memcpy(own->mac, t->record.nexthop_mac, 6);
         t->to = own;
         return true;

@@ -8,9 +8,9 @@
  */
 #include <net/core/ports.h>
 
-#define TX_FLAGS_KNOWN (TX_NOTIFY | TX_INJECT | TX_FRAME | TX_RESEND | TX_BROADCAST_OK)
+#define TX_FLAGS_KNOWN  (TX_NOTIFY | TX_INJECT | TX_FRAME | TX_RESEND | TX_BROADCAST_OK)
 #define ARP_FRAME_BYTES 42u
-#define ETHERTYPE_ARP 0x0806u
+#define ETHERTYPE_ARP   0x0806u
 
 static bool in_arena(const struct net_endpoint *e, uint32_t off, uint32_t len)
 {
@@ -94,8 +94,8 @@ bool tx_check_ip4(struct tx *t)
 static bool owns(const struct tx *t, const struct ports_pair *ports)
 {
     const struct nc_owner *o = t->endpoint->owner;
-    struct packet p = {.family = NET_INET, .proto = t->ip[9], .link = t->to->link,
-                       .lport = ports->from, .rport = ports->to};
+    struct packet p = {
+        .family = NET_INET, .proto = t->ip[9], .link = t->to->link, .lport = ports->from, .rport = ports->to};
     const struct port_entry *e;
 
     __builtin_memcpy(p.laddr.b, t->ip + 12, 4);

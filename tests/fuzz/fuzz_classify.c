@@ -39,7 +39,8 @@ static const struct link_ops ops = {.transmit = take, .poll = poll};
 
 static void address(uint16_t link, uint8_t family, struct net_addr a, uint8_t prefix)
 {
-    struct net_config c = {.kind = NETCFG_ADDR_ADD, .link = link, .family = family, .prefix = prefix, .addr = a};
+    struct net_config c = {
+        .kind = NETCFG_ADDR_ADD, .link = link, .family = family, .prefix = prefix, .addr = a};
 
     if (net_config_apply(NULL, &c) != 0)
         abort();
@@ -59,9 +60,13 @@ static void set_up(void)
 {
     host_reset(1);
     net_core_init();
-    eth = (struct link){.name = "eth%d", .mtu = 1500, .flags = LINKF_ETHERNET | LINKF_RUNNING, .ops = &ops,
+    eth = (struct link){.name = "eth%d",
+                        .mtu = 1500,
+                        .flags = LINKF_ETHERNET | LINKF_RUNNING,
+                        .ops = &ops,
                         .mac = {2, 0, 0, 0, 0, 1}};
-    serial = (struct link){.name = "sl%d", .mtu = 1006, .flags = LINKF_POINTOPOINT | LINKF_RUNNING, .ops = &ops};
+    serial =
+        (struct link){.name = "sl%d", .mtu = 1006, .flags = LINKF_POINTOPOINT | LINKF_RUNNING, .ops = &ops};
     if (link_register(&eth) != 0 || link_register(&serial) != 0)
         abort();
     address(eth.index, NET_INET, (struct net_addr){{10, 0, 0, 1}}, 24);

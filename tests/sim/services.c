@@ -46,9 +46,15 @@ void host_reset(uint64_t seed)
     memset(poll_wanted, 0, sizeof(poll_wanted));
 }
 
-uint64_t host_random(void) { return next_random(&test_random); }
+uint64_t host_random(void)
+{
+    return next_random(&test_random);
+}
 
-uint64_t nc_now_ns(void) { return host_now_ns; }
+uint64_t nc_now_ns(void)
+{
+    return host_now_ns;
+}
 
 void nc_random(void *buf, size_t bytes)
 {
@@ -105,7 +111,10 @@ void nc_shared_free(struct nc_shared *s)
     memset(s, 0, sizeof(*s));
 }
 
-uint64_t nc_shared_phys(const struct nc_shared *s, size_t offset) { return (uint64_t)(uintptr_t)s->base + offset; }
+uint64_t nc_shared_phys(const struct nc_shared *s, size_t offset)
+{
+    return (uint64_t)(uintptr_t)s->base + offset;
+}
 
 /* --- words -------------------------------------------------------------------------- */
 
@@ -141,8 +150,14 @@ void nc_wake(void *waiter)
         (*(uint32_t *)waiter)++;
 }
 
-void nc_link_added(struct link *l) { (void)l; }
-void link_schedule_poll(struct link *l) { poll_wanted[l->index] = true; }
+void nc_link_added(struct link *l)
+{
+    (void)l;
+}
+void link_schedule_poll(struct link *l)
+{
+    poll_wanted[l->index] = true;
+}
 
 void nc_timer(uint64_t when_ns, void (*fn)(void))
 {
@@ -150,7 +165,10 @@ void nc_timer(uint64_t when_ns, void (*fn)(void))
     timer_fn = fn;
 }
 
-uint64_t host_timer_due(void) { return timer_when; }
+uint64_t host_timer_due(void)
+{
+    return timer_when;
+}
 
 void host_advance(uint64_t ns)
 {

@@ -24,7 +24,7 @@ void host_reset(uint64_t seed); /* clock at 1 s, no timer, no poll pending */
 uint64_t host_random(void);     /* the tests' own stream of the same generator */
 /* Moves the clock, firing the core's timer when it is passed. */
 void host_advance(uint64_t ns);
-uint64_t host_timer_due(void);  /* UINT64_MAX when none is armed */
+uint64_t host_timer_due(void); /* UINT64_MAX when none is armed */
 bool host_poll_pending(void);
 /* Runs scheduled polls until there are none left (at most `turns`); turns run. */
 unsigned host_run_polls(unsigned turns);

@@ -22,11 +22,11 @@
 #include <slipway/errno.h>
 #include <tests/sim/services.h>
 
-#define UNUSED __attribute__((unused))
+#define UNUSED         __attribute__((unused))
 #define IP(a, b, c, d) ((uint32_t)(a) << 24 | (uint32_t)(b) << 16 | (uint32_t)(c) << 8 | (uint32_t)(d))
-#define HOST_IP IP(10, 0, 0, 1)
-#define PEER_IP IP(10, 0, 0, 9)
-#define SENT_MAX 512
+#define HOST_IP        IP(10, 0, 0, 1)
+#define PEER_IP        IP(10, 0, 0, 9)
+#define SENT_MAX       512
 
 static const uint8_t host_mac[6] = {2, 0, 0, 0, 0, 1};
 static const uint8_t peer_mac[6] = {2, 0, 0, 0, 0, 9};
@@ -37,10 +37,10 @@ static struct {
     struct {
         uint8_t data[65600];
         uint32_t len;
-    } *sent;
+    } * sent;
     unsigned nsent;
-    unsigned accept;       /* packets the driver takes before it is full */
-    bool hold;             /* do not finish what was taken */
+    unsigned accept; /* packets the driver takes before it is full */
+    bool hold;       /* do not finish what was taken */
     struct netbuf *held[SENT_MAX];
     unsigned nheld;
 } world;
@@ -111,7 +111,8 @@ UNUSED static int config(uint32_t kind, uint16_t link, uint32_t ip, uint8_t pref
 
 UNUSED static int set_neighbour(uint32_t ip, const uint8_t mac[6], uint8_t state)
 {
-    struct net_config c = {.kind = NETCFG_NEIGH_SET, .link = world.eth.index, .family = NET_INET, .state = state};
+    struct net_config c = {
+        .kind = NETCFG_NEIGH_SET, .link = world.eth.index, .family = NET_INET, .state = state};
 
     c.addr = addr4(ip);
     memcpy(c.mac, mac, 6);
@@ -250,7 +251,10 @@ UNUSED static unsigned ring_count(struct net_ring *r)
     return n;
 }
 
-UNUSED static const uint8_t *record_data(const struct net_rx *r) { return (const uint8_t *)(r + 1); }
+UNUSED static const uint8_t *record_data(const struct net_rx *r)
+{
+    return (const uint8_t *)(r + 1);
+}
 
 /* Puts a packet's bytes into the arena at `off` and a record for it: header
  * hdr_len bytes, the rest as one segment. */
@@ -313,7 +317,10 @@ UNUSED static void put32(uint8_t *p, uint32_t v)
     put16(p + 2, v & 0xffff);
 }
 
-UNUSED static uint32_t get16(const uint8_t *p) { return (uint32_t)p[0] << 8 | p[1]; }
+UNUSED static uint32_t get16(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 8 | p[1];
+}
 
 /* Straight from RFC 1071, one 16-bit word at a time: an independent check of the
  * core's fast version. */
@@ -350,7 +357,8 @@ UNUSED static uint32_t make_ip(uint8_t *p, uint8_t proto, uint32_t src, uint32_t
     return 20 + payload;
 }
 
-UNUSED static uint32_t make_udp(uint8_t *p, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, uint32_t data)
+UNUSED static uint32_t make_udp(uint8_t *p, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport,
+                                uint32_t data)
 {
     uint32_t n = make_ip(p, NET_UDP, src, dst, 8 + data);
 
@@ -364,8 +372,8 @@ UNUSED static uint32_t make_udp(uint8_t *p, uint32_t src, uint16_t sport, uint32
 }
 
 enum { F_FIN = 1, F_SYN = 2, F_RST = 4, F_ACK = 16 };
-UNUSED static uint32_t make_tcp(uint8_t *p, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, uint8_t flags,
-                                uint32_t seq)
+UNUSED static uint32_t make_tcp(uint8_t *p, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport,
+                                uint8_t flags, uint32_t seq)
 {
     uint32_t n = make_ip(p, NET_TCP, src, dst, 20);
 
@@ -378,7 +386,8 @@ UNUSED static uint32_t make_tcp(uint8_t *p, uint32_t src, uint16_t sport, uint32
     return n;
 }
 
-UNUSED static uint32_t make_icmp(uint8_t *p, uint32_t src, uint32_t dst, uint8_t type, uint16_t id, uint32_t data)
+UNUSED static uint32_t make_icmp(uint8_t *p, uint32_t src, uint32_t dst, uint8_t type, uint16_t id,
+                                 uint32_t data)
 {
     uint32_t n = make_ip(p, NET_ICMP, src, dst, 8 + data);
 
@@ -403,7 +412,10 @@ UNUSED static void rx_frame(const uint8_t *dst, uint16_t ethertype, const void *
     net_link_poll(&world.eth, 1);
 }
 
-UNUSED static void rx_ip(const void *packet, uint32_t len) { rx_frame(host_mac, 0x0800, packet, len); }
+UNUSED static void rx_ip(const void *packet, uint32_t len)
+{
+    rx_frame(host_mac, 0x0800, packet, len);
+}
 
 UNUSED static void rx_udp(uint16_t sport, uint16_t dport, uint32_t data)
 {
@@ -421,7 +433,8 @@ UNUSED static void rx_tcp(uint16_t sport, uint16_t dport, uint8_t flags)
     rx_ip(p, n);
 }
 
-/* --- the books ---------------------------------------------------------------------------------------------- */
+/* --- the books
+ * ---------------------------------------------------------------------------------------------- */
 
 UNUSED static struct net_counters counters(void)
 {
@@ -431,9 +444,15 @@ UNUSED static struct net_counters counters(void)
     return c;
 }
 
-UNUSED static uint64_t dropped(enum net_drop why) { return counters().drop[why]; }
+UNUSED static uint64_t dropped(enum net_drop why)
+{
+    return counters().drop[why];
+}
 
-UNUSED static bool is_tx_drop(int why) { return why >= DROP_TX_BAD_RECORD && why <= DROP_TX_MTU; }
+UNUSED static bool is_tx_drop(int why)
+{
+    return why >= DROP_TX_BAD_RECORD && why <= DROP_TX_MTU;
+}
 
 /* received + injected = delivered + sum of receive drops + in flight; and every
  * failed send has its reason. */

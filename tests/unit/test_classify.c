@@ -270,7 +270,10 @@ static void drop_ethertype(void **state)
 
 static void lying_headers(void **state)
 {
-    struct { unsigned at; uint32_t value; } lie[] = {
+    struct {
+        unsigned at;
+        uint32_t value;
+    } lie[] = {
         {0, 0x55}, {0, 0x44}, {0, 0x4f}, {2, 19}, {2, 41}, {2, 0xffff}, {2, 0},
     };
     uint64_t n = 0;
@@ -335,8 +338,8 @@ static void short_transport_headers(void **state)
 static void martians(void **state)
 {
     static const uint32_t src[] = {
-        IP(127, 0, 0, 1), IP(0, 1, 2, 3), IP(224, 0, 0, 1), IP(255, 255, 255, 255), IP(240, 0, 0, 1),
-        HOST_IP, IP(10, 0, 0, 255), 0,
+        IP(127, 0, 0, 1), IP(0, 1, 2, 3), IP(224, 0, 0, 1),  IP(255, 255, 255, 255),
+        IP(240, 0, 0, 1), HOST_IP,        IP(10, 0, 0, 255), 0,
     };
     uint64_t n = 0;
 
@@ -450,7 +453,8 @@ static uint32_t make_ip6(uint8_t next, const uint8_t *dst, uint32_t payload)
 
 static void ipv6(void **state)
 {
-    struct net_config c = {.kind = NETCFG_ADDR_ADD, .link = world.eth.index, .family = NET_INET6, .prefix = 64};
+    struct net_config c = {
+        .kind = NETCFG_ADDR_ADD, .link = world.eth.index, .family = NET_INET6, .prefix = 64};
     static const uint8_t group[6] = {0x33, 0x33, 0, 0, 0, 1};
     uint32_t n;
 
@@ -488,7 +492,7 @@ static void ipv6(void **state)
     for (unsigned i = 0; i < 3; i++) {
         n = make_ip6(0, own6, i == 0 ? 1 : i == 1 ? 8 : 64);
         if (i == 1)
-            p[41] = 1; /* longer than what there is */
+            p[41] = 1;                    /* longer than what there is */
         rx_frame(host_mac, 0x86dd, p, n); /* the last: eight headers in a row */
         assert_int_equal(dropped(DROP_IP_HEADER), 1 + i);
     }
@@ -502,10 +506,26 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
     const struct CMUnitTest tests[] = {
-        T(each_slot), T(slots_have_one_owner), T(slots_do_not_starve_each_other), T(to_ports),
-        T(errors_by_the_quoted_port), T(drop_runt), T(drop_short_arp), T(drop_oversize), T(drop_not_our_mac),
-        T(drop_ethertype), T(lying_headers), T(drop_ip_checksum), T(short_transport_headers), T(martians),
-        T(not_for_us), T(multicast), T(drop_no_slot), T(drop_link_down), T(drop_ring_full), T(ipv6),
+        T(each_slot),
+        T(slots_have_one_owner),
+        T(slots_do_not_starve_each_other),
+        T(to_ports),
+        T(errors_by_the_quoted_port),
+        T(drop_runt),
+        T(drop_short_arp),
+        T(drop_oversize),
+        T(drop_not_our_mac),
+        T(drop_ethertype),
+        T(lying_headers),
+        T(drop_ip_checksum),
+        T(short_transport_headers),
+        T(martians),
+        T(not_for_us),
+        T(multicast),
+        T(drop_no_slot),
+        T(drop_link_down),
+        T(drop_ring_full),
+        T(ipv6),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -17,13 +17,20 @@ static bool alive[PROCS];
 static uint8_t p[4096];
 static unsigned running; /* seed under way */
 
-static uint32_t below(uint32_t n) { return (uint32_t)(host_random() % n); }
+static uint32_t below(uint32_t n)
+{
+    return (uint32_t)(host_random() % n);
+}
 
 static void start(unsigned i)
 {
     static const char *const name[PROCS] = {"netd", "web", "web", "dns", "natd", "tool"};
-    static const uint32_t bits[PROCS] = {RIGHT_NET_DEFAULT | RIGHT_NET_INJECT | RIGHT_NET_EPHEMERAL, 0, 0, 0,
-                                         RIGHT_NET_FORWARD, RIGHT_NET_EPHEMERAL | RIGHT_NET_TAP};
+    static const uint32_t bits[PROCS] = {RIGHT_NET_DEFAULT | RIGHT_NET_INJECT | RIGHT_NET_EPHEMERAL,
+                                         0,
+                                         0,
+                                         0,
+                                         RIGHT_NET_FORWARD,
+                                         RIGHT_NET_EPHEMERAL | RIGHT_NET_TAP};
 
     proc_init(&proc[i], name[i], bits[i]);
     for (uint16_t port = 80; port < 84; port++)
@@ -43,8 +50,9 @@ static void start(unsigned i)
 
 static uint32_t any_ip(void)
 {
-    static const uint32_t ip[] = {HOST_IP, HOST_IP, HOST_IP, PEER_IP, PEER_IP, IP(10, 0, 0, 255), 0xffffffff,
-                                  IP(127, 0, 0, 1), IP(8, 8, 8, 8), IP(224, 0, 0, 1), 0, IP(10, 0, 0, 33)};
+    static const uint32_t ip[] = {HOST_IP,        HOST_IP,           HOST_IP,    PEER_IP,
+                                  PEER_IP,        IP(10, 0, 0, 255), 0xffffffff, IP(127, 0, 0, 1),
+                                  IP(8, 8, 8, 8), IP(224, 0, 0, 1),  0,          IP(10, 0, 0, 33)};
     return ip[below(sizeof(ip) / sizeof(ip[0]))];
 }
 
@@ -56,11 +64,13 @@ static uint16_t any_port(void)
 
 static uint32_t any_packet(bool from_us)
 {
-    uint32_t src = from_us ? (below(4) ? HOST_IP : any_ip()) : (below(4) ? PEER_IP : any_ip()), dst = any_ip(), n;
+    uint32_t src = from_us ? (below(4) ? HOST_IP : any_ip()) : (below(4) ? PEER_IP : any_ip()),
+             dst = any_ip(), n;
 
     switch (below(4)) {
     case 0:
-        n = make_tcp(p, src, any_port(), dst, any_port(), (uint8_t)(below(3) ? F_SYN : below(32)), below(1000));
+        n = make_tcp(p, src, any_port(), dst, any_port(), (uint8_t)(below(3) ? F_SYN : below(32)),
+                     below(1000));
         break;
     case 1:
         n = make_icmp(p, src, dst, (uint8_t)below(13), any_port(), below(100));
@@ -114,8 +124,13 @@ static void ports(struct proc *q)
 
     op.key.port_hi = op.key.port_lo;
     op.is_flow = below(5) == 0;
-    op.flow = (struct net_flow_key){.family = NET_INET, .proto = NET_TCP, .link = LINK_ANY, .lport = any_port(),
-                                    .rport = any_port(), .laddr = addr4(HOST_IP), .raddr = addr4(PEER_IP)};
+    op.flow = (struct net_flow_key){.family = NET_INET,
+                                    .proto = NET_TCP,
+                                    .link = LINK_ANY,
+                                    .lport = any_port(),
+                                    .rport = any_port(),
+                                    .laddr = addr4(HOST_IP),
+                                    .raddr = addr4(PEER_IP)};
     op.flags = below(2);
     switch (below(4)) {
     case 0:
@@ -250,7 +265,10 @@ static void drops_are_named(void **state)
     assert_int_equal(net_info_read(NETINFO_COUNTERS, 1, &c, sizeof(c)), 0);
 }
 
-static int up(void **state) { return world_up(state); }
+static int up(void **state)
+{
+    return world_up(state);
+}
 
 static void snapshot_says_its_size(void **state)
 {

@@ -310,7 +310,8 @@ static void flow_wins_over_port(void **state)
 
     (void)state;
     assert_int_equal(try_register(&a, port_key(NET_TCP, 80, 80), NULL), 0);
-    op.flow = (struct net_flow_key){.family = NET_INET, .proto = NET_TCP, .link = LINK_ANY, .lport = 80, .rport = 600};
+    op.flow = (struct net_flow_key){
+        .family = NET_INET, .proto = NET_TCP, .link = LINK_ANY, .lport = 80, .rport = 600};
     op.flow.laddr = addr4(HOST_IP);
     op.flow.raddr = addr4(PEER_IP);
     struct net_port_op hers = op;
@@ -421,11 +422,25 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
     const struct CMUnitTest tests[] = {
-        T(right_is_needed), T(client_right_is_needed), T(taken_by_another), T(idempotent_for_the_owner),
-        T(secret_survives_a_restart), T(any_is_unpredictable), T(any_finds_the_last_free_port),
-        T(unregister_frees_at_once), T(death_frees), T(closing_frees_without_reservation),
-        T(specific_before_general), T(right_for_one_link), T(group_by_flow_hash), T(group_of_processes),
-        T(flow_wins_over_port), T(many_flows), T(bad_keys), T(out_of_memory_is_an_error), T(listing),
+        T(right_is_needed),
+        T(client_right_is_needed),
+        T(taken_by_another),
+        T(idempotent_for_the_owner),
+        T(secret_survives_a_restart),
+        T(any_is_unpredictable),
+        T(any_finds_the_last_free_port),
+        T(unregister_frees_at_once),
+        T(death_frees),
+        T(closing_frees_without_reservation),
+        T(specific_before_general),
+        T(right_for_one_link),
+        T(group_by_flow_hash),
+        T(group_of_processes),
+        T(flow_wins_over_port),
+        T(many_flows),
+        T(bad_keys),
+        T(out_of_memory_is_an_error),
+        T(listing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

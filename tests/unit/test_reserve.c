@@ -196,9 +196,9 @@ static void a_dead_ring_is_not_believed(void **state)
     for (unsigned i = 0; i < 3; i++)
         rx_tcp(1000, 80, F_SYN);
     uint8_t *rec = web.base + web.ring->rx_off;
-    put16(rec + 32 + 22, 22);                             /* another port */
-    ((struct net_rx *)(rec + 80))->port_id ^= 0x10000;    /* another generation */
-    ((struct net_rx *)(rec + 160))->link = 77;            /* no such link */
+    put16(rec + 32 + 22, 22);                          /* another port */
+    ((struct net_rx *)(rec + 80))->port_id ^= 0x10000; /* another generation */
+    ((struct net_rx *)(rec + 160))->link = 77;         /* no such link */
     die(&web, true);
     assert_int_equal(counters().in_flight, 0);
     assert_int_equal(dropped(DROP_OWNER_DIED), 3);
@@ -320,7 +320,8 @@ static void one_connection_moves(void **state)
 
     (void)state;
     proc_start(&child, "child", RIGHT_NET_EPHEMERAL);
-    op.flow = (struct net_flow_key){.family = NET_INET, .proto = NET_TCP, .link = LINK_ANY, .lport = 80, .rport = 7};
+    op.flow = (struct net_flow_key){
+        .family = NET_INET, .proto = NET_TCP, .link = LINK_ANY, .lport = 80, .rport = 7};
     op.flow.laddr = addr4(HOST_IP);
     op.flow.raddr = addr4(PEER_IP);
     rx_tcp(7, 80, F_ACK);
@@ -367,12 +368,23 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
     const struct CMUnitTest tests[] = {
-        T(syn_waits_for_the_successor), T(other_segments_go_to_netd), T(sixty_four_at_most),
-        T(two_seconds_and_no_more), T(two_deaths_two_timers), T(only_the_same_name_may_take_it),
-        T(no_restart_no_reservation), T(unserved_ports_are_not_reserved), T(unread_syns_are_rescued),
-        T(a_dead_ring_is_not_believed), T(ruined_records_end_the_walk), T(a_group_is_reserved_by_its_last),
-        T(transfer_under_traffic), T(transfer_leaves_other_records), T(transfer_needs_room_and_right),
-        T(one_connection_moves), T(transfer_does_not_smuggle),
+        T(syn_waits_for_the_successor),
+        T(other_segments_go_to_netd),
+        T(sixty_four_at_most),
+        T(two_seconds_and_no_more),
+        T(two_deaths_two_timers),
+        T(only_the_same_name_may_take_it),
+        T(no_restart_no_reservation),
+        T(unserved_ports_are_not_reserved),
+        T(unread_syns_are_rescued),
+        T(a_dead_ring_is_not_believed),
+        T(ruined_records_end_the_walk),
+        T(a_group_is_reserved_by_its_last),
+        T(transfer_under_traffic),
+        T(transfer_leaves_other_records),
+        T(transfer_needs_room_and_right),
+        T(one_connection_moves),
+        T(transfer_does_not_smuggle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -287,8 +287,11 @@ static void overwritten_kernel_fields(void **state)
     app.ring->tx_head = 1;
     assert_int_equal(endpoint_kick(app.ep), 1);
     assert_int_equal(world.nsent, 1);
-    *app.ring = (struct net_ring){.rx_head = app.ring->rx_head, .rx_off = keep.rx_off, .rx_size = keep.rx_size,
-                                  .tx_head = 1, .tx_tail = 1};
+    *app.ring = (struct net_ring){.rx_head = app.ring->rx_head,
+                                  .rx_off = keep.rx_off,
+                                  .rx_size = keep.rx_size,
+                                  .tx_head = 1,
+                                  .tx_tail = 1};
     assert_int_equal(ring_count(app.ring), 2);
     assert_int_equal(counters().delivered, 2);
 }
@@ -370,10 +373,21 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
     const struct CMUnitTest tests[] = {
-        T(layout), T(sizes_and_limits), T(records_wrap), T(fills_to_the_brim), T(index_counters_wrap),
-        T(one_wake_a_batch), T(silent_success), T(unread_completions_stop_only_oneself),
-        T(closed_while_the_card_reads), T(impossible_transmit_index), T(impossible_receive_index),
-        T(impossible_completion_index), T(overwritten_kernel_fields), T(random_scribbling), T(tap_sees_both_ways),
+        T(layout),
+        T(sizes_and_limits),
+        T(records_wrap),
+        T(fills_to_the_brim),
+        T(index_counters_wrap),
+        T(one_wake_a_batch),
+        T(silent_success),
+        T(unread_completions_stop_only_oneself),
+        T(closed_while_the_card_reads),
+        T(impossible_transmit_index),
+        T(impossible_receive_index),
+        T(impossible_completion_index),
+        T(overwritten_kernel_fields),
+        T(random_scribbling),
+        T(tap_sees_both_ways),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

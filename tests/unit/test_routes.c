@@ -10,8 +10,12 @@ static struct link eth1, sl0;
 static int up(void **state)
 {
     world_up(state);
-    eth1 = (struct link){.name = "eth%d", .mtu = 9000, .flags = LINKF_ETHERNET | LINKF_RUNNING, .ops = &eth_ops};
-    sl0 = (struct link){.name = "sl%d", .mtu = 1006, .flags = LINKF_POINTOPOINT | LINKF_RUNNING, .ops = &eth_ops,
+    eth1 =
+        (struct link){.name = "eth%d", .mtu = 9000, .flags = LINKF_ETHERNET | LINKF_RUNNING, .ops = &eth_ops};
+    sl0 = (struct link){.name = "sl%d",
+                        .mtu = 1006,
+                        .flags = LINKF_POINTOPOINT | LINKF_RUNNING,
+                        .ops = &eth_ops,
                         .speed_bps = 115200};
     assert_int_equal(link_register(&eth1), 0);
     assert_int_equal(link_register(&sl0), 0);
@@ -138,7 +142,8 @@ static void metric_and_dead_links(void **state)
 
 static void route_details(void **state)
 {
-    struct net_config c = {.kind = NETCFG_ROUTE_ADD, .link = world.eth.index, .family = NET_INET, .prefix = 8, .mtu = 600};
+    struct net_config c = {
+        .kind = NETCFG_ROUTE_ADD, .link = world.eth.index, .family = NET_INET, .prefix = 8, .mtu = 600};
     struct net_route_info io;
 
     (void)state;
@@ -152,7 +157,8 @@ static void route_details(void **state)
     c.source = addr4(IP(9, 9, 9, 9)); /* not ours */
     c.addr = addr4(IP(21, 0, 0, 0));
     assert_int_equal(net_config_apply(NULL, &c), -EADDRNOTAVAIL);
-    assert_int_equal(config(NETCFG_ROUTE_ADD, world.eth.index, IP(20, 0, 0, 1), 8, 0), -EINVAL); /* host bits */
+    assert_int_equal(config(NETCFG_ROUTE_ADD, world.eth.index, IP(20, 0, 0, 1), 8, 0),
+                     -EINVAL); /* host bits */
     assert_int_equal(config(NETCFG_ROUTE_ADD, world.eth.index, 0, 33, 0), -EINVAL);
     assert_int_equal(config(NETCFG_ROUTE_ADD, world.eth.index, 0, 0, HOST_IP), -EINVAL); /* via ourselves */
     assert_int_equal(config(NETCFG_ROUTE_ADD, 99, 0, 0, 0), -ENODEV);
@@ -225,8 +231,11 @@ static void serial_line(void **state)
 static void neighbours(void **state)
 {
     struct net_neigh_info n;
-    struct net_config c = {.kind = NETCFG_NEIGH_SET, .link = world.eth.index, .family = NET_INET,
-                           .state = NEIGH_REACHABLE, .mac = {2, 0, 0, 0, 0, 7}};
+    struct net_config c = {.kind = NETCFG_NEIGH_SET,
+                           .link = world.eth.index,
+                           .family = NET_INET,
+                           .state = NEIGH_REACHABLE,
+                           .mac = {2, 0, 0, 0, 0, 7}};
 
     (void)state;
     host_advance(5000);
@@ -301,9 +310,9 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, world_down)
     const struct CMUnitTest tests[] = {
-        T(names_and_indices), T(too_many_links), T(longest_prefix_wins), T(a_link_insisted_on),
-        T(metric_and_dead_links), T(route_details), T(no_route_no_address), T(addresses), T(serial_line),
-        T(neighbours), T(writing_needs_the_right),
+        T(names_and_indices),     T(too_many_links), T(longest_prefix_wins),     T(a_link_insisted_on),
+        T(metric_and_dead_links), T(route_details),  T(no_route_no_address),     T(addresses),
+        T(serial_line),           T(neighbours),     T(writing_needs_the_right),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

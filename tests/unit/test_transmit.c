@@ -35,7 +35,10 @@ static int down(void **state)
     return world_down(state);
 }
 
-static uint32_t udp_to(uint32_t dst, uint32_t data) { return make_udp(p, HOST_IP, APP_PORT, dst, 9, data); }
+static uint32_t udp_to(uint32_t dst, uint32_t data)
+{
+    return make_udp(p, HOST_IP, APP_PORT, dst, 9, data);
+}
 
 static void goes_out_whole(void **state)
 {
@@ -94,7 +97,7 @@ static void ports_of_others(void **state)
 
     (void)state;
     proc_start(&q, "q", RIGHT_NET_EPHEMERAL);
-    assert_int_equal(send_now(&q, p, udp_to(PEER_IP, 4), 0), -EACCES);           /* app's port */
+    assert_int_equal(send_now(&q, p, udp_to(PEER_IP, 4), 0), -EACCES);                       /* app's port */
     assert_int_equal(send_now(&q, p, make_udp(p, HOST_IP, 999, PEER_IP, 9, 4), 0), -EACCES); /* nobody's */
     assert_int_equal(try_register(&q, port_key(NET_UDP, 0, 0), &op), 0);
     assert_int_equal(send_now(&q, p, make_udp(p, HOST_IP, op.key.port_lo, PEER_IP, 9, 4), 0), 0);
@@ -115,7 +118,8 @@ static void addresses_of_others(void **state)
 {
     (void)state;
     assert_int_equal(send_now(&app, p, make_udp(p, PEER_IP, APP_PORT, PEER_IP, 9, 4), 0), -EACCES);
-    assert_int_equal(send_now(&app, p, make_udp(p, 0, APP_PORT, 0xffffffff, 67, 4), TX_BROADCAST_OK), -EACCES);
+    assert_int_equal(send_now(&app, p, make_udp(p, 0, APP_PORT, 0xffffffff, 67, 4), TX_BROADCAST_OK),
+                     -EACCES);
     assert_int_equal(send_now(&app, p, make_udp(p, IP(127, 0, 0, 1), APP_PORT, PEER_IP, 9, 4), 0), -EACCES);
     assert_int_equal(send_now(&netd, p, make_udp(p, PEER_IP, 99, PEER_IP, 9, 4), 0), -EACCES);
     /* DHCP: from nowhere to everybody, on a link of one's choice. */
@@ -146,7 +150,8 @@ static void broadcast_when_asked(void **state)
     assert_int_equal(send_now(&app, p, udp_to(IP(239, 129, 2, 3), 4), 0), 0);
     static const uint8_t group[6] = {1, 0, 0x5e, 1, 2, 3};
     assert_memory_equal(world.sent[2].data, group, 6);
-    assert_int_equal(send_now(&app, p, make_tcp(p, HOST_IP, 80, 0xffffffff, 9, F_SYN, 1), TX_BROADCAST_OK), -EACCES);
+    assert_int_equal(send_now(&app, p, make_tcp(p, HOST_IP, 80, 0xffffffff, 9, F_SYN, 1), TX_BROADCAST_OK),
+                     -EACCES);
     assert_int_equal(send_now(&app, p, make_tcp(p, HOST_IP, 80, IP(224, 0, 0, 1), 9, F_SYN, 1), 0), -EINVAL);
     assert_int_equal(send_now(&app, p, udp_to(0, 4), 0), -EINVAL);
     assert_int_equal(send_now(&app, p, udp_to(IP(250, 0, 0, 1), 4), 0), -EINVAL);
@@ -187,13 +192,15 @@ static void port_on_one_link_only(void **state)
     struct net_port_key k = port_key(NET_UDP, 23, 23);
 
     (void)state;
-    eth1 = (struct link){.name = "eth%d", .mtu = 1500, .flags = LINKF_ETHERNET | LINKF_RUNNING, .ops = &eth_ops};
+    eth1 =
+        (struct link){.name = "eth%d", .mtu = 1500, .flags = LINKF_ETHERNET | LINKF_RUNNING, .ops = &eth_ops};
     assert_int_equal(link_register(&eth1), 0);
     proc_init(&q, "q", 0);
     allow_port(&q, k, "eth1", false);
     proc_open(&q);
     assert_int_equal(try_register(&q, k, NULL), 0);
-    assert_int_equal(send_now(&q, p, make_udp(p, HOST_IP, 23, PEER_IP, 9, 4), 0), -EACCES); /* would leave by eth0 */
+    assert_int_equal(send_now(&q, p, make_udp(p, HOST_IP, 23, PEER_IP, 9, 4), 0),
+                     -EACCES); /* would leave by eth0 */
     endpoint_close(q.ep);
 }
 
@@ -214,12 +221,12 @@ static int send_mangled(void (*mangle)(struct net_tx *t, uint8_t *packet))
     return c.status;
 }
 
-#define MANGLE(name, code)                                                                              \
-    static void name(struct net_tx *t, uint8_t *h)                                                      \
-    {                                                                                                   \
-        (void)t;                                                                                        \
-        (void)h;                                                                                        \
-        code;                                                                                           \
+#define MANGLE(name, code)                                                                                   \
+    static void name(struct net_tx *t, uint8_t *h)                                                           \
+    {                                                                                                        \
+        (void)t;                                                                                             \
+        (void)h;                                                                                             \
+        code;                                                                                                \
     }
 MANGLE(m_hdr_off, t->hdr_off = 0xfffffff0)
 MANGLE(m_hdr_end, t->hdr_off = 256 * 1024 - 27)
@@ -249,9 +256,10 @@ MANGLE(m_nothing, (void)0)
 static void impossible_records(void **state)
 {
     static void (*const bad[])(struct net_tx *, uint8_t *) = {
-        m_hdr_off, m_hdr_end, m_hdr_long, m_hdr_short, m_nseg, m_seg_off, m_seg_end, m_csum,
-        m_gso, m_gso_type, m_flags, m_two_ways, m_link, m_version, m_ihl, m_ihl_long, m_total,
-        m_udp_len, m_udp_long, m_l4_split, m_seg_short, m_partial_fragment,
+        m_hdr_off,  m_hdr_end,  m_hdr_long,  m_hdr_short,        m_nseg,  m_seg_off,
+        m_seg_end,  m_csum,     m_gso,       m_gso_type,         m_flags, m_two_ways,
+        m_link,     m_version,  m_ihl,       m_ihl_long,         m_total, m_udp_len,
+        m_udp_long, m_l4_split, m_seg_short, m_partial_fragment,
     };
     uint64_t n = 0;
 
@@ -317,7 +325,8 @@ static void cache_follows_configuration(void **state)
     assert_int_equal(set_neighbour(PEER_IP, other, NEIGH_REACHABLE), 0);
     assert_int_equal(send_now(&app, p, udp_to(PEER_IP, 4), 0), 0);
     assert_memory_equal(world.sent[1].data, other, 6);
-    assert_int_equal(config(NETCFG_ADDR_ADD, world.eth.index, PEER_IP, 24, 0), 0); /* the peer's is ours now */
+    assert_int_equal(config(NETCFG_ADDR_ADD, world.eth.index, PEER_IP, 24, 0),
+                     0); /* the peer's is ours now */
     assert_int_equal(send_now(&app, p, udp_to(PEER_IP, 4), 0), 0);
     assert_int_equal(world.nsent, 2); /* it came back by loopback */
     assert_int_equal(config(NETCFG_ADDR_DEL, world.eth.index, PEER_IP, 24, 0), 0);
@@ -503,7 +512,8 @@ static void to_oneself(void **state)
     assert_int_equal(ring_take(app.ring)->csum, CSUM_PARTIAL);
 }
 
-/* --- inject --------------------------------------------------------------------------------------------------- */
+/* --- inject
+ * --------------------------------------------------------------------------------------------------- */
 
 static int inject(struct proc *q, uint32_t n, uint16_t link)
 {
@@ -555,7 +565,8 @@ static void inject_does_not_loop(void **state)
     check_books();
 }
 
-/* --- frames ------------------------------------------------------------------------------------------------------ */
+/* --- frames
+ * ------------------------------------------------------------------------------------------------------ */
 
 static int send_frame(struct proc *q, uint16_t ethertype, const uint8_t *src, uint16_t link, uint32_t len)
 {
@@ -594,7 +605,8 @@ static void frames(void **state)
     assert_int_equal(send_frame(&app, 0x0800, peer_mac, e0, 60), -ENETDOWN);
 }
 
-/* --- fairness ------------------------------------------------------------------------------------------------------ */
+/* --- fairness
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* A bulk sender holds half of the card's queue at most; the other still gets in. */
 static void a_full_link_is_shared(void **state)
@@ -694,13 +706,31 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
     const struct CMUnitTest tests[] = {
-        T(goes_out_whole), T(scattered_payload), T(ports_of_others), T(addresses_of_others),
-        T(broadcast_when_asked), T(icmp_by_id), T(fragments_hide_ports), T(port_on_one_link_only),
-        T(impossible_records), T(drop_reasons), T(driver_failure_is_reported), T(cache_follows_configuration),
-        T(stale_without_netd), T(unresolved_goes_by_netd), T(unresolved_leave_room_for_arp),
-        T(given_mac_needs_the_right), T(partial_checksums), T(partial_left_to_the_card), T(to_oneself),
-        T(injected_is_classified), T(inject_does_not_loop), T(frames), T(a_full_link_is_shared),
-        T(turns_are_by_bytes), T(out_of_buffers),
+        T(goes_out_whole),
+        T(scattered_payload),
+        T(ports_of_others),
+        T(addresses_of_others),
+        T(broadcast_when_asked),
+        T(icmp_by_id),
+        T(fragments_hide_ports),
+        T(port_on_one_link_only),
+        T(impossible_records),
+        T(drop_reasons),
+        T(driver_failure_is_reported),
+        T(cache_follows_configuration),
+        T(stale_without_netd),
+        T(unresolved_goes_by_netd),
+        T(unresolved_leave_room_for_arp),
+        T(given_mac_needs_the_right),
+        T(partial_checksums),
+        T(partial_left_to_the_card),
+        T(to_oneself),
+        T(injected_is_classified),
+        T(inject_does_not_loop),
+        T(frames),
+        T(a_full_link_is_shared),
+        T(turns_are_by_bytes),
+        T(out_of_buffers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
