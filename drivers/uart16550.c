@@ -438,8 +438,8 @@ static void console_to(struct uart *u, const char *text, size_t bytes)
             continue;
         if (deadline == 0)
             deadline = now_ns() + CONSOLE_WAIT_NS;
-        if (!interrupts_on() || now_ns() > deadline)
-            break;
+        if (u->lost != u->told || !interrupts_on() || now_ns() > deadline)
+            break; /* a line that stands still is waited for once */
         cpu_relax();
     }
     u->lost += bytes;
