@@ -115,8 +115,8 @@ int32_t raw_completion(struct raw *e)
     struct net_ring *r = e->ring;
     uint64_t deadline_ns = sys_now_ns() + WAIT_NS;
     while (__atomic_load_n(&r->cq_head, __ATOMIC_ACQUIRE) == r->cq_tail)
-        if (!wait_in(e, deadline_ns))
-            return INT32_MIN;
+        if (!wait_in(e, deadline_ns) || sys_now_ns() >= deadline_ns)
+            return INT32_MIN; /* a datagram in the ring also ends a wait */
     const struct net_cqe *c = (const struct net_cqe *)((uint8_t *)r + r->cq_off) + (r->cq_tail & (r->cq_entries - 1));
     int32_t status = c->status;
     __atomic_store_n(&r->cq_tail, r->cq_tail + 1, __ATOMIC_RELEASE);

@@ -55,6 +55,21 @@ static int role_slot(int argc, char **argv)
     return r < 0 ? -r : 0;
 }
 
+/* send PORT: owns 7006 and sends itself a datagram from PORT; exit status is the
+ * errno that the kernel refused it with, 0 when it arrived. */
+static int role_send(int argc, char **argv)
+{
+    uint32_t got = 0;
+    struct raw e;
+    if (argc < 3 || raw_open(&e) < 0 || raw_register(&e, NET_UDP, 7006, 7006, NULL) != 7006)
+        return 255;
+    uint16_t from = (uint16_t)atoi(argv[2]);
+    raw_queue(&e, from, 7006, 1);
+    if (from != 7006)
+        return -raw_completion(&e) & 255;
+    return raw_receive(&e, sys_now_ns() + WAIT_NS, &got) && got == 1 ? 0 : 254;
+}
+
 /* take: opens an endpoint, tells the test its handle, and counts datagrams with
  * rising numbers until the one with number UINT32_MAX. Exit status: 0 when
  * they came without a gap from the first to the last, which it reports. */
@@ -202,17 +217,11 @@ static const char *default_slots_are_taken(void)
 
 static const char *sends_only_from_its_own(void)
 {
-    struct raw e;
-    CHECK(raw_open(&e) >= 0);
-    CHECK(raw_register(&e, NET_UDP, 7006, 7006, NULL) == 7006);
-    raw_queue(&e, 7007, 7006, 1); /* not its port */
-    CHECK(raw_completion(&e) == -EACCES);
-    raw_queue(&e, 80, 7006, 2);
-    CHECK(raw_completion(&e) == -EACCES);
-    raw_queue(&e, 7006, 7006, 3);
-    uint32_t got = 0;
-    CHECK(raw_receive(&e, sys_now_ns() + WAIT_NS, &got) && got == 3);
-    sys_handle_close(e.handle);
+    struct sys_rights r = rights_none();
+    rights_add_port(&r, NET_UDP, 7006, 7006);
+    CHECK(role_run("send", "7007", &r) == EACCES); /* nobody's, but not its own */
+    CHECK(role_run("send", "68", &r) == EACCES);
+    CHECK(role_run("send", "7006", &r) == 0);
     return NULL;
 }
 
@@ -288,5 +297,5 @@ const struct test registry_tests[] = {
 
 const struct role registry_roles[] = {
     {"register", role_register}, {"secret", role_secret}, {"any", role_any},
-    {"slot", role_slot},         {"take", role_take},     {NULL, NULL},
+    {"slot", role_slot},         {"take", role_take},     {"send", role_send}, {NULL, NULL},
 };
