@@ -145,12 +145,25 @@ static bool share_spent(const struct core_link *cl, const struct net_endpoint *e
     return e->link_inflight[l->index] >= (left > LINK_SHARE_MIN ? left : LINK_SHARE_MIN);
 }
 
+/* Drivers take back what the device has finished when they are asked to send. */
+static void link_reclaim(struct link *l)
+{
+    if (link_core(l)->batch_count != 0)
+        link_flush(l);
+    else
+        (void)l->ops->transmit(l, NULL);
+}
+
 void link_queue(struct link *l, struct netbuf *nb)
 {
     struct core_link *cl = link_core(l);
     struct net_endpoint *e = nb->owner;
     bool spent = e != NULL && share_spent(cl, e, l);
 
+    if (spent) {
+        link_reclaim(l);
+        spent = share_spent(cl, e, l);
+    }
     nb->link = l;
     nb->next = NULL;
     if (e != NULL) {

@@ -65,7 +65,9 @@ void netbuf_done(struct netbuf *nb, int status);
 struct link;
 struct link_ops {
     /* Take packets from the list's front; returns how many were taken. The
-     * rest stays the core's (it completes them with -ENOBUFS). */
+     * rest stays the core's (it completes them with -ENOBUFS). What the device
+     * has finished is taken back on this occasion; an empty list asks for that
+     * alone. */
     unsigned (*transmit)(struct link *l, struct netbuf *list);
     /* Receive and reclaim up to `budget` frames; returns how many. */
     int (*poll)(struct link *l, int budget);

@@ -40,7 +40,8 @@ static struct {
     } * sent;
     unsigned nsent;
     unsigned accept; /* packets the driver takes before it is full */
-    bool hold;       /* do not finish what was taken */
+    bool hold;       /* do not finish what was taken ... */
+    bool lazy;       /* ... before the next transmit */
     struct netbuf *held[SENT_MAX];
     unsigned nheld;
 } world;
@@ -53,6 +54,8 @@ UNUSED static unsigned eth_transmit(struct link *l, struct netbuf *list)
     struct netbuf *next;
 
     (void)l;
+    for (; world.lazy && world.nheld != 0; world.nheld--)
+        netbuf_done(world.held[world.nheld - 1], 0);
     for (struct netbuf *nb = list; nb != NULL && world.accept != 0 && world.nsent < SENT_MAX; nb = next) {
         next = nb->next;
         world.accept--;

@@ -651,6 +651,29 @@ static void a_full_link_is_shared(void **state)
     endpoint_close(q.ep);
 }
 
+/* What the card has finished but the driver not yet noticed is no reason to
+ * refuse. */
+static void finished_but_not_noticed(void **state)
+{
+    uint32_t n = udp_to(PEER_IP, 40);
+
+    (void)state;
+    world.hold = true;
+    world.accept = 12;
+    for (unsigned i = 0; i < 20; i++)
+        queue_tx(&app, 0, p, n, n, 0);
+    assert_true(endpoint_kick(app.ep) >= 0);
+    assert_int_equal(world.nheld, 12); /* learnt: it holds 12 */
+    world.lazy = true;
+    world.accept = UINT32_MAX;
+    app.ring->cq_tail = app.ring->cq_head;
+    for (unsigned i = 0; i < 100; i++) {
+        queue_tx(&app, 0, p, n, n, 0);
+        assert_int_equal(endpoint_kick(app.ep), 1);
+    }
+    assert_int_equal(app.ring->cq_head, app.ring->cq_tail); /* no failure */
+}
+
 /* What one call leaves over waits its turn beside the others'. */
 static void turns_are_by_bytes(void **state)
 {
@@ -729,6 +752,7 @@ int main(void)
         T(inject_does_not_loop),
         T(frames),
         T(a_full_link_is_shared),
+        T(finished_but_not_noticed),
         T(turns_are_by_bytes),
         T(out_of_buffers),
     };
