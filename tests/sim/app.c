@@ -29,8 +29,8 @@ struct app {
     struct nsock *listener, *udp;
     struct ns_addr to;
     struct conn conn[CONNS];
-    uint32_t opened, over;
-    uint64_t open_at;
+    uint32_t opened, over, asked;
+    uint64_t open_at, ask_at;
 };
 
 static uint8_t pattern(uint32_t id, bool down, uint32_t off)
@@ -204,6 +204,12 @@ static void open_next(struct host *h)
         }
         if (sim_chance(300))
             ns_setopt(c->s, NSO_NODELAY, 1);
+        if (a->plan.may_fail) { /* who only waits learns of a death by asking */
+            ns_setopt(c->s, NSO_KEEPALIVE, 1);
+            ns_setopt(c->s, NSO_KEEPIDLE, 5);
+            ns_setopt(c->s, NSO_KEEPINTVL, 2);
+            ns_setopt(c->s, NSO_KEEPCNT, 4);
+        }
         c->id = h->ip << 16 ^ a->opened;
         c->up = a->plan.bytes_up != 0 ? sim_below(a->plan.bytes_up + 1) : 0;
         c->down = a->plan.bytes_down != 0 ? sim_below(a->plan.bytes_down + 1) : 0;
@@ -250,6 +256,35 @@ static void echo_datagrams(struct host *h)
     }
 }
 
+/* A datagram out now and then; what comes back must be one of ours, whole. */
+static void ask_datagrams(struct host *h)
+{
+    struct app *a = h->app;
+    static uint8_t buf[1472];
+    struct ns_addr from;
+    int r;
+
+    if (a->plan.datagrams == 0)
+        return;
+    if (a->udp == NULL && (ns_socket(h->ns, NET_INET, NS_DGRAM, &a->udp) != 0 || ns_connect(a->udp, &a->to) != 0))
+        return;
+    while ((r = ns_recv(a->udp, buf, sizeof(buf), 0, &from)) >= 0) {
+        for (int i = 1; i < r; i++)
+            if (buf[i] != pattern(buf[0], false, (uint32_t)i))
+                sim_fail("%s: datagram of %d bytes differs at %d", h->name, r, i);
+        app_stats.echoes++;
+    }
+    if (a->asked < a->plan.datagrams && sim.now >= a->ask_at) {
+        uint32_t n = 1 + sim_below(wire_model.mtu - 28u);
+        buf[0] = (uint8_t)a->asked++;
+        for (uint32_t i = 1; i < n; i++)
+            buf[i] = pattern(buf[0], false, i);
+        ns_send(a->udp, buf, n, 0, NULL);
+        a->ask_at = sim.now + sim_below(30) * SIM_MS;
+        sim_at(a->ask_at, (void (*)(void *))host_wake, h);
+    }
+}
+
 static void step(struct host *h)
 {
     struct app *a = h->app;
@@ -259,10 +294,13 @@ static void step(struct host *h)
     if (a->server) {
         accept_all(h);
         echo_datagrams(h);
-    } else if (a->opened < a->plan.connections && sim.now >= a->open_at) {
-        open_next(h);
-        a->open_at = sim.now + sim_below(20) * SIM_MS;
-        sim_at(a->open_at, (void (*)(void *))host_wake, h);
+    } else {
+        ask_datagrams(h);
+        if (a->opened < a->plan.connections && sim.now >= a->open_at) {
+            open_next(h);
+            a->open_at = sim.now + sim_below(20) * SIM_MS;
+            sim_at(a->open_at, (void (*)(void *))host_wake, h);
+        }
     }
     for (int i = 0; i < CONNS; i++)
         if (a->conn[i].s != NULL)

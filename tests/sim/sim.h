@@ -62,35 +62,61 @@ void wire_attach(uint32_t ip, void (*deliver)(void *arg, const uint8_t *packet, 
 void wire_detach(uint32_t ip);
 bool wire_send(uint32_t from_ip, const uint8_t *packet, size_t n); /* false: queue full */
 
-/* --- a host: libnet over a packet ring, no kernel (host.c) -------------------------------- */
-#define HOST_PORTS 512
-struct host {
-    char name[8];
-    uint32_t ip; /* host order */
-    struct net_ring *ring;
-    struct netstack *ns;
-    bool alive;
-    uint32_t rx_head, rx_tail_seen, tx_tail, cq_head, inflight;
-    uint16_t ports[HOST_PORTS]; /* owned: proto in no way told apart, it need not be */
-    uint16_t next_port;
-    uint64_t timer_at, generation;
-    long allocations;
-    uint32_t alloc_fail;        /* per mille of allocations that fail */
-    bool wake_pending;
-    void (*step)(struct host *h);
-    void *app;
-    uint8_t secret[16];
-    struct ns_config cfg;
-    uint32_t serial;
+/* --- a host: one libnet and what is behind its rings (host.c) --------------------------------- */
+struct host;
+/* What a process asks its kernel for. direct.c plays a kernel with one process
+ * on a wire; machine.c asks the real net core. */
+struct host_kernel {
+    struct net_ring *(*open)(struct host *h); /* NULL: the simulation has failed */
+    void (*close)(struct host *h);            /* also after a crash */
+    void (*kick)(struct host *h);
+    int (*port_register)(struct host *h, struct net_port_op *op);
+    int (*port_unregister)(struct host *h, const struct net_port_op *op);
+    int (*route)(struct host *h, struct net_route_info *io);
 };
 struct host_options {
     struct ns_config cfg;
     uint32_t rx_bytes, tx_entries, arena_bytes;
 };
-void host_start(struct host *h, const char *name, uint32_t ip, const struct host_options *o);
-void host_die(struct host *h);  /* like a crash: no goodbye; its address answers nothing any more */
-void host_stop(struct host *h); /* orderly; checks that nothing leaked */
+#define HOST_RINGS 6 /* further receive rings: netd's default slots */
+struct host {
+    const char *name;
+    uint32_t ip; /* host order; what others call it by */
+    const struct host_kernel *kernel;
+    void *kernel_data;
+    struct host_options options;
+    struct net_ring *ring;
+    struct net_ring *more[HOST_RINGS]; /* read into the same stack */
+    uint32_t more_tail[HOST_RINGS];
+    struct netstack *ns;
+    bool alive, wake_pending;
+    uint32_t serial;            /* of this life */
+    uint64_t timer_at;
+    long allocations;
+    uint32_t alloc_fail;        /* per mille of allocations that fail */
+    void (*step)(struct host *h);
+    void *app;
+};
+void host_start(struct host *h, const char *name, uint32_t ip, const struct host_kernel *k, const struct host_options *o);
+void host_die(struct host *h);  /* like a crash: no goodbye */
+void host_stop(struct host *h); /* the end of the run; checks that nothing leaked */
 void host_wake(struct host *h); /* run the stack and the application soon */
+
+/* A host of its own on the medium (direct.c). */
+extern const struct host_kernel direct_kernel;
+
+/* One machine with the real net core, a point-to-point link to the medium, and
+ * several processes (machine.c). */
+void machine_start(uint32_t ip, uint64_t seed);
+void machine_stop(void); /* checks the core's books */
+extern const struct host_kernel machine_kernel;
+/* Rights of the process that starts next in this struct host. */
+struct machine_rights {
+    uint32_t bits;
+    uint16_t port; /* TCP and UDP, served: reserved while a successor is awaited */
+    bool slots;    /* owns the default slots: netd */
+};
+void machine_grant(struct host *h, const struct machine_rights *r);
 
 /* --- applications (app.c) --------------------------------------------------------------------- */
 struct app_plan {
@@ -99,6 +125,7 @@ struct app_plan {
     bool may_fail;       /* some host dies on the way */
     uint32_t pause_ms;   /* the server reads this rarely: windows shut */
     uint32_t chunk;      /* bytes a write; 0: chance */
+    uint32_t datagrams;  /* to the echo on the same port, between the connections */
 };
 void app_server(struct host *h, uint16_t port, const struct app_plan *p);
 void app_client(struct host *h, uint32_t server_ip, uint16_t port, const struct app_plan *p);

@@ -4,12 +4,8 @@
  * gets worse from scenario to scenario; TAP on standard output.
  *
  *   sim_tcp [--seeds N] [--from SEED] [--scenario NAME] [--pcap FILE] [-v]
- *
- * A failing seed prints the one command that replays it with a pcap.
  */
-#include <stdlib.h>
-#include <string.h>
-#include <tests/sim/sim.h>
+#include <tests/sim/play.h>
 
 #define HOSTS 4
 #define SERVER_IP 0x0a000001u
@@ -54,11 +50,9 @@ static const struct scenario scenarios[] = {
      .wire = {.loss = 20, .delay_ns = 1 * SIM_MS, .mtu = 1500},
      .plan = {.connections = 4, .bytes_up = 20000, .bytes_down = 20000, .may_fail = true}},
 };
-#define SCENARIOS (sizeof(scenarios) / sizeof(scenarios[0]))
 
 static struct host host[HOSTS];
 static const struct scenario *now_playing;
-static uint64_t took_ns;
 
 static bool finished(void)
 {
@@ -72,7 +66,7 @@ static void boot(uint32_t i)
 {
     static const char *const names[HOSTS] = {"server", "client1", "client2", "client3"};
 
-    host_start(&host[i], names[i], SERVER_IP + i, &now_playing->host);
+    host_start(&host[i], names[i], SERVER_IP + i, &direct_kernel, &now_playing->host);
     if (i == 0)
         app_server(&host[i], 7, &now_playing->plan);
     else
@@ -92,8 +86,9 @@ static void death(void *arg)
     sim_at(sim.now + (100 + sim_below(4000)) * SIM_MS, death, &host[sim_below(now_playing->clients + 1)]);
 }
 
-static uint64_t play(const struct scenario *s, uint64_t seed, const char *pcap)
+static uint64_t play(const void *scenario, uint64_t seed, const char *pcap)
 {
+    const struct scenario *s = scenario;
     uint64_t end;
 
     sim_start(seed);
@@ -111,7 +106,7 @@ static uint64_t play(const struct scenario *s, uint64_t seed, const char *pcap)
             break;
     if (!sim.failed && !finished())
         sim_fail("not over after %llu virtual seconds", (unsigned long long)s->limit_s);
-    took_ns = sim.now - 1000 * SIM_S;
+    play_took_ns = sim.now - SIM_EPOCH;
     for (uint32_t i = 0; i <= s->clients; i++)
         host_stop(&host[i]);
     while (sim_step()) /* what is still under way frees itself */
@@ -121,71 +116,8 @@ static uint64_t play(const struct scenario *s, uint64_t seed, const char *pcap)
     return sim.digest;
 }
 
-static unsigned run_scenario(const struct scenario *s, uint64_t from, uint64_t seeds, const char *pcap, bool verbose)
-{
-    unsigned bad = 0;
-
-    for (uint64_t seed = from; seed < from + seeds; seed++) {
-        uint64_t digest = play(s, seed, pcap), again;
-        bool failed = sim.failed;
-        if (verbose)
-            printf("# %s %llu: %s digest %016llx, %llu packets, %llu lost, %llu bytes, %.3f s\n", s->name,
-                   (unsigned long long)seed, failed ? sim.why : "good", (unsigned long long)digest,
-                   (unsigned long long)wire_stats.sent, (unsigned long long)wire_stats.lost,
-                   (unsigned long long)app_stats.bytes, (double)took_ns / SIM_S);
-        if (failed) {
-            bad++;
-            printf("# %s: %s\n# replay: sim_tcp --scenario %s --from %llu --seeds 1 --pcap sim.pcap -v\n", s->name,
-                   sim.why, s->name, (unsigned long long)seed);
-        }
-        sim_stop();
-        if (seed == from && pcap == NULL) { /* the first of each kind twice: the same run, bit for bit */
-            again = play(s, seed, NULL);
-            sim_stop();
-            if (again != digest) {
-                bad++;
-                printf("# %s: seed %llu did not repeat\n", s->name, (unsigned long long)seed);
-            }
-        }
-    }
-    return bad;
-}
-
 int main(int argc, char **argv)
 {
-    const char *only = NULL, *pcap = NULL;
-    uint64_t from = 1, seeds = 40;
-    unsigned bad = 0, number = 0, total = 0;
-    bool verbose = false;
-
-    for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--seeds") == 0 && i + 1 < argc)
-            seeds = strtoull(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--from") == 0 && i + 1 < argc)
-            from = strtoull(argv[++i], NULL, 10);
-        else if (strcmp(argv[i], "--scenario") == 0 && i + 1 < argc)
-            only = argv[++i];
-        else if (strcmp(argv[i], "--pcap") == 0 && i + 1 < argc)
-            pcap = argv[++i];
-        else if (strcmp(argv[i], "-v") == 0)
-            verbose = true;
-        else {
-            fprintf(stderr, "usage: sim_tcp [--seeds N] [--from SEED] [--scenario NAME] [--pcap FILE] [-v]\n");
-            return 2;
-        }
-    }
-    for (size_t i = 0; i < SCENARIOS; i++)
-        total += only == NULL || strcmp(only, scenarios[i].name) == 0;
-    printf("1..%u\n", total);
-    for (size_t i = 0; i < SCENARIOS; i++) {
-        unsigned b;
-        if (only != NULL && strcmp(only, scenarios[i].name) != 0)
-            continue;
-        b = run_scenario(&scenarios[i], from, seeds, pcap, verbose);
-        printf("%sok %u - %s, %llu seeds\n", b != 0 ? "not " : "", ++number, scenarios[i].name,
-               (unsigned long long)seeds);
-        fflush(stdout);
-        bad += b;
-    }
-    return bad != 0;
+    return play_main(argc, argv, "sim_tcp", scenarios, sizeof(scenarios) / sizeof(scenarios[0]), sizeof(scenarios[0]),
+                     play);
 }
