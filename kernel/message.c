@@ -329,25 +329,37 @@ static void call_cancel(struct call *c)
     call_close(c);
 }
 
+/* Gives the current thread a message together with the object that came along.
+ * Takes over the object's reference when it succeeds. Without a free handle the
+ * message still arrives, with the errno in the handle's place: else a sender
+ * could stop a server by filling its table. */
+static int give_message(struct process *p, struct sys_msg *m, struct object *o, uint64_t user)
+{
+    int r;
+
+    m->handle = o != NULL ? handle_new(p, o) : -1;
+    r = copy_message_to_user(user, m);
+    if (o == NULL)
+        return r;
+    if (r < 0 && m->handle >= 0) {
+        object_ref(o); /* closing drops one */
+        handle_close(p, m->handle);
+    } else if (r == 0 && m->handle < 0) {
+        object_unref(o);
+    }
+    return r;
+}
+
 static int call_finish(struct thread *t, uint64_t user)
 {
     struct call *c = &t->call;
-    struct sys_msg *m = &c->reply;
     int r;
 
     if (c->result < 0)
         return c->result;
-    m->handle = -1;
-    if (c->reply_object != NULL) {
-        m->handle = handle_new(t->process, c->reply_object);
-        if (m->handle < 0) {
-            object_unref(c->reply_object);
-            return m->handle;
-        }
-    }
-    r = copy_message_to_user(user, m);
-    if (r < 0 && m->handle >= 0)
-        handle_close(t->process, m->handle);
+    r = give_message(t->process, &c->reply, c->reply_object, user);
+    if (r < 0 && c->reply_object != NULL)
+        object_unref(c->reply_object);
     return r;
 }
 
@@ -412,25 +424,8 @@ static void queue_drop_cancelled(struct endpoint *e)
     }
 }
 
-/* The message that passes an object gets a handle to it; the queue's reference
- * goes along. */
-static int deliver_object(struct process *p, struct queued_message *q, uint64_t user)
-{
-    int r, handle = handle_new(p, q->object);
-
-    if (handle < 0)
-        return handle;
-    q->m.handle = handle;
-    r = copy_message_to_user(user, &q->m);
-    if (r < 0) {
-        object_ref(q->object); /* stays queued with a reference of its own */
-        handle_close(p, handle);
-    }
-    return r;
-}
-
-/* Hand the oldest message, or the bits alone, to the current thread. A message
- * that cannot be delivered (bad address, no handle left) stays queued. */
+/* Hand the oldest message, or the bits alone, to the current thread. For a bad
+ * address it stays queued. */
 static int deliver(struct endpoint *e, struct thread *t, uint64_t user)
 {
     struct queued_message *q = &e->queue[e->head];
@@ -444,12 +439,7 @@ static int deliver(struct endpoint *e, struct thread *t, uint64_t user)
         return r;
     }
     q->m.bits = e->bits;
-    if (q->object != NULL) {
-        r = deliver_object(t->process, q, user);
-    } else {
-        q->m.handle = -1;
-        r = copy_message_to_user(user, &q->m);
-    }
+    r = give_message(t->process, &q->m, q->object, user);
     if (r < 0)
         return r;
     e->bits = 0;

@@ -18,6 +18,10 @@
 #define ENOSYS 88
 #define VECTOR_SYSCALL 0x100 /* none of the 256: names the frame in reports */
 
+#define FRAME_R15 0
+#define FRAME_R14 8
+#define FRAME_R13 16
+#define FRAME_R12 24
 #define FRAME_R11 32
 #define FRAME_R10 40
 #define FRAME_RAX 112
@@ -52,20 +56,14 @@ syscall_entry:
     pushq %r9
     pushq %r10
     pushq %r11
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
+    subq $FRAME_R11, %rsp /* r12 to r15: C keeps them, only the slow way needs them here */
     incq %gs:PERCPU_SYSCALLS
     xorl %ebp, %ebp
     sti
     cmpq $SYS_MAX, %rax
     jae 1f
-    movq syscall_table(,%rax,8), %rax
-    testq %rax, %rax
-    jz 1f
     movq %r10, %rcx
-    call *%rax
+    call *syscall_table(,%rax,8)
 2:
     movq %rax, FRAME_RAX(%rsp)
     cli
@@ -75,17 +73,16 @@ syscall_entry:
 
     /* sysretq takes rip from rcx and the flags from r11; it faults in ring 0
      * when rcx is not canonical (AMD64 vol. 3, SYSRET; Intel's variant), so a
-     * rip outside of the lower half goes back by iretq. */
+     * rip outside of the lower half goes back by iretq. So does a frame that
+     * somebody altered: who does that changes its vector. */
+    cmpl $VECTOR_SYSCALL, FRAME_VECTOR(%rsp)
+    jne 5f
     movq FRAME_RIP(%rsp), %rcx
     movq FRAME_RFLAGS(%rsp), %r11
-    cmpq FRAME_RCX(%rsp), %rcx
-    jne trap_return
-    cmpq FRAME_R11(%rsp), %r11
-    jne trap_return
     movq %rcx, %rdx
     shrq $47, %rdx
-    jnz trap_return
-    addq $FRAME_R10, %rsp /* r12 to r15 are as they were: C keeps them */
+    jnz 5f
+    addq $FRAME_R10, %rsp
     popq %r10
     popq %r9
     popq %r8
@@ -106,6 +103,12 @@ syscall_entry:
     sti
     call return_to_user /* comes back with interrupts off */
     jmp 4b
+5:
+    movq %r15, FRAME_R15(%rsp)
+    movq %r14, FRAME_R14(%rsp)
+    movq %r13, FRAME_R13(%rsp)
+    movq %r12, FRAME_R12(%rsp)
+    jmp trap_return
     .size syscall_entry, . - syscall_entry
 
     .section .note.GNU-stack, "", @progbits

@@ -21,18 +21,30 @@
 
 extern char syscall_entry[];
 
+static SYSCALL_HANDLER(nosys)
+{
+    return -ENOSYS;
+}
+
+/* Every number below SYS_MAX has a handler, so that the entry need not look. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
 syscall_fn *const syscall_table[SYS_MAX] = {
+    [0 ... SYS_MAX - 1] = sys_nosys,
 #define SYSCALL(number, name, arguments, meaning) [number] = sys_##name,
 #include <slipway/syscalls.def>
 #undef SYSCALL
 };
+#pragma GCC diagnostic pop
 
 _Static_assert(offsetof(struct percpu, kernel_rsp) == 8, "syscall.S");
 _Static_assert(offsetof(struct percpu, user_rsp) == 16, "syscall.S");
 _Static_assert(offsetof(struct percpu, need_resched) == 48, "syscall.S");
 _Static_assert(offsetof(struct percpu, polls_pending) == 52, "syscall.S");
 _Static_assert(offsetof(struct percpu, syscalls) == 72, "syscall.S");
+_Static_assert(offsetof(struct trap_frame, r12) == 24, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, rax) == 112, "syscall.S");
+_Static_assert(offsetof(struct trap_frame, vector) == 120, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, rip) == 136, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, rsp) == 160, "syscall.S");
 _Static_assert(SYS_MAX == 64 && ENOSYS == 88, "syscall.S");

@@ -21,7 +21,8 @@ struct sys_msg {
     uint32_t type;       /* chosen by the protocol of the receiving server */
     uint32_t len;        /* bytes used of data[], at most MSG_INLINE_MAX */
     uint32_t sender_pid; /* out: filled in by the kernel; 0 is the kernel */
-    int32_t handle;      /* a memory object to pass along, or -1 for none */
+    int32_t handle;      /* a memory object to pass along, or -1 for none; out: a
+                            negative errno if it found no free handle */
     uint64_t token;      /* out of recv: give to reply; 0 when none is wanted */
     uint64_t bits;       /* out of recv: notification bits collected so far */
     uint8_t data[MSG_INLINE_MAX];

@@ -177,6 +177,28 @@ static const char *memory_goes_along(void)
     return NULL;
 }
 
+/* A sender cannot stop a receiver by filling its handle table. */
+static const char *no_free_handle(void)
+{
+    static int all[2000];
+    int n = 0, e, h = sys_memobj_create(4096), r;
+    struct sys_msg m = message(ECHO);
+
+    CHECK(h >= 0);
+    m.handle = h;
+    for (int i = 0; i < 2; i++)
+        CHECK(sys_send(mine, &m) == 0);
+    while (n < 2000 && (e = sys_endpoint_create(1)) >= 0)
+        all[n++] = e;
+    r = sys_recv(mine, &m, 0);
+    for (int i = 0; i < n; i++)
+        sys_handle_close(all[i]);
+    CHECK(e == -EMFILE && r == 0 && m.type == ECHO && m.handle == -EMFILE);
+    CHECK(sys_recv(mine, &m, 0) == 0 && m.handle >= 0);
+    CHECK(sys_handle_close(m.handle) == 0 && sys_handle_close(h) == 0);
+    return NULL;
+}
+
 static const char *calls_time_out(void)
 {
     struct sys_msg m = message(HANG);
@@ -292,6 +314,7 @@ static const char *forged_tokens_find_nothing(void)
 const struct test messages_tests[] = {
     {"calls-are-answered", calls_are_answered},
     {"memory-goes-along", memory_goes_along},
+    {"no-free-handle", no_free_handle},
     {"calls-time-out", calls_time_out},
     {"death-is-an-error-at-once", death_is_an_error_at_once},
     {"a-call-lends-its-priority", a_call_lends_its_priority},
