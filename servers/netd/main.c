@@ -91,6 +91,7 @@ static void answer_request(struct netd *n)
 
     if (sys_recv(n->endpoint, &m, 0) != 0 || m.token == 0)
         return;
+    uint64_t token = m.token; /* the answer is built in the same place */
     if (m.handle >= 0)
         sys_handle_close(m.handle);
     if (m.len >= sizeof(index))
@@ -115,7 +116,7 @@ static void answer_request(struct netd *n)
         sys_msg_set(&m, (uint32_t)-ENOSYS, NULL, 0);
         break;
     }
-    sys_reply(m.token, &m);
+    sys_reply(token, &m);
 }
 
 /* --- start and loop -------------------------------------------------------- */

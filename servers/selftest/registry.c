@@ -231,9 +231,10 @@ static bool hear(int endpoint, uint32_t type, void *out, size_t bytes)
     struct sys_msg m;
     if (sys_recv(endpoint, &m, sys_now_ns() + WAIT_NS) != 0 || m.type != type || m.len < bytes)
         return false;
+    uint64_t token = m.token;
     memcpy(out, m.data, bytes);
     sys_msg_set(&m, 0, NULL, 0);
-    return sys_reply(m.token, &m) == 0;
+    return sys_reply(token, &m) == 0;
 }
 
 static const char *transfer_loses_nothing(void)

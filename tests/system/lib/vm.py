@@ -90,7 +90,7 @@ class Vm:
     """One QEMU. Closes its process, taps and files by itself."""
 
     def __init__(self, build, nic="virtio", net="tap", machine="q35", firmware="bios", media="cd", mem=64, smp=1,
-                 cmdline="", extra=(), iso=None, qemu_args=(), icount=None, dhcp=True, cpu=None, com1=True, lease="1h"):
+                 cmdline="", extra=(), iso=None, qemu_args=(), icount=None, dhcp=True, cpu=None, com1=True, lease="1h", vnet_hdr=True):
         self.build = build
         self.dir = tempfile.mkdtemp(prefix="vm-", dir=build.work)
         self.name = f"vm{next(_counter)} ({nic}, {machine}, {firmware}, {cmdline or 'no options'})"
@@ -124,7 +124,7 @@ class Vm:
         else:
             args += ["-drive", f"if=none,id=stick,format=raw,readonly=on,file={iso}", "-device", "qemu-xhci",
                      "-device", "usb-storage,drive=stick,bootindex=1"]
-        args += self._network(nic, net, dhcp, lease)
+        args += self._network(nic, net, dhcp, lease, vnet_hdr)
         args += [a.replace("DIR/", self.dir + "/") for a in qemu_args]
         self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=open(f"{self.dir}/qemu.log", "w"),
                                         stderr=subprocess.STDOUT)
@@ -132,12 +132,12 @@ class Vm:
         self._reader = threading.Thread(target=self._read_console, daemon=True)
         self._reader.start()
 
-    def _network(self, nic, net, dhcp, lease):
+    def _network(self, nic, net, dhcp, lease, vnet_hdr):
         if nic is None:
             return []
         if net == "tap":
             self.tap = netns.Tap(self.dir, dhcp=dhcp, lease=lease)
-            backend = f"tap,id=n0,ifname={self.tap.name},script=no,downscript=no"
+            backend = f"tap,id=n0,ifname={self.tap.name},script=no,downscript=no,vnet_hdr={'on' if vnet_hdr else 'off'}"
         else:  # a raw peer: see peer.py
             backend = net.replace("DIR", self.dir)
         return ["-netdev", backend, "-device", NIC_DEVICE[nic] + ",netdev=n0,mac=52:54:00:77:00:01"]
