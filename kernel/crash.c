@@ -137,8 +137,8 @@ void crash_report(struct process *p, const struct trap_frame *f, uint64_t fault_
         kfree(p->report);
         p->report = r.text;
     }
-    klog(LOG_ERROR, "%s[%u]: %s at %s (%016lx), address %016lx", p->name, p->pid, fault_name(f->vector), text, f->rip,
-         fault_addr);
+    klog(LOG_ERROR, "%s[%u]: %s at %s (%016lx), address %016lx", p->name, p->pid, fault_name(f->vector), text,
+         f->rip, fault_addr);
 }
 
 void process_fault(struct trap_frame *f, uint64_t fault_addr)

@@ -204,8 +204,8 @@ static bool find_symtab(const void *image, size_t bytes, struct shdr *symtab, st
         return false;
     for (unsigned i = 0; i < h.shnum && !found; i++) {
         fetch(symtab, image, h.shoff + i * sizeof *symtab, sizeof *symtab);
-        found = symtab->type == SHT_SYMTAB && symtab->entsize == sizeof(struct sym) && symtab->link < h.shnum &&
-                inside(symtab->offset, symtab->size, bytes);
+        found = symtab->type == SHT_SYMTAB && symtab->entsize == sizeof(struct sym) &&
+                symtab->link < h.shnum && inside(symtab->offset, symtab->size, bytes);
     }
     if (!found)
         return false;

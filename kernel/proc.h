@@ -158,11 +158,12 @@ static inline struct process *self_process(void)
     return self_thread()->process;
 }
 
-/* --- thread.c --- */
+/* --- thread.c, sched.c --- */
 struct thread *thread_new(struct process *p, unsigned priority);
 void thread_start(struct thread *t);
 /* New user thread, ready to run. Its id, or a negative errno. */
-int64_t thread_new_user(struct process *p, uint64_t ip, uint64_t sp, uint64_t arg, uint64_t fs, unsigned priority);
+int64_t thread_new_user(struct process *p, uint64_t ip, uint64_t sp, uint64_t arg, uint64_t fs,
+                        unsigned priority);
 void thread_leave(void) __attribute__((noreturn));
 void thread_set_base(struct thread *t, unsigned priority);
 void thread_recompute_priority(struct thread *t);
@@ -193,7 +194,8 @@ static inline struct handle_slot *handle_slot(const struct process *p, int handl
     uint32_t index = (uint32_t)handle & (HANDLES_MAX - 1);
     struct handle_slot *s = &p->handles.slots[index];
 
-    if (index >= p->handles.size || s->generation != (uint32_t)handle >> HANDLE_INDEX_BITS || s->object == NULL)
+    if (index >= p->handles.size || s->generation != (uint32_t)handle >> HANDLE_INDEX_BITS ||
+        s->object == NULL)
         return NULL;
     return s;
 }

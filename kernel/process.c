@@ -265,7 +265,8 @@ static void tell_end(const struct process *p)
 {
     switch (p->end_state) {
     case PROC_EXITED:
-        klog(p->status == 0 ? LOG_INFO : LOG_WARN, "%s[%u]: exited with status %d", p->name, p->pid, p->status);
+        klog(p->status == 0 ? LOG_INFO : LOG_WARN, "%s[%u]: exited with status %d", p->name, p->pid,
+             p->status);
         break;
     case PROC_KILLED:
         klog(LOG_WARN, "%s[%u]: killed by signal %d", p->name, p->pid, p->status);

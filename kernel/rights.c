@@ -76,12 +76,14 @@ bool rights_may_call(const struct sys_rights *r, const char *name)
 
 bool rights_may_serve(const struct sys_rights *r, const char *name)
 {
-    return text_equal(r->serves, RIGHTS_ANY_NAME, NAME_MAX_BYTES) || text_equal(r->serves, name, NAME_MAX_BYTES);
+    return text_equal(r->serves, RIGHTS_ANY_NAME, NAME_MAX_BYTES) ||
+           text_equal(r->serves, name, NAME_MAX_BYTES);
 }
 
 bool rights_valid(const struct sys_rights *r)
 {
-    if (r->nports > RIGHTS_PORTS_MAX || r->ncalls > RIGHTS_CALLS_MAX || !text_ended(r->serves, NAME_MAX_BYTES))
+    if (r->nports > RIGHTS_PORTS_MAX || r->ncalls > RIGHTS_CALLS_MAX ||
+        !text_ended(r->serves, NAME_MAX_BYTES))
         return false;
     for (uint32_t i = 0; i < r->nports; i++)
         if (r->ports[i].port_lo > r->ports[i].port_hi || !text_ended(r->port_links[i], LINK_NAME_MAX))

@@ -181,7 +181,7 @@ static void all_rights(struct sys_rights *r)
 #undef X
     for (unsigned i = 0; i < sizeof protocols / sizeof protocols[0]; i++)
         r->ports[r->nports++] = (struct net_port_key){
-            .family = protocols[i][0], .proto = protocols[i][1], .link = LINK_ANY, .port_lo = 0, .port_hi = 0xffff,
+            .family = protocols[i][0], .proto = protocols[i][1], .link = LINK_ANY, .port_hi = 0xffff,
         };
     strlcpy(r->calls[r->ncalls++], RIGHTS_ANY_NAME, NAME_MAX_BYTES);
     strlcpy(r->serves, RIGHTS_ANY_NAME, NAME_MAX_BYTES);
@@ -233,8 +233,8 @@ static int give_rights(const struct process *parent, struct process *p, uint64_t
     if (p->rights.memory_limit > parent->rights.memory_limit)
         p->rights.memory_limit = parent->rights.memory_limit;
     if (!rights_subset(&p->rights, &parent->rights, &what)) {
-        klog(LOG_WARN, "%s[%u]: refused, it cannot give %s a right that it lacks: %s", parent->name, parent->pid,
-             p->name, what);
+        klog(LOG_WARN, "%s[%u]: refused, it cannot give %s a right that it lacks: %s", parent->name,
+             parent->pid, p->name, what);
         return -EACCES;
     }
     return 0;

@@ -4,7 +4,7 @@
  *
  * Owns: the layout below a saved stack pointer: r15 r14 r13 r12 rbx rbp, then
  * the return address. thread_new (kernel/thread.c) builds the same by hand.
- * Called by: kernel/thread.c, thread context, interrupts on.
+ * Called by: kernel/sched.c, thread context, interrupts on.
  */
     .text
 

@@ -161,9 +161,10 @@ static int block(struct wait_set *s, struct thread *t, uint64_t deadline)
     t->woken = false;
     for (uint32_t i = 0; i < s->n; i++) {
         struct wait_slot *slot = &s->slots[i];
-        struct wait_entry *e = slot->object != NULL ? &slot->entry : &s->futex.entry;
+        struct object *o = slot->object;
+        struct wait_entry *e = o != NULL ? &slot->entry : &s->futex.entry;
         e->thread = t;
-        waitq_add(slot->object != NULL ? slot->object->ops->waitq(slot->object) : futex_bucket(s->futex.key), e);
+        waitq_add(o != NULL ? o->ops->waitq(o) : futex_bucket(s->futex.key), e);
     }
     while (ready == 0 && r == 0) {
         r = thread_block(deadline);
@@ -188,8 +189,9 @@ static int items_out(const struct wait_set *s, uint64_t user)
 {
     int r = 0;
 
-    for (uint32_t i = 0; i < s->n && r == 0; i++)
-        r = copy_ready_to_user(user + i * sizeof(struct wait_item) + 8, (const struct item_ready *)&s->items[i].want);
+    user += offsetof(struct wait_item, want);
+    for (uint32_t i = 0; i < s->n && r == 0; i++, user += sizeof(struct wait_item))
+        r = copy_ready_to_user(user, (const struct item_ready *)&s->items[i].want);
     return r;
 }
 

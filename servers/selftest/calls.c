@@ -8,6 +8,7 @@
 
 #define KERNEL_ADDRESS 0xffff800000000000ull
 #define NON_CANONICAL 0x0000800000000000ull
+#define USER_TOP 0x00007ffffffff000ull
 #define PAGE 4096u
 
 static long raw_call(uint64_t number)
@@ -28,7 +29,8 @@ static const char *unknown_numbers(void)
 
 static const char *bad_pointers(void)
 {
-    static const uint64_t bad[] = {0, 8, KERNEL_ADDRESS, NON_CANONICAL, UINT64_MAX, UINT64_MAX - 7, 0x7ffffffff000ull - 4};
+    static const uint64_t bad[] = {0,          8, KERNEL_ADDRESS, NON_CANONICAL, UINT64_MAX, UINT64_MAX - 7,
+                                   USER_TOP - 4};
 
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
         void *p = (void *)(uintptr_t)bad[i];

@@ -83,7 +83,9 @@ static int role_notes(int argc, char **argv)
 static int start_at(uint32_t priority, const char *role, const char *arg)
 {
     struct sys_rights r = rights_none();
-    struct sys_spawn s = {.name = "role", .path = "bin/selftest", .argc = 3, .nhandles = 1, .priority = priority};
+    struct sys_spawn s = {
+        .name = "role", .path = "bin/selftest", .argc = 3, .nhandles = 1, .priority = priority,
+    };
     char args[64];
     size_t n = 0;
     const char *words[3] = {"selftest", role, arg};

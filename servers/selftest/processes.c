@@ -63,7 +63,7 @@ static int role_fault(int argc, char **argv)
         __asm__ volatile("movq $1, %%rax; shlq $63, %%rax; pushq %%rax; ret" ::: "rax", "memory");
     if (strcmp(argv[2], "text") == 0)
         *(volatile int *)(uintptr_t)&role_status = 1;
-    if (strcmp(argv[2], "stack") == 0)
+    if (strcmp(argv[2], "data") == 0)
         ((int (*)(void))(uintptr_t) & last)();
     if (strcmp(argv[2], "cli") == 0)
         __asm__ volatile("cli");
@@ -122,7 +122,10 @@ static const char *faults_are_reported(void)
     static const struct {
         const char *how;
         int vector;
-    } cases[] = {{"write", 14}, {"ud", 6}, {"kernel", 14}, {"jump", 13}, {"text", 14}, {"stack", 14}, {"cli", 13}, {"port", 13}};
+    } cases[] = {
+        {"write", 14}, {"ud", 6},     {"kernel", 14}, {"jump", 13},
+        {"text", 14},  {"data", 14},  {"cli", 13},    {"port", 13},
+    };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
         CHECK(ended(start("fault", cases[i].how), PROC_FAULTED, cases[i].vector));

@@ -91,8 +91,8 @@ static void build(struct image *im)
                                 .vaddr = 0x1000, .filesz = 64, .memsz = 64};
     im->p[DATA] = (struct phdr){.type = PT_LOAD, .flags = PF_R | PF_W, .offset = offsetof(struct image, data),
                                 .vaddr = 0x2000, .filesz = 32, .memsz = 0x3000};
-    im->s[1] = (struct shdr){.type = 2, .offset = offsetof(struct image, sym), .size = sizeof im->sym, .link = 2,
-                             .entsize = sizeof im->sym[0]};
+    im->s[1] = (struct shdr){.type = 2, .offset = offsetof(struct image, sym), .size = sizeof im->sym,
+                             .link = 2, .entsize = sizeof im->sym[0]};
     im->s[2] = (struct shdr){.type = 3, .offset = offsetof(struct image, names), .size = sizeof im->names};
     im->sym[1] = (struct sym){.name = 1, .info = 2, .shndx = 1, .value = 0x1000, .size = 0x20};
     im->sym[2] = (struct sym){.name = 6, .info = 2, .shndx = 1, .value = 0x1020, .size = 0x10};
@@ -231,7 +231,8 @@ static void plan_is_sane(const struct elf_plan *plan, size_t bytes)
     assert_true(plan->high - plan->low <= ELF_SPAN_MAX);
     for (unsigned i = 0; i < plan->nsegments; i++) {
         const struct elf_segment *s = &plan->segment[i];
-        assert_true(s->file_bytes <= s->mem_bytes && s->file_off <= bytes && s->file_bytes <= bytes - s->file_off);
+        assert_true(s->file_bytes <= s->mem_bytes);
+        assert_true(s->file_off <= bytes && s->file_bytes <= bytes - s->file_off);
         assert_true(s->vaddr >= plan->low && s->vaddr + s->mem_bytes <= plan->high);
         assert_int_not_equal(s->prot & (ELF_W | ELF_X), ELF_W | ELF_X);
     }

@@ -19,7 +19,9 @@ static const char *link_name(uint16_t link)
 
 static struct net_port_key key(uint8_t proto, uint16_t lo, uint16_t hi, uint16_t link)
 {
-    return (struct net_port_key){.family = NET_INET, .proto = proto, .port_lo = lo, .port_hi = hi, .link = link};
+    return (struct net_port_key){
+        .family = NET_INET, .proto = proto, .port_lo = lo, .port_hi = hi, .link = link,
+    };
 }
 
 static struct sys_rights sample(void)
