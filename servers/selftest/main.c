@@ -19,8 +19,17 @@ static const struct {
 
 static const struct role *const roles[] = {processes_roles, messages_roles, registry_roles};
 
+/* spin: computes without end, for tests of what else still runs. */
+static int role_spin(void)
+{
+    for (volatile unsigned long turns = 0;; turns++)
+        ;
+}
+
 static int play_role(int argc, char **argv)
 {
+    if (strcmp(argv[1], "spin") == 0)
+        return role_spin();
     for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
         for (const struct role *r = roles[i]; r->name; r++)
             if (strcmp(r->name, argv[1]) == 0)

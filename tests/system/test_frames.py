@@ -31,8 +31,9 @@ def wire(request, build):
 
 
 def drops(machine):
-    return {m.group(1): int(m.group(2))
-            for m in re.finditer(r"^dropped: ([a-z0-9-]+) (\d+)$", machine.command("netstat"), re.M)}
+    """Counts by reason, from netstat's line "dropped: REASON COUNT, ..."."""
+    line = re.search(r"^dropped:(.*)$", machine.command("netstat"), re.M).group(1)
+    return {name: int(count) for name, count in re.findall(r"([a-z0-9-]+) (\d+)", line)}
 
 
 BROADCAST = b"\xff" * 6
