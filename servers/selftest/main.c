@@ -20,7 +20,7 @@ static const struct {
 static const struct role *const roles[] = {processes_roles, messages_roles, registry_roles};
 
 /* spin: computes without end, for tests of what else still runs. */
-static int role_spin(void)
+static int __attribute__((noreturn)) role_spin(void)
 {
     for (volatile unsigned long turns = 0;; turns++)
         ;

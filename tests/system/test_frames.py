@@ -31,7 +31,7 @@ def wire(request, build):
 
 
 def drops(machine):
-    """Counts by reason, from netstat's line "dropped: REASON COUNT, ..."."""
+    """Counts by reason, from netstat's line "dropped: REASON COUNT REASON COUNT ..."."""
     line = re.search(r"^dropped:(.*)$", machine.command("netstat"), re.M).group(1)
     return {name: int(count) for name, count in re.findall(r"([a-z0-9-]+) (\d+)", line)}
 
