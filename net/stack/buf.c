@@ -89,22 +89,51 @@ static void fill(struct bufq *q, const uint8_t *p, uint32_t n)
     }
 }
 
+/* Nearly always all of it goes behind the tail, or into one fresh chunk. */
+static struct chunk *one_chunk(struct netstack *ns, struct bufq *q, uint32_t n)
+{
+    struct chunk *c = q->tail;
+
+    if (c != NULL)
+        return chunk_room(c) >= n ? c : NULL;
+    if (n > CHUNK_BYTES || (c = chunk_get(ns)) == NULL)
+        return NULL;
+    q->head = q->tail = c;
+    return c;
+}
+
 bool bufq_put(struct netstack *ns, struct bufq *q, const void *data, uint32_t n)
 {
+    struct chunk *c;
+
     if (n == 0)
         return true;
+    if ((c = one_chunk(ns, q, n)) != NULL) {
+        chunk_append(c, (const uint8_t *)data, n);
+        q->bytes += n;
+        return true;
+    }
     if (!reserve(ns, q, n))
         return false;
     fill(q, (const uint8_t *)data, n);
     return true;
 }
 
-bool bufq_put2(struct netstack *ns, struct bufq *q, const void *a, uint32_t na, const void *b, uint32_t nb)
+bool bufq_put_dgram(struct netstack *ns, struct bufq *q, const struct dgram_head *head, const void *data, uint32_t n)
 {
-    if (!reserve(ns, q, na + nb))
+    struct chunk *c = one_chunk(ns, q, (uint32_t)sizeof(*head) + n);
+
+    if (c != NULL) {
+        __builtin_memcpy(c->data + c->off + c->len, head, sizeof(*head));
+        c->len = (uint16_t)(c->len + sizeof(*head));
+        chunk_append(c, (const uint8_t *)data, n);
+        q->bytes += (uint32_t)sizeof(*head) + n;
+        return true;
+    }
+    if (!reserve(ns, q, (uint32_t)sizeof(*head) + n))
         return false;
-    fill(q, (const uint8_t *)a, na);
-    fill(q, (const uint8_t *)b, nb);
+    fill(q, (const uint8_t *)head, sizeof(*head));
+    fill(q, (const uint8_t *)data, n);
     return true;
 }
 
@@ -148,6 +177,23 @@ void bufq_drop(struct netstack *ns, struct bufq *q, uint32_t n)
 
 uint32_t bufq_get(struct netstack *ns, struct bufq *q, void *dst, uint32_t n)
 {
+    struct chunk *c = q->head;
+
+    if (c != NULL && n < c->len) { /* part of the first chunk */
+        memcpy(dst, c->data + c->off, n);
+        c->off = (uint16_t)(c->off + n);
+        c->len = (uint16_t)(c->len - n);
+        q->bytes -= n;
+        return n;
+    }
+    if (c != NULL && c->next == NULL) { /* all there is */
+        n = c->len;
+        memcpy(dst, c->data + c->off, n);
+        q->head = q->tail = NULL;
+        q->bytes = 0;
+        chunk_put(ns, c);
+        return n;
+    }
     n = bufq_peek(q, 0, dst, n);
     if (n != 0)
         bufq_drop(ns, q, n);

@@ -26,42 +26,45 @@ bool limit_take(uint64_t now, uint64_t *tokens, uint64_t *when_ns, uint32_t per_
     return true;
 }
 
-static int icmp_out(struct netstack *ns, const struct ip_path *path, const uint8_t *hdr, const uint8_t *data,
-                    uint32_t n, uint8_t ttl, uint64_t cookie)
+static int icmp_out(struct netstack *ns, struct ip_dgram *d)
 {
-    /* Without a cookie it is the host's own word (netd), which may come in pieces. */
-    struct ip_dgram d = {.proto = NET_ICMP, .ttl = ttl, .csum_off = 2, .path = path, .hdr = hdr, .hdr_len = 8,
-                         .data = data, .data_len = n, .cookie = cookie, .fragment = cookie == 0};
-    int r = ip_send(ns, &d);
+    int r;
 
+    d->proto = NET_ICMP;
+    d->csum_off = 2;
+    d->hdr_len = 8;
+    r = ip_send(ns, d);
     if (r == 0)
         ns->count.icmp_out++;
     return r;
 }
 
-/* Answer from the address that was asked. */
-static bool path_back(struct netstack *ns, const struct ip_in *in, struct ip_path *path)
+/* The host's own word about what came in, from the address that was asked. Only
+ * netd may say such a thing, and it may do so in fragments. */
+static void answer(struct netstack *ns, const struct ip_in *in, const uint8_t *hdr, const uint8_t *data, uint32_t n)
 {
-    if (in->multicast || addr_any(&in->src) || in->src.b[0] >= 224)
-        return false;
-    if (ip_route(ns, in->family, &in->src, path) != 0)
-        return false;
-    path->src = in->dst;
-    return true;
+    struct ip_dgram d = {.ttl = 64, .src = &in->dst, .hdr = hdr, .data = data, .data_len = n, .fragment = true};
+
+    if (ip_route(ns, in->family, &in->src, &d.path) == 0)
+        icmp_out(ns, &d);
+}
+
+static bool answerable(const struct ip_in *in)
+{
+    return !in->multicast && !addr_any(&in->src) && in->src.b[0] < 224;
 }
 
 static void echo_request(struct netstack *ns, const struct ip_in *in)
 {
-    struct ip_path path;
     uint8_t hdr[8];
 
-    if (!ns->cfg.icmp_echo_reply || !path_back(ns, in, &path))
+    if (!ns->cfg.icmp_echo_reply || !answerable(in))
         return;
     memcpy(hdr, in->data, 8);
     hdr[0] = ECHO_REPLY;
     put32(hdr, 0);
     memcpy(hdr + 4, in->data + 4, 4);
-    icmp_out(ns, &path, hdr, in->data + 8, in->len - 8, 64, 0);
+    answer(ns, in, hdr, in->data + 8, in->len - 8);
 }
 
 /* RFC 1122 4.2.3.9, 3.2.2.1: code of an unreachable to errno. */
@@ -144,24 +147,24 @@ void icmp_input(struct netstack *ns, const struct ip_in *in)
 /* RFC 1122 3.2.2: never about an error, a fragment, a group, or a broadcast. */
 void icmp_unreachable(struct netstack *ns, const struct ip_in *in, uint8_t code)
 {
-    struct ip_path path;
     uint8_t hdr[8] = {UNREACHABLE, code};
     uint32_t quote = in->total < 548 ? in->total : 548; /* RFC 1812 4.3.2.3: at most 576 in all */
 
-    if (!path_back(ns, in, &path) ||
-        !limit_take(ns->now, &ns->icmp_limit.tokens, &ns->icmp_limit.when_ns, 200, 50))
-        return;
-    icmp_out(ns, &path, hdr, in->packet, quote, 64, 0);
+    if (answerable(in) && limit_take(ns->now, &ns->icmp_limit.tokens, &ns->icmp_limit.when_ns, 200, 50))
+        answer(ns, in, hdr, in->packet, quote);
 }
 
-int icmp_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path)
+int icmp_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path, const struct net_addr *src)
 {
     uint8_t hdr[8];
+    struct ip_dgram g = {.ttl = d->s.ttl, .path = path, .src = src, .hdr = hdr, .cookie = cookie_sock(&d->s)};
 
     if (n < 8 || n > 65535 || buf[0] != ECHO_REQUEST || buf[1] != 0)
         return -EINVAL;
     memcpy(hdr, buf, 8);
     put16(hdr + 2, 0);
     put16(hdr + 4, d->s.port->port);
-    return icmp_out(d->s.ns, path, hdr, buf + 8, (uint32_t)n - 8, d->s.ttl, cookie_sock(&d->s));
+    g.data = buf + 8;
+    g.data_len = (uint32_t)n - 8;
+    return icmp_out(d->s.ns, &g);
 }

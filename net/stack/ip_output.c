@@ -20,14 +20,14 @@ static struct ip_path *route_slot(struct netstack *ns, const struct net_addr *ds
     return &ns->route[(w[0] ^ w[0] >> 8) & (ROUTE_CACHE - 1)];
 }
 
-int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, struct ip_path *out)
+int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, const struct ip_path **out)
 {
     struct ip_path *c = route_slot(ns, dst);
     struct net_route_info info;
     int r;
 
     if (c->family == family && c->expires_ns > ns->now && addr_equal(&c->dst, dst)) {
-        *out = *c;
+        *out = c;
         return 0;
     }
     memset(&info, 0, sizeof(info));
@@ -45,7 +45,7 @@ int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, st
     c->link = info.link;
     c->family = family;
     c->expires_ns = ns->now + ROUTE_LIFE;
-    *out = *c;
+    *out = c;
     return 0;
 }
 
@@ -82,7 +82,7 @@ static uint16_t transport_checksum(const struct ip_dgram *d, const uint8_t *hdr,
     uint16_t c;
 
     if (d->pseudo) {
-        sum = csum_add(sum, ip_pseudo(d->path->family, d->proto, &d->path->src, &d->path->dst));
+        sum = csum_add(sum, ip_pseudo(d->path->family, d->proto, d->src, &d->path->dst));
         sum = csum_add(sum, ns_swap16((uint16_t)(d->hdr_len + d->data_len)));
     }
     c = csum_finish(sum);
@@ -133,7 +133,7 @@ static int send_fragments(struct netstack *ns, struct ip_dgram *d, const uint8_t
         bool ok;
         if (tx == NULL)
             return -EAGAIN;
-        ip4_header(h, 20 + n, id, (uint16_t)(off / 8) | more, d->ttl, d->proto, &d->path->src, &d->path->dst);
+        ip4_header(h, 20 + n, id, (uint16_t)(off / 8) | more, d->ttl, d->proto, d->src, &d->path->dst);
         memcpy(h + 20, hdr, own);
         put_payload(ns, tx, h, 20 + own, d->data + (off == 0 ? 0 : off - d->hdr_len), n - own, &ok);
         if (!ok)
@@ -155,6 +155,8 @@ int ip_send(struct netstack *ns, struct ip_dgram *d)
     uint8_t *h;
     bool ok;
 
+    if (d->src == NULL)
+        d->src = &d->path->src;
     if (total > d->path->mtu) {
         uint8_t hdr[8];
         if (!d->fragment || d->hdr_len > sizeof(hdr) || total > 65535)
@@ -166,7 +168,7 @@ int ip_send(struct netstack *ns, struct ip_dgram *d)
     if ((tx = tx_begin(ns, &h)) == NULL)
         return -EAGAIN;
     tx->cookie = d->cookie;
-    ip4_header(h, total, ns->ip_id++, 0, d->ttl, d->proto, &d->path->src, &d->path->dst);
+    ip4_header(h, total, ns->ip_id++, 0, d->ttl, d->proto, d->src, &d->path->dst);
     memcpy(h + 20, d->hdr, d->hdr_len);
     sum = put_payload(ns, tx, h, hdr_len, d->data, d->data_len, &ok);
     if (!ok)

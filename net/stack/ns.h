@@ -102,7 +102,13 @@ struct bufq {
     uint32_t bytes;
 };
 bool bufq_put(struct netstack *ns, struct bufq *q, const void *data, uint32_t n); /* all or nothing */
-bool bufq_put2(struct netstack *ns, struct bufq *q, const void *a, uint32_t na, const void *b, uint32_t nb);
+/* A datagram: its head, then its bytes. */
+struct dgram_head {
+    struct net_addr addr;
+    uint16_t port, link;
+    uint32_t len;
+};
+bool bufq_put_dgram(struct netstack *ns, struct bufq *q, const struct dgram_head *head, const void *data, uint32_t n);
 /* Copies up to n bytes that begin `skip` bytes in; returns how many. */
 uint32_t bufq_peek(const struct bufq *q, uint32_t skip, void *dst, uint32_t n);
 void bufq_drop(struct netstack *ns, struct bufq *q, uint32_t n); /* n <= bytes */
@@ -162,8 +168,8 @@ struct ip_path {
     uint8_t family, pad[3];
     uint64_t expires_ns;
 };
-/* Cached look-up; 0 or -errno. */
-int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, struct ip_path *out);
+/* Cached look-up; 0 or -errno. The path is the cache's: copy it to keep it. */
+int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, const struct ip_path **out);
 void ip_route_flush(struct netstack *ns);
 void ip_route_mtu(struct netstack *ns, const struct net_addr *dst, uint16_t mtu); /* learnt by ICMP */
 
@@ -189,12 +195,6 @@ struct dsock {
     uint32_t rcvbuf, queued; /* charged bytes, with a share for each datagram */
     uint32_t count;
     bool connected, rd_shut, wr_shut;
-    struct ip_path path; /* of a connected socket */
-};
-struct dgram_head {
-    struct net_addr addr;
-    uint16_t port, link;
-    uint32_t len;
 };
 #define DGRAM_CHARGE 64u /* book-keeping that a datagram costs beside its bytes */
 
@@ -347,6 +347,7 @@ struct ip_dgram {
     bool broadcast_ok;
     bool fragment;     /* rather in pieces than not at all */
     const struct ip_path *path;
+    const struct net_addr *src; /* NULL: the path's */
     const uint8_t *hdr;
     uint32_t hdr_len;
     const uint8_t *data;
@@ -358,7 +359,7 @@ int ip_send(struct netstack *ns, struct ip_dgram *d);
 /* icmp.c */
 void icmp_input(struct netstack *ns, const struct ip_in *in);
 void icmp_unreachable(struct netstack *ns, const struct ip_in *in, uint8_t code);
-int icmp_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path);
+int icmp_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path, const struct net_addr *src);
 bool limit_take(uint64_t now, uint64_t *tokens, uint64_t *when_ns, uint32_t per_second, uint32_t burst);
 
 /* udp.c */

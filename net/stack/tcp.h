@@ -288,6 +288,11 @@ static inline uint32_t tcp_fin_seq(const struct tcb *t)
     return t->buf_seq + t->snd.bytes;
 }
 
+static inline bool tcp_unsent(const struct tcb *t) /* text or a FIN that has not been sent (again) */
+{
+    return t->snd_nxt != tcp_fin_seq(t) + (t->fin_queued ? 1 : 0);
+}
+
 /* tcp_timer.c */
 void tcp_timers_init(struct tcb *t);
 void tcp_arm_rtx(struct tcb *t);

@@ -307,7 +307,7 @@ void tcp_segment(struct tcb *t, struct tcp_in *in)
         return;
     }
     synchronised_segment(t, in);
-    if (t->state > TCP_LISTEN && t->state != TCP_TIME_WAIT)
+    if (t->state > TCP_LISTEN && t->state != TCP_TIME_WAIT && (t->ack_now || tcp_unsent(t)))
         tcp_output(t);
 }
 

@@ -102,7 +102,7 @@ static struct tcp_syn *syn_new(struct netstack *ns, struct tcb *l, const struct 
 void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint32_t iss_above, bool reuse)
 {
     struct tcp_listener *q = l->listener;
-    struct ip_path path;
+    const struct ip_path *path;
     struct tcp_syn *y;
     uint32_t syns_max = q->backlog * 2 > 64 ? q->backlog * 2 : 64;
 
@@ -125,7 +125,7 @@ void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint3
     y->sack_ok = in->sack_ok;
     y->snd_wscale = in->wscale_on ? in->wscale : 0;
     y->mss_peer = in->mss != 0 ? in->mss : TCP_MSS_DEFAULT;
-    y->mss_own = (uint16_t)(path.mtu - 40);
+    y->mss_own = (uint16_t)(path->mtu - 40);
     y->snd_wnd = in->wnd;
     y->started_ns = ns->now;
     send_syn_ack(ns, y);
@@ -172,7 +172,7 @@ void tcp_accept_remove(struct tcb *t)
 static struct tcb *establish(struct netstack *ns, struct tcp_syn *y)
 {
     struct tcb *l = y->parent, *t;
-    struct ip_path path;
+    const struct ip_path *path;
 
     if (l->listener->accepts >= l->listener->backlog) {
         ns->count.tcp_accept_overflow++;
@@ -196,7 +196,7 @@ static struct tcb *establish(struct netstack *ns, struct tcp_syn *y)
     t->node.lport = y->node.lport;
     t->node.rport = y->node.rport;
     t->s.port = port_hold(y->port);
-    tcb_set_path(t, &path);
+    tcb_set_path(t, path);
     tcb_names(t);
     t->iss = y->iss;
     t->snd_una = t->snd_nxt = t->snd_max = t->buf_seq = t->snd_sml = y->iss + 1;

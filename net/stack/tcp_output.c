@@ -220,7 +220,7 @@ void tcp_output(struct tcb *t)
     if (may_send_text(t)) {
         if (t->snd_max == t->snd_una && t->snd.bytes != 0 && ns->now - t->sent_ns > tcp_rto(t))
             t->cc->restart(t);
-        while (output_one(t))
+        while (tcp_unsent(t) && output_one(t))
             ;
         tcp_arm_rtx(t);
     }

@@ -92,7 +92,7 @@ int tcp_accept(struct tcb *l, struct nsock **out, struct ns_addr *peer)
 static int open_to(struct tcb *t, const struct ns_addr *a)
 {
     struct netstack *ns = t->s.ns;
-    struct ip_path path;
+    const struct ip_path *path;
     int r = ip_route(ns, t->s.family, &a->addr, &path);
 
     if (r != 0)
@@ -103,14 +103,14 @@ static int open_to(struct tcb *t, const struct ns_addr *a)
         if (r != 0)
             return r;
     }
-    t->node.laddr = addr_any(&t->s.local.addr) ? path.src : t->s.local.addr;
+    t->node.laddr = addr_any(&t->s.local.addr) ? path->src : t->s.local.addr;
     t->node.raddr = a->addr;
     t->node.lport = t->s.port->port;
     t->node.rport = a->port;
     if (tcp_lookup(ns, &t->node.laddr, &t->node.raddr, t->node.lport, t->node.rport) != NULL)
         return -EADDRNOTAVAIL;
     tcb_names(t);
-    tcb_set_path(t, &path);
+    tcb_set_path(t, path);
     return 0;
 }
 

@@ -177,12 +177,12 @@ void tcp_timers_init(struct tcb *t)
 /* The route's limit fell below what we sent: look again, and send smaller. */
 static void path_shrank(struct tcb *t)
 {
-    struct ip_path now;
+    const struct ip_path *now;
 
     ip_route_flush(t->s.ns);
-    if (ip_route(t->s.ns, t->node.family, &t->node.raddr, &now) != 0 || now.mtu >= t->path.mtu)
+    if (ip_route(t->s.ns, t->node.family, &t->node.raddr, &now) != 0 || now->mtu >= t->path.mtu)
         return;
-    t->path.mtu = now.mtu;
+    t->path.mtu = now->mtu;
     tcb_set_mss(t);
     t->snd_nxt = t->snd_una;
     tcp_later(t);

@@ -55,7 +55,7 @@ void dgram_queue(struct dsock *d, const struct ip_in *in, uint16_t rport, const 
     head.port = rport;
     head.link = in->rx->link;
     head.len = n;
-    if (!bufq_put2(ns, &d->q, &head, sizeof(head), data, n)) {
+    if (!bufq_put_dgram(ns, &d->q, &head, data, n)) {
         ns->count.udp_full++;
         return;
     }
@@ -157,6 +157,7 @@ static int bind_any(struct dsock *d)
 
 int dgram_connect(struct dsock *d, const struct ns_addr *a)
 {
+    const struct ip_path *path;
     int r;
 
     if (a->family == 0) { /* dissolve */
@@ -167,7 +168,7 @@ int dgram_connect(struct dsock *d, const struct ns_addr *a)
     if (a->family != d->s.family)
         return -EAFNOSUPPORT;
     ns_clock(d->s.ns);
-    if ((r = bind_any(d)) != 0 || (r = ip_route(d->s.ns, d->s.family, &a->addr, &d->path)) != 0)
+    if ((r = bind_any(d)) != 0 || (r = ip_route(d->s.ns, d->s.family, &a->addr, &path)) != 0)
         return r;
     d->s.peer = *a;
     if (d->s.proto == NET_ICMP)
@@ -176,11 +177,12 @@ int dgram_connect(struct dsock *d, const struct ns_addr *a)
     return 0;
 }
 
-static int udp_send(struct dsock *d, const void *buf, size_t n, uint16_t rport, const struct ip_path *path)
+static int udp_send(struct dsock *d, const void *buf, size_t n, uint16_t rport, const struct ip_path *path,
+                    const struct net_addr *src)
 {
     uint8_t hdr[8];
     struct ip_dgram g = {.proto = NET_UDP, .ttl = d->s.ttl, .csum_off = 6, .pseudo = true,
-                         .broadcast_ok = d->s.broadcast, .path = path, .hdr = hdr, .hdr_len = 8,
+                         .broadcast_ok = d->s.broadcast, .path = path, .src = src, .hdr = hdr, .hdr_len = 8,
                          .data = (const uint8_t *)buf, .data_len = (uint32_t)n, .cookie = cookie_sock(&d->s)};
     int r;
 
@@ -196,27 +198,10 @@ static int udp_send(struct dsock *d, const void *buf, size_t n, uint16_t rport, 
     return r;
 }
 
-/* Where to; a cached route may be a little old, which the kernel would tell. */
-static int find_path(struct dsock *d, const struct ns_addr *to, struct ip_path *path)
-{
-    struct netstack *ns = d->s.ns;
-    int r;
-
-    if (to->family != d->s.family)
-        return -EAFNOSUPPORT;
-    if (addr_any(&to->addr))
-        return -EADDRNOTAVAIL;
-    if ((r = ip_route(ns, d->s.family, &to->addr, path)) != 0)
-        return r;
-    if (!addr_any(&d->s.local.addr))
-        path->src = d->s.local.addr;
-    return 0;
-}
-
 int dgram_send(struct dsock *d, const void *buf, size_t n, const struct ns_addr *to)
 {
-    struct ip_path path;
-    uint16_t rport = 0;
+    const struct net_addr *src = addr_any(&d->s.local.addr) ? NULL : &d->s.local.addr;
+    const struct ip_path *path;
     int r = d->s.error;
 
     if (r != 0) {
@@ -230,13 +215,17 @@ int dgram_send(struct dsock *d, const void *buf, size_t n, const struct ns_addr 
             return -EDESTADDRREQ;
         to = &d->s.peer;
     }
-    if ((r = bind_any(d)) != 0 || (r = find_path(d, to, &path)) != 0)
+    if (to->family != d->s.family)
+        return -EAFNOSUPPORT;
+    if (addr_any(&to->addr))
+        return -EADDRNOTAVAIL;
+    /* A cached route may be a little old; the kernel would tell. */
+    if ((r = bind_any(d)) != 0 || (r = ip_route(d->s.ns, d->s.family, &to->addr, &path)) != 0)
         return r;
-    rport = to->port;
     if (d->s.type == NS_ICMP)
-        r = icmp_send(d, (const uint8_t *)buf, n, &path);
+        r = icmp_send(d, (const uint8_t *)buf, n, path, src);
     else
-        r = rport == 0 ? -EINVAL : udp_send(d, buf, n, rport, &path);
+        r = to->port == 0 ? -EINVAL : udp_send(d, buf, n, to->port, path, src);
     return r == 0 ? (int)n : r;
 }
 
@@ -260,12 +249,18 @@ int dgram_recv(struct dsock *d, void *buf, size_t n, int flags, struct ns_addr *
             return -e;
         return d->rd_shut ? 0 : -EAGAIN;
     }
-    bufq_peek(&d->q, 0, &head, sizeof(head));
-    take = n < head.len ? (uint32_t)n : head.len;
-    if (take != 0)
-        bufq_peek(&d->q, sizeof(head), buf, take);
-    if (!(flags & NS_PEEK)) {
-        bufq_drop(ns, &d->q, (uint32_t)sizeof(head) + head.len);
+    if (flags & NS_PEEK) {
+        bufq_peek(&d->q, 0, &head, sizeof(head));
+        take = n < head.len ? (uint32_t)n : head.len;
+        if (take != 0)
+            bufq_peek(&d->q, sizeof(head), buf, take);
+    } else {
+        bufq_get(ns, &d->q, &head, sizeof(head));
+        take = n < head.len ? (uint32_t)n : head.len;
+        if (take != 0)
+            bufq_get(ns, &d->q, buf, take);
+        if (take < head.len)
+            bufq_drop(ns, &d->q, head.len - take);
         d->queued -= head.len + DGRAM_CHARGE;
         d->count--;
     }
