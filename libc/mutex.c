@@ -94,6 +94,8 @@ static int try_lock(pthread_mutex_t *m, uint32_t *seen)
     }
 }
 
+/* Who has waited takes it as 2: others may still sleep, and only 2 makes the
+ * unlock wake one. */
 static int lock_until(pthread_mutex_t *m, uint64_t deadline)
 {
     uint32_t v;
@@ -103,16 +105,14 @@ static int lock_until(pthread_mutex_t *m, uint64_t deadline)
         if (is_owned(v)) {
             if (!(v & SLEEPERS) && !swap(m, &v, v | SLEEPERS))
                 continue;
-            v |= SLEEPERS;
-        } else if (v == 1 || v == 2) {
-            /* Taking it as 2 may wake one thread too many, never one too few. */
-            v = __atomic_exchange_n(m, 2, __ATOMIC_ACQUIRE);
-            if (v == 0 || v == FREE_STATIC)
-                return 0;
-            v = 2;
+            if (__libc_futex_wait(m, v | SLEEPERS, deadline) != 0 && sys_now_ns() >= deadline)
+                return ETIMEDOUT;
+            continue;
         }
-        if (__libc_futex_wait(m, v, deadline) != 0 && sys_now_ns() >= deadline)
-            return ETIMEDOUT;
+        while ((v = __atomic_exchange_n(m, 2, __ATOMIC_ACQUIRE)) != 0 && v != FREE_STATIC)
+            if (__libc_futex_wait(m, 2, deadline) != 0 && sys_now_ns() >= deadline)
+                return ETIMEDOUT;
+        return 0;
     }
     return r;
 }
