@@ -24,7 +24,7 @@ static ssize_t console_read(struct file *f, void *buf, size_t n)
         int64_t r = sys_console_read(console_handle, buf, n);
         if (r != -EAGAIN || n == 0 || (f->flags & O_NONBLOCK))
             return r;
-        struct wait_item it = { .kind = WAIT_HANDLE, .handle = console_handle, .want = READY_IN };
+        struct wait_item it = {.kind = WAIT_HANDLE, .handle = console_handle, .want = READY_IN};
         int w = sys_wait(&it, 1, SYS_NO_DEADLINE);
         if (w < 0)
             return w;
@@ -49,7 +49,7 @@ static int chr_stat(struct file *f, struct stat *st)
 /* Not ready means that the handle has something to wait for. */
 static unsigned handle_ready(int handle)
 {
-    struct wait_item it = { .kind = WAIT_HANDLE, .handle = handle, .want = READY_IN };
+    struct wait_item it = {.kind = WAIT_HANDLE, .handle = handle, .want = READY_IN};
     if (sys_wait(&it, 1, 0) < 0)
         return 0;
     return ((it.got & READY_IN) ? POLLIN | POLLRDNORM : 0u) | ((it.got & READY_ERR) ? POLLERR | POLLHUP : 0u);
@@ -71,7 +71,7 @@ static int console_ioctl(struct file *f, unsigned long request, void *arg)
 {
     (void)f;
     if (request == TIOCGWINSZ) { /* the serial console knows no size */
-        *(struct winsize *)arg = (struct winsize){ .ws_row = 25, .ws_col = 80 };
+        *(struct winsize *)arg = (struct winsize){.ws_row = 25, .ws_col = 80};
         return 0;
     }
     if (request == FIONREAD) {
@@ -111,6 +111,15 @@ static ssize_t log_write(struct file *f, const void *buf, size_t n)
     return (ssize_t)n;
 }
 
+void __libc_log_exit(void)
+{
+    libc_lock_take(&log_lock);
+    if (log_used > 0)
+        sys_log_write(SYS_LOG_INFO, log_line, log_used);
+    log_used = 0;
+    libc_lock_drop(&log_lock);
+}
+
 /* --- null, zero, random --- */
 
 static ssize_t null_read(struct file *f, void *buf, size_t n)
@@ -147,30 +156,52 @@ static unsigned always_ready(struct file *f)
 }
 
 static const struct file_ops console_ops = {
-    .kind = FILE_CONSOLE, .read = console_read, .write = console_write, .stat = chr_stat, .ioctl = console_ioctl,
-    .close = plain_close, .events = console_events, .handle = console_wait_handle,
+    .kind = FILE_CONSOLE,
+    .read = console_read,
+    .write = console_write,
+    .stat = chr_stat,
+    .ioctl = console_ioctl,
+    .close = plain_close,
+    .events = console_events,
+    .handle = console_wait_handle,
 };
 static const struct file_ops log_ops = {
-    .kind = FILE_LOG, .write = log_write, .stat = chr_stat, .close = plain_close, .events = always_ready,
+    .kind = FILE_LOG,
+    .write = log_write,
+    .stat = chr_stat,
+    .close = plain_close,
+    .events = always_ready,
 };
 static const struct file_ops null_ops = {
-    .kind = FILE_NULL, .read = null_read, .write = null_write, .stat = chr_stat, .close = plain_close,
+    .kind = FILE_NULL,
+    .read = null_read,
+    .write = null_write,
+    .stat = chr_stat,
+    .close = plain_close,
     .events = always_ready,
 };
 static const struct file_ops zero_ops = {
-    .kind = FILE_ZERO, .read = zero_read, .write = null_write, .stat = chr_stat, .close = plain_close,
+    .kind = FILE_ZERO,
+    .read = zero_read,
+    .write = null_write,
+    .stat = chr_stat,
+    .close = plain_close,
     .events = always_ready,
 };
 static const struct file_ops random_ops = {
-    .kind = FILE_RANDOM, .read = random_read, .stat = chr_stat, .close = plain_close, .events = always_ready,
+    .kind = FILE_RANDOM,
+    .read = random_read,
+    .stat = chr_stat,
+    .close = plain_close,
+    .events = always_ready,
 };
 
 static const struct {
     const char *name;
     const struct file_ops *ops;
 } devices[] = {
-    { "console", &console_ops }, { "tty", &console_ops }, { "log", &log_ops },       { "null", &null_ops },
-    { "zero", &zero_ops },       { "random", &random_ops }, { "urandom", &random_ops },
+    {"console", &console_ops}, {"tty", &console_ops},   {"log", &log_ops},        {"null", &null_ops},
+    {"zero", &zero_ops},       {"random", &random_ops}, {"urandom", &random_ops},
 };
 
 int file_open_device(const char *name, int flags, struct file **out)
@@ -220,7 +251,11 @@ static void handle_close(struct file *f)
 }
 
 static const struct file_ops handle_ops = {
-    .kind = FILE_HANDLE, .stat = chr_stat, .close = handle_close, .events = handle_events, .handle = handle_of,
+    .kind = FILE_HANDLE,
+    .stat = chr_stat,
+    .close = handle_close,
+    .events = handle_events,
+    .handle = handle_of,
 };
 
 int sys_handle_fd(int handle)

@@ -150,8 +150,9 @@ int fd_close_all(int kind)
 ssize_t read(int fd, void *buf, size_t n)
 {
     struct file *f = fd_get(fd);
-    ssize_t r = f == NULL ? -EBADF : (f->flags & O_ACCMODE) == O_WRONLY || f->ops->read == NULL ? -EBADF
-                                                                                             : f->ops->read(f, buf, n);
+    ssize_t r = f == NULL                                                    ? -EBADF
+                : (f->flags & O_ACCMODE) == O_WRONLY || f->ops->read == NULL ? -EBADF
+                                                                             : f->ops->read(f, buf, n);
     if (f != NULL)
         fd_put(f);
     return __libc_result(r);
@@ -160,10 +161,10 @@ ssize_t read(int fd, void *buf, size_t n)
 ssize_t write(int fd, const void *buf, size_t n)
 {
     struct file *f = fd_get(fd);
-    ssize_t r = f == NULL                              ? -EBADF
-                : (f->flags & O_ACCMODE) == O_RDONLY   ? -EBADF
-                : f->ops->write == NULL                ? -EROFS
-                                                       : f->ops->write(f, buf, n);
+    ssize_t r = f == NULL                            ? -EBADF
+                : (f->flags & O_ACCMODE) == O_RDONLY ? -EBADF
+                : f->ops->write == NULL              ? -EROFS
+                                                     : f->ops->write(f, buf, n);
     if (f != NULL)
         fd_put(f);
     return __libc_result(r);

@@ -15,11 +15,20 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-#define FD_MAX 16384
+#define FD_MAX   16384
 #define FD_CHUNK 256 /* the table grows by this */
 
-enum file_kind { FILE_CONSOLE = 1, FILE_LOG, FILE_NULL, FILE_ZERO, FILE_RANDOM, FILE_INITRD, FILE_DIR, FILE_SOCKET,
-                 FILE_HANDLE };
+enum file_kind {
+    FILE_CONSOLE = 1,
+    FILE_LOG,
+    FILE_NULL,
+    FILE_ZERO,
+    FILE_RANDOM,
+    FILE_INITRD,
+    FILE_DIR,
+    FILE_SOCKET,
+    FILE_HANDLE
+};
 
 struct file;
 /* Every operation returns a negative errno on failure; NULL means it is not
@@ -48,8 +57,9 @@ struct file {
 /* Takes over the caller's reference; lowest free number >= min, or -errno (the
  * reference is then still the caller's). */
 int fd_install(struct file *f, int min);
-struct file *fd_get(int fd);                     /* adds a reference; NULL: bad number */
-struct file *fd_get_kind(int fd, enum file_kind kind, int wrong); /* NULL: errno set, `wrong` when of another kind */
+struct file *fd_get(int fd); /* adds a reference; NULL: bad number */
+struct file *fd_get_kind(int fd, enum file_kind kind,
+                         int wrong); /* NULL: errno set, `wrong` when of another kind */
 static inline void fd_put(struct file *f)
 {
     if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0)

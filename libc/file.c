@@ -53,7 +53,7 @@ static int index_archive(const void *base, size_t bytes)
         char *path = strdup(u.path);
         if (path == NULL)
             return -ENOMEM;
-        entries[entry_count++] = (struct entry){ path, u.data, u.bytes, (time_t)u.mtime, u.is_dir };
+        entries[entry_count++] = (struct entry){path, u.data, u.bytes, (time_t)u.mtime, u.is_dir};
     }
     qsort(entries, entry_count, sizeof *entries, by_path);
     return r;
@@ -224,9 +224,13 @@ static void initrd_close(struct file *f)
 }
 
 static const struct file_ops initrd_ops = {
-    .kind = FILE_INITRD, .read = initrd_read, .seek = initrd_seek, .stat = initrd_fstat, .close = initrd_close,
+    .kind = FILE_INITRD,
+    .read = initrd_read,
+    .seek = initrd_seek,
+    .stat = initrd_fstat,
+    .close = initrd_close,
 };
-static const struct file_ops dir_ops = { .kind = FILE_DIR, .stat = initrd_fstat, .close = initrd_close };
+static const struct file_ops dir_ops = {.kind = FILE_DIR, .stat = initrd_fstat, .close = initrd_close};
 
 int file_open_initrd(const char *clean, int flags, struct file **out)
 {

@@ -29,7 +29,8 @@ void __libc_heap_seed(const uint8_t *random)
 static int grow(uint64_t end)
 {
     uint64_t need = (end - heap_mapped + 4095) & ~4095ull;
-    uint64_t step = (heap_mapped - heap_base) / 8 > HEAP_STEP ? ((heap_mapped - heap_base) / 8 & ~4095ull) : HEAP_STEP;
+    uint64_t step =
+        (heap_mapped - heap_base) / 8 > HEAP_STEP ? ((heap_mapped - heap_base) / 8 & ~4095ull) : HEAP_STEP;
     if (need > step)
         step = need;
     int64_t at = sys_mem_map(heap_mapped, step, PROT_R | PROT_W);

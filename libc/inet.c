@@ -103,13 +103,15 @@ static int pton4(const char *text, uint8_t out[4])
 
 static int hex_digit(char c)
 {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10
-                                                                                                        : -1;
+    return c >= '0' && c <= '9'   ? c - '0'
+           : c >= 'a' && c <= 'f' ? c - 'a' + 10
+           : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                  : -1;
 }
 
 static int pton6(const char *text, uint8_t out[16])
 {
-    uint8_t a[16] = { 0 };
+    uint8_t a[16] = {0};
     int n = 0, gap = -1;
 
     if (text[0] == ':' && *++text != ':')

@@ -35,11 +35,21 @@ static inline void libc_lock_drop(libc_lock *l)
         sys_futex_wake(l, 1);
 }
 
-/* Sleep while *word == value, until deadline. 0, -ETIMEDOUT, -EAGAIN. */
+/* Sleep while *word == value. 0 (also for no reason), or -ETIMEDOUT once the
+ * deadline has passed. */
 int __libc_futex_wait(uint32_t *word, uint32_t value, uint64_t deadline_ns);
 
+/* CLOCK_MONOTONIC as one reader sees it (time.c); all zero at first. */
+struct now_state {
+    uint64_t tsc, ns, mult;
+    uint64_t floor; /* nothing earlier is returned */
+};
+uint64_t __libc_now(struct now_state *s);
+
 void __libc_heap_seed(const uint8_t *random);
-/* Close sockets and wait until their data is delivered; part of _exit. */
+/* Parts of _exit: the last line for the log; sockets, whose data is still
+ * delivered. */
+void __libc_log_exit(void);
 void __libc_net_exit(void);
 
 #endif

@@ -15,8 +15,9 @@ uint32_t __libc_threaded;
 
 int __libc_futex_wait(uint32_t *word, uint32_t value, uint64_t deadline_ns)
 {
-    struct wait_item it = { .kind = WAIT_FUTEX, .handle = -1, .addr = (uint64_t)(uintptr_t)word, .value = value };
-    return sys_wait(&it, 1, deadline_ns) < 0 ? -ETIMEDOUT : 0;
+    struct wait_item it = {
+        .kind = WAIT_FUTEX, .handle = -1, .addr = (uint64_t)(uintptr_t)word, .value = value};
+    return sys_wait(&it, 1, deadline_ns) == -ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
 void __libc_lock_slow(libc_lock *l)

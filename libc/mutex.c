@@ -20,17 +20,17 @@
 #include <time.h>
 
 #define FREE_STATIC 0xffffffffu
-#define OWNED 0x80000000u
-#define OWNED_MASK 0xc0000000u
-#define RECURSIVE 0x20000000u
-#define SLEEPERS 0x10000000u
-#define DEPTH_ONE 0x00010000u
-#define DEPTH_MASK 0x0fff0000u
-#define OWNER_MASK 0x0000ffffu
+#define OWNED       0x80000000u
+#define OWNED_MASK  0xc0000000u
+#define RECURSIVE   0x20000000u
+#define SLEEPERS    0x10000000u
+#define DEPTH_ONE   0x00010000u
+#define DEPTH_MASK  0x0fff0000u
+#define OWNER_MASK  0x0000ffffu
 
 #define COND_MONOTONIC 1u
-#define COND_CLOCK 3u
-#define COND_STEP 4u
+#define COND_CLOCK     3u
+#define COND_STEP      4u
 
 static bool is_owned(uint32_t v)
 {
@@ -105,12 +105,12 @@ static int lock_until(pthread_mutex_t *m, uint64_t deadline)
         if (is_owned(v)) {
             if (!(v & SLEEPERS) && !swap(m, &v, v | SLEEPERS))
                 continue;
-            if (__libc_futex_wait(m, v | SLEEPERS, deadline) != 0 && sys_now_ns() >= deadline)
+            if (__libc_futex_wait(m, v | SLEEPERS, deadline) != 0)
                 return ETIMEDOUT;
             continue;
         }
         while ((v = __atomic_exchange_n(m, 2, __ATOMIC_ACQUIRE)) != 0 && v != FREE_STATIC)
-            if (__libc_futex_wait(m, 2, deadline) != 0 && sys_now_ns() >= deadline)
+            if (__libc_futex_wait(m, 2, deadline) != 0)
                 return ETIMEDOUT;
         return 0;
     }
@@ -181,7 +181,7 @@ int pthread_mutex_destroy(pthread_mutex_t *m)
 
 int pthread_mutexattr_init(pthread_mutexattr_t *a)
 {
-    *a = (pthread_mutexattr_t){ .is_initialized = 1, .type = PTHREAD_MUTEX_DEFAULT };
+    *a = (pthread_mutexattr_t){.is_initialized = 1, .type = PTHREAD_MUTEX_DEFAULT};
     return 0;
 }
 
@@ -221,7 +221,7 @@ int pthread_cond_destroy(pthread_cond_t *c)
 
 int pthread_condattr_init(pthread_condattr_t *a)
 {
-    *a = (pthread_condattr_t){ .is_initialized = 1, .clock = (clock_t)CLOCK_REALTIME };
+    *a = (pthread_condattr_t){.is_initialized = 1, .clock = (clock_t)CLOCK_REALTIME};
     return 0;
 }
 
@@ -245,7 +245,7 @@ static int cond_wait(pthread_cond_t *c, pthread_mutex_t *m, uint64_t deadline)
 
     pthread_mutex_unlock(m);
     int r = __libc_futex_wait(c, v, deadline);
-    bool late = r != 0 && __atomic_load_n(c, __ATOMIC_ACQUIRE) == v && sys_now_ns() >= deadline;
+    bool late = r != 0 && __atomic_load_n(c, __ATOMIC_ACQUIRE) == v;
     r = pthread_mutex_lock(m);
     return r != 0 ? r : late ? ETIMEDOUT : 0;
 }

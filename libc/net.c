@@ -10,10 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RX_BYTES (128u * 1024)
-#define TX_ENTRIES 256u
-#define ARENA_BYTES (256u * 1024)
-#define RUN_BUDGET 64
+#define RX_BYTES       (128u * 1024)
+#define TX_ENTRIES     256u
+#define ARENA_BYTES    (256u * 1024)
+#define RUN_BUDGET     64
 #define EXIT_LINGER_MS 5000
 
 static struct {
@@ -22,19 +22,20 @@ static struct {
     struct netstack *ns; /* NULL until the first socket */
     struct net_ring *ring;
     bool cork;
-    uint32_t sleepers;   /* threads in net_sleep */
-    uint32_t word;       /* futex: changes when a sleeper should look again */
-    uint64_t gen_told;   /* ns_generation when sleepers were last woken */
+    uint32_t sleepers;    /* threads in net_sleep */
+    uint32_t word;        /* futex: changes when a sleeper should look again */
+    uint64_t gen_told;    /* ns_generation when sleepers were last woken */
     uint64_t sleep_until; /* earliest deadline a sleeper asked the kernel for */
+    struct now_state now; /* the stack's clock */
     struct slipway_net_setup setup;
-} np = { .handle = -1 };
+} np = {.handle = -1};
 
 /* --- what libnet asks for --- */
 
 static uint64_t env_now(void *ctx)
 {
     (void)ctx;
-    return sys_now_ns();
+    return __libc_now(&np.now);
 }
 
 static void env_random(void *ctx, void *buf, size_t bytes)
@@ -115,13 +116,22 @@ static int start_locked(void)
         .arena_bytes = u->arena_bytes ? u->arena_bytes : ARENA_BYTES,
     };
     struct ns_env env = {
-        .now_ns = env_now, .random = env_random, .alloc = env_alloc, .free = env_free, .kick = env_kick,
+        .now_ns = env_now,
+        .random = env_random,
+        .alloc = env_alloc,
+        .free = env_free,
+        .kick = env_kick,
         .flush = env_flush,
-        .port_register = env_port_register, .port_unregister = env_port_unregister, .route = env_route,
+        .port_register = env_port_register,
+        .port_unregister = env_port_unregister,
+        .route = env_route,
     };
     struct ns_config cfg = {
-        .sockets_max = u->sockets_max, .tcp_sndbuf = u->tcp_sndbuf, .tcp_rcvbuf = u->tcp_rcvbuf,
-        .udp_rcvbuf = u->udp_rcvbuf, .time_wait_ms = u->time_wait_ms,
+        .sockets_max = u->sockets_max,
+        .tcp_sndbuf = u->tcp_sndbuf,
+        .tcp_rcvbuf = u->tcp_rcvbuf,
+        .udp_rcvbuf = u->udp_rcvbuf,
+        .time_wait_ms = u->time_wait_ms,
     };
 
     int handle = sys_net_open(&o);
@@ -212,7 +222,7 @@ int net_sleep(struct wait_item *items, unsigned n, uint64_t deadline_ns)
     if (deadline_ns < until)
         until = deadline_ns;
 
-    items[n] = (struct wait_item){ .kind = WAIT_HANDLE, .handle = np.handle, .want = READY_IN };
+    items[n] = (struct wait_item){.kind = WAIT_HANDLE, .handle = np.handle, .want = READY_IN};
     n++;
     if (__libc_threaded) {
         if (np.sleepers > 0)
@@ -221,8 +231,8 @@ int net_sleep(struct wait_item *items, unsigned n, uint64_t deadline_ns)
             np.gen_told = ns_generation(np.ns);
         if (np.sleepers == 0 || until < np.sleep_until)
             np.sleep_until = until;
-        items[n] = (struct wait_item){ .kind = WAIT_FUTEX, .handle = -1, .addr = (uint64_t)(uintptr_t)&np.word,
-                                       .value = np.word };
+        items[n] = (struct wait_item){
+            .kind = WAIT_FUTEX, .handle = -1, .addr = (uint64_t)(uintptr_t)&np.word, .value = np.word};
         n++;
     }
     np.sleepers++;
@@ -232,10 +242,12 @@ int net_sleep(struct wait_item *items, unsigned n, uint64_t deadline_ns)
     np.sleepers--;
     if (until <= np.sleep_until) /* the others' are unknown now: wake them for any */
         np.sleep_until = SYS_NO_DEADLINE;
+    if (r == -ETIMEDOUT && np.now.floor < until) /* so late it is: what is due then must not wait on */
+        np.now.floor = until;
     net_run();
     if (r < 0 && r != -ETIMEDOUT && r != -EAGAIN)
         return r;
-    return r < 0 && deadline_ns != SYS_NO_DEADLINE && sys_now_ns() >= deadline_ns ? -ETIMEDOUT : 0;
+    return r < 0 && deadline_ns != SYS_NO_DEADLINE && __libc_now(&np.now) >= deadline_ns ? -ETIMEDOUT : 0;
 }
 
 uint64_t net_deadline_in(int64_t ms)

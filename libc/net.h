@@ -42,8 +42,8 @@ uint64_t net_deadline_in(int64_t ms);
 struct sock_file {
     struct file f;
     struct nsock *s;
-    int type;                       /* SOCK_STREAM, SOCK_DGRAM */
-    int protocol;                   /* IPPROTO_* */
+    int type;                          /* SOCK_STREAM, SOCK_DGRAM */
+    int protocol;                      /* IPPROTO_* */
     uint64_t rcvtimeo_ns, sndtimeo_ns; /* 0: none */
 };
 struct sock_file *sock_get(int fd); /* adds a reference; NULL and errno */

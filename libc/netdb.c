@@ -22,11 +22,11 @@ static const struct {
     const char *name, *proto;
     uint16_t port;
 } services[] = {
-    { "echo", "tcp", 7 },    { "echo", "udp", 7 },     { "discard", "tcp", 9 }, { "discard", "udp", 9 },
-    { "chargen", "tcp", 19 }, { "chargen", "udp", 19 }, { "ftp", "tcp", 21 },    { "ssh", "tcp", 22 },
-    { "telnet", "tcp", 23 }, { "domain", "udp", 53 },  { "domain", "tcp", 53 }, { "bootps", "udp", 67 },
-    { "bootpc", "udp", 68 }, { "tftp", "udp", 69 },    { "http", "tcp", 80 },   { "ntp", "udp", 123 },
-    { "https", "tcp", 443 }, { "syslog", "udp", 514 },
+    {"echo", "tcp", 7},     {"echo", "udp", 7},     {"discard", "tcp", 9}, {"discard", "udp", 9},
+    {"chargen", "tcp", 19}, {"chargen", "udp", 19}, {"ftp", "tcp", 21},    {"ssh", "tcp", 22},
+    {"telnet", "tcp", 23},  {"domain", "udp", 53},  {"domain", "tcp", 53}, {"bootps", "udp", 67},
+    {"bootpc", "udp", 68},  {"tftp", "udp", 69},    {"http", "tcp", 80},   {"ntp", "udp", 123},
+    {"https", "tcp", 443},  {"syslog", "udp", 514},
 };
 #define SERVICES (sizeof services / sizeof services[0])
 
@@ -79,7 +79,8 @@ static int service_port(const char *service, const char *proto, int flags, uint1
     if (flags & AI_NUMERICSERV)
         return EAI_NONAME;
     for (size_t i = 0; i < SERVICES; i++) {
-        if (strcasecmp(services[i].name, service) == 0 && (proto == NULL || strcmp(services[i].proto, proto) == 0)) {
+        if (strcasecmp(services[i].name, service) == 0 &&
+            (proto == NULL || strcmp(services[i].proto, proto) == 0)) {
             *port = services[i].port;
             return 0;
         }
@@ -143,7 +144,8 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     for (int pass = 0; pass < 2; pass++) {
         int t = pass == 0 ? SOCK_STREAM : SOCK_DGRAM;
         uint16_t port = 0;
-        if ((type != 0 && type != t) || (protocol != 0 && protocol != (pass == 0 ? IPPROTO_TCP : IPPROTO_UDP)))
+        if ((type != 0 && type != t) ||
+            (protocol != 0 && protocol != (pass == 0 ? IPPROTO_TCP : IPPROTO_UDP)))
             continue;
         if (service != NULL && (r = service_port(service, pass == 0 ? "tcp" : "udp", flags, &port)) != 0)
             continue;
@@ -173,17 +175,28 @@ void freeaddrinfo(struct addrinfo *list)
 const char *gai_strerror(int code)
 {
     switch (code) {
-    case 0: return "no error";
-    case EAI_BADFLAGS: return "bad flags";
-    case EAI_NONAME: return "no such name";
-    case EAI_AGAIN: return "no answer for now";
-    case EAI_FAIL: return "name server failed";
-    case EAI_FAMILY: return "address family not supported";
-    case EAI_SOCKTYPE: return "socket type not supported";
-    case EAI_SERVICE: return "no such service for this socket type";
-    case EAI_MEMORY: return "out of memory";
-    case EAI_SYSTEM: return "system error";
-    case EAI_OVERFLOW: return "buffer too small";
+    case 0:
+        return "no error";
+    case EAI_BADFLAGS:
+        return "bad flags";
+    case EAI_NONAME:
+        return "no such name";
+    case EAI_AGAIN:
+        return "no answer for now";
+    case EAI_FAIL:
+        return "name server failed";
+    case EAI_FAMILY:
+        return "address family not supported";
+    case EAI_SOCKTYPE:
+        return "socket type not supported";
+    case EAI_SERVICE:
+        return "no such service for this socket type";
+    case EAI_MEMORY:
+        return "out of memory";
+    case EAI_SYSTEM:
+        return "system error";
+    case EAI_OVERFLOW:
+        return "buffer too small";
     }
     return "unknown error";
 }
@@ -228,7 +241,7 @@ struct hostent *gethostbyname(const char *name)
     }
     snprintf(copy, sizeof copy, "%s", name);
     list[0] = (char *)&addr;
-    h = (struct hostent){ copy, none, AF_INET, 4, list };
+    h = (struct hostent){copy, none, AF_INET, 4, list};
     return &h;
 }
 
@@ -236,7 +249,7 @@ static struct servent *service_entry(size_t i)
 {
     static __thread char *none[1];
     static __thread struct servent s;
-    s = (struct servent){ (char *)services[i].name, none, htons(services[i].port), (char *)services[i].proto };
+    s = (struct servent){(char *)services[i].name, none, htons(services[i].port), (char *)services[i].proto};
     return &s;
 }
 

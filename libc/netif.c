@@ -42,10 +42,10 @@ struct if_nameindex *if_nameindex(void)
         if (more == NULL)
             break;
         list = more;
-        list[n] = (struct if_nameindex){ 0, NULL };
+        list[n] = (struct if_nameindex){0, NULL};
         if (sys_net_info(NETINFO_LINK, n, &l, sizeof l) <= 0)
             return list;
-        char name[LINK_NAME_MAX + 1] = { 0 };
+        char name[LINK_NAME_MAX + 1] = {0};
         memcpy(name, l.name, sizeof l.name);
         list[n].if_name = strdup(name);
         list[n].if_index = l.index + 1u;

@@ -26,7 +26,8 @@ static void collect(struct scan *s, struct file *f)
     if (f->ops->handle == NULL)
         return;
     if (s->nitems + NET_SLEEP_ITEMS < WAIT_ITEMS_MAX)
-        s->items[s->nitems++] = (struct wait_item){ .kind = WAIT_HANDLE, .handle = f->ops->handle(f), .want = READY_IN };
+        s->items[s->nitems++] =
+            (struct wait_item){.kind = WAIT_HANDLE, .handle = f->ops->handle(f), .want = READY_IN};
     else
         s->overflow = true;
 }
@@ -136,7 +137,7 @@ static int select_ms(int n, fd_set *rd, fd_set *wr, fd_set *ex, int timeout_ms)
         short want = (short)((in_set(fd, rd) ? POLLIN : 0) | (in_set(fd, wr) ? POLLOUT : 0) |
                              (in_set(fd, ex) ? POLLPRI : 0));
         if (want != 0)
-            fds[used++] = (struct pollfd){ fd, want, 0 };
+            fds[used++] = (struct pollfd){fd, want, 0};
     }
     int r = poll(fds, used, timeout_ms), bits = 0;
     for (nfds_t i = 0; i < used && r >= 0; i++) {
@@ -161,16 +162,17 @@ int select(int n, fd_set *rd, fd_set *wr, fd_set *ex, struct timeval *timeout)
     if (timeout != NULL) {
         if (timeout->tv_sec < 0 || timeout->tv_usec < 0)
             return (int)__libc_result(-EINVAL);
-        ms = timeout->tv_sec > 2000000 ? 2000000000 : timeout->tv_sec * 1000 + (timeout->tv_usec + 999) / 1000;
+        ms =
+            timeout->tv_sec > 2000000 ? 2000000000 : timeout->tv_sec * 1000 + (timeout->tv_usec + 999) / 1000;
     }
     return select_ms(n, rd, wr, ex, (int)ms);
 }
 
 int pselect(int n, fd_set *rd, fd_set *wr, fd_set *ex, const struct timespec *timeout, const sigset_t *mask)
 {
-    struct timeval tv = { 0, 0 };
+    struct timeval tv = {0, 0};
     (void)mask;
     if (timeout != NULL)
-        tv = (struct timeval){ timeout->tv_sec, (suseconds_t)((timeout->tv_nsec + 999) / 1000) };
+        tv = (struct timeval){timeout->tv_sec, (suseconds_t)((timeout->tv_nsec + 999) / 1000)};
     return select(n, rd, wr, ex, timeout == NULL ? NULL : &tv);
 }

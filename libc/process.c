@@ -14,11 +14,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Programs without sockets need not link the network. */
+/* Programs without sockets, or without descriptors, need not link them. */
 #pragma weak __libc_net_exit
+#pragma weak __libc_log_exit
 
 void _exit(int status)
 {
+    if (__libc_log_exit != NULL)
+        __libc_log_exit();
     if (__libc_net_exit != NULL)
         __libc_net_exit();
     sys_exit(status);
@@ -49,10 +52,17 @@ int sigprocmask(int how, const sigset_t *set, sigset_t *old)
     if (set == NULL)
         return 0;
     switch (how) {
-    case SIG_BLOCK: mask |= *set; break;
-    case SIG_UNBLOCK: mask &= ~*set; break;
-    case SIG_SETMASK: mask = *set; break;
-    default: return (int)__libc_result(-EINVAL);
+    case SIG_BLOCK:
+        mask |= *set;
+        break;
+    case SIG_UNBLOCK:
+        mask &= ~*set;
+        break;
+    case SIG_SETMASK:
+        mask = *set;
+        break;
+    default:
+        return (int)__libc_result(-EINVAL);
     }
     return 0;
 }
@@ -86,12 +96,17 @@ long sysconf(int name)
     struct info_system s;
 
     switch (name) {
-    case _SC_PAGESIZE: return 4096;
-    case _SC_CLK_TCK: return CLOCKS_PER_SEC;
-    case _SC_OPEN_MAX: return 16384;
+    case _SC_PAGESIZE:
+        return 4096;
+    case _SC_CLK_TCK:
+        return CLOCKS_PER_SEC;
+    case _SC_OPEN_MAX:
+        return 16384;
     case _SC_NPROCESSORS_CONF:
-    case _SC_NPROCESSORS_ONLN: return sys_info(INFO_SYSTEM, 0, &s, sizeof s) > 0 ? (long)s.cpus : 1;
-    case _SC_PHYS_PAGES: return sys_info(INFO_SYSTEM, 0, &s, sizeof s) > 0 ? (long)(s.memory_total / 4096) : -1;
+    case _SC_NPROCESSORS_ONLN:
+        return sys_info(INFO_SYSTEM, 0, &s, sizeof s) > 0 ? (long)s.cpus : 1;
+    case _SC_PHYS_PAGES:
+        return sys_info(INFO_SYSTEM, 0, &s, sizeof s) > 0 ? (long)(s.memory_total / 4096) : -1;
     }
     return __libc_result(-EINVAL);
 }
@@ -104,7 +119,7 @@ int gethostname(char *name, size_t n)
 
 int uname(struct utsname *u)
 {
-    struct info_system s = { .version = "" };
+    struct info_system s = {.version = ""};
 
     sys_info(INFO_SYSTEM, 0, &s, sizeof s);
     memset(u, 0, sizeof *u);

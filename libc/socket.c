@@ -38,7 +38,7 @@ int sockaddr_in_of(const struct sockaddr *sa, socklen_t len, struct ns_addr *out
 
 void sockaddr_out(const struct ns_addr *a, struct sockaddr *sa, socklen_t *len)
 {
-    struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(a->port) };
+    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(a->port)};
 
     if (sa == NULL || len == NULL)
         return;
@@ -210,7 +210,7 @@ static int finish_connect(struct sock_file *s)
 
 int connect(int fd, const struct sockaddr *addr, socklen_t len)
 {
-    struct ns_addr a = { 0 };
+    struct ns_addr a = {0};
     struct sock_file *s = sock_get(fd);
     if (s == NULL)
         return -1;
@@ -310,7 +310,7 @@ static ssize_t transmit(struct sock_file *s, const void *buf, size_t n, int flag
 
 ssize_t recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *addr, socklen_t *len)
 {
-    struct ns_addr from = { 0 };
+    struct ns_addr from = {0};
     struct sock_file *s = sock_get(fd);
     if (s == NULL)
         return -1;
@@ -398,7 +398,8 @@ ssize_t recvmsg(int fd, struct msghdr *m, int flags)
     m->msg_flags = 0;
     m->msg_controllen = 0;
     /* MSG_TRUNC asks for the datagram's true length, which tells whether it was cut. */
-    r = recvfrom(fd, flat, (size_t)total, flags | MSG_TRUNC, m->msg_name, m->msg_name ? &m->msg_namelen : NULL);
+    r = recvfrom(fd, flat, (size_t)total, flags | MSG_TRUNC, m->msg_name,
+                 m->msg_name ? &m->msg_namelen : NULL);
     ssize_t have = r;
     if (r > total) {
         have = total;
@@ -421,7 +422,7 @@ ssize_t recvmsg(int fd, struct msghdr *m, int flags)
 
 ssize_t __socket_writev(int fd, const struct iovec *iov, int n)
 {
-    struct msghdr m = { .msg_iov = (struct iovec *)iov, .msg_iovlen = n };
+    struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = n};
     return sendmsg(fd, &m, 0);
 }
 
@@ -446,18 +447,23 @@ static int sock_stat(struct file *f, struct stat *st)
 }
 
 /* poll's bits for each combination of libnet's five. */
-#define E(e)                                                                                                     \
-    (((e)&NS_IN ? POLLIN | POLLRDNORM : 0) | ((e)&NS_OUT ? POLLOUT | POLLWRNORM : 0) | ((e)&NS_ERR ? POLLERR : 0) | \
-     ((e)&NS_HUP ? POLLHUP : 0) | ((e)&NS_RDHUP ? POLLRDHUP | POLLIN : 0))
+#define E(e)                                                                                                 \
+    (((e)&NS_IN ? POLLIN | POLLRDNORM : 0) | ((e)&NS_OUT ? POLLOUT | POLLWRNORM : 0) |                       \
+     ((e)&NS_ERR ? POLLERR : 0) | ((e)&NS_HUP ? POLLHUP : 0) | ((e)&NS_RDHUP ? POLLRDHUP | POLLIN : 0))
 #define E4(e) E(e), E((e) + 1), E((e) + 2), E((e) + 3)
 
 static unsigned sock_events(struct file *f)
 {
-    static const uint16_t poll_bits[32] = { E4(0), E4(4), E4(8), E4(12), E4(16), E4(20), E4(24), E4(28) };
+    static const uint16_t poll_bits[32] = {E4(0), E4(4), E4(8), E4(12), E4(16), E4(20), E4(24), E4(28)};
     return poll_bits[ns_events(((struct sock_file *)f)->s) & 31];
 }
 
 static const struct file_ops sock_ops = {
-    .kind = FILE_SOCKET, .read = sock_read, .write = sock_write, .stat = sock_stat, .ioctl = sock_ioctl,
-    .close = sock_close, .events = sock_events,
+    .kind = FILE_SOCKET,
+    .read = sock_read,
+    .write = sock_write,
+    .stat = sock_stat,
+    .ioctl = sock_ioctl,
+    .close = sock_close,
+    .events = sock_events,
 };

@@ -43,11 +43,15 @@ static const struct {
     enum ns_opt ns;
     bool settable;
 } plain[] = {
-    { SOL_SOCKET, SO_REUSEADDR, NSO_REUSEADDR, true },   { SOL_SOCKET, SO_KEEPALIVE, NSO_KEEPALIVE, true },
-    { SOL_SOCKET, SO_BROADCAST, NSO_BROADCAST, true },   { SOL_SOCKET, SO_SNDBUF, NSO_SNDBUF, true },
-    { SOL_SOCKET, SO_RCVBUF, NSO_RCVBUF, true },         { SOL_SOCKET, SO_ERROR, NSO_ERROR, false },
-    { SOL_SOCKET, SO_ACCEPTCONN, NSO_ACCEPTCONN, false }, { IPPROTO_TCP, TCP_NODELAY, NSO_NODELAY, true },
-    { IPPROTO_IP, IP_TTL, NSO_TTL, true },
+    {SOL_SOCKET, SO_REUSEADDR, NSO_REUSEADDR, true},
+    {SOL_SOCKET, SO_KEEPALIVE, NSO_KEEPALIVE, true},
+    {SOL_SOCKET, SO_BROADCAST, NSO_BROADCAST, true},
+    {SOL_SOCKET, SO_SNDBUF, NSO_SNDBUF, true},
+    {SOL_SOCKET, SO_RCVBUF, NSO_RCVBUF, true},
+    {SOL_SOCKET, SO_ERROR, NSO_ERROR, false},
+    {SOL_SOCKET, SO_ACCEPTCONN, NSO_ACCEPTCONN, false},
+    {IPPROTO_TCP, TCP_NODELAY, NSO_NODELAY, true},
+    {IPPROTO_IP, IP_TTL, NSO_TTL, true},
 };
 
 static uint64_t timeval_ns(const struct timeval *tv)
@@ -117,12 +121,12 @@ static int get_locked(struct sock_file *s, int level, int option, void *value, s
 
     if (level == SOL_SOCKET && (option == SO_RCVTIMEO || option == SO_SNDTIMEO)) {
         uint64_t ns = option == SO_RCVTIMEO ? s->rcvtimeo_ns : s->sndtimeo_ns;
-        struct timeval tv = { (time_t)(ns / 1000000000u), (suseconds_t)(ns % 1000000000u / 1000) };
+        struct timeval tv = {(time_t)(ns / 1000000000u), (suseconds_t)(ns % 1000000000u / 1000)};
         return give(value, len, &tv, sizeof tv);
     }
     if (level == SOL_SOCKET && option == SO_LINGER) {
         int r = ns_getopt(s->s, NSO_LINGER, &v);
-        struct linger l = { v >= 0, v >= 0 ? v : 0 };
+        struct linger l = {v >= 0, v >= 0 ? v : 0};
         return r < 0 ? r : give(value, len, &l, sizeof l);
     }
     if (level == SOL_SOCKET && (option == SO_TYPE || option == SO_DOMAIN || option == SO_PROTOCOL)) {

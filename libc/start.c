@@ -14,16 +14,16 @@
 #include <string.h>
 #include <sys/types.h>
 
-#define AUX_PHDR 3
-#define AUX_PHNUM 5
+#define AUX_PHDR   3
+#define AUX_PHNUM  5
 #define AUX_RANDOM 25
-#define AUX_MAX 32
+#define AUX_MAX    32
 
-#define DYN_RELA 7
-#define DYN_RELASZ 8
-#define PHDR_DYNAMIC 2
-#define PHDR_TLS 7
-#define PHDR_RELRO 0x6474e552u
+#define DYN_RELA       7
+#define DYN_RELASZ     8
+#define PHDR_DYNAMIC   2
+#define PHDR_TLS       7
+#define PHDR_RELRO     0x6474e552u
 #define RELOC_RELATIVE 8
 
 struct dyn {
@@ -123,7 +123,7 @@ __slipway_start(uint64_t *sp, const struct dyn *dynamic)
     int argc = (int)sp[0];
     char **argv = (char **)(sp + 1);
     char **envp = argv + argc + 1;
-    uint64_t aux[AUX_MAX] = { 0 };
+    uint64_t aux[AUX_MAX] = {0};
     uint64_t *p = (uint64_t *)envp;
     uint64_t bias = 0, relro = 0, relro_bytes = 0;
 

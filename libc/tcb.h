@@ -27,7 +27,7 @@ struct tcb {
     uint32_t state;  /* enum tcb_state */
     void *(*start)(void *);
     void *arg, *result;
-    uint64_t map;    /* stack and TLS, one mapping; 0 for main */
+    uint64_t map; /* stack and TLS, one mapping; 0 for main */
     uint64_t map_bytes;
     struct _pthread_cleanup_context *cleanup;
     int cancel_state;

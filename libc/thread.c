@@ -17,10 +17,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define THREADS_MAX 256
+#define THREADS_MAX   256
 #define STACK_DEFAULT (64u * 1024)
-#define STACK_MIN 8192
-#define GUARD 4096u
+#define STACK_MIN     8192
+#define GUARD         4096u
 
 static struct {
     struct tcb *t;
@@ -160,7 +160,8 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*start)(vo
         t->id = name_of(index);
         *out = (pthread_t)t->id;
         struct sys_thread st = {
-            .entry = (uint64_t)(uintptr_t)__thread_entry, .arg = (uint64_t)(uintptr_t)t,
+            .entry = (uint64_t)(uintptr_t)__thread_entry,
+            .arg = (uint64_t)(uintptr_t)t,
             .stack = ((uint64_t)at + GUARD + stack) & ~15ull,
             .fs_base = (uint64_t)(uintptr_t)t,
         };

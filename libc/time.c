@@ -2,9 +2,11 @@
  *
  * libc/time.c: clocks and sleeping.
  *
- * Owns: the conversion from TSC to nanoseconds. Each thread keeps its own pair
- * (TSC, time) of the last look at the kernel's clock, renewed every second; a
- * TSC that disagrees with the kernel is not used any more. Context: any thread.
+ * Owns: the conversion from TSC to nanoseconds. Whoever reads it (a thread, the
+ * protocol stack) keeps a struct now_state: TSC and time of its last look at
+ * the kernel's clock, renewed every second, and the rate seen between two
+ * looks. What it returns never goes back. A TSC that disagrees with the kernel
+ * by a per cent is not used any more. Context: any thread.
  */
 #include "libc.h"
 #include "tcb.h"
@@ -18,13 +20,11 @@
 #define SECOND_NS 1000000000ull
 
 static struct {
-    uint32_t state; /* 0 not looked at, 1 usable, 2 not */
-    uint64_t hz, mult;
+    uint32_t state;    /* 0 not looked at, 1 usable, 2 not */
+    uint64_t hz, mult; /* ns = ticks * mult >> 32 */
 } tsc;
 
-static __thread struct {
-    uint64_t tsc, ns;
-} base;
+static __thread struct now_state thread_now;
 
 static inline uint64_t read_tsc(void)
 {
@@ -40,7 +40,7 @@ static uint64_t kernel_now(void)
     return ns;
 }
 
-/* Context: may run twice in two threads at first; both write the same. */
+/* May run in two threads at first; both write the same. */
 static void look_at_clock(void)
 {
     struct info_system s;
@@ -54,32 +54,52 @@ static void look_at_clock(void)
     __atomic_store_n(&tsc.state, state, __ATOMIC_RELEASE);
 }
 
-static uint64_t renew(uint64_t now_tsc)
+/* The rate between two looks corrects the one that the kernel first measured. */
+static void learn_rate(struct now_state *s, uint64_t ticks, uint64_t ns)
 {
-    uint64_t ns = kernel_now(), was = base.ns;
+    uint64_t by_tsc = (uint64_t)(((unsigned __int128)ticks * tsc.mult) >> 32);
+    uint64_t off = ns > by_tsc ? ns - by_tsc : by_tsc - ns;
 
-    if (was != 0 && now_tsc - base.tsc < 16 * tsc.hz) { /* do the two still agree within 1 %? */
-        uint64_t by_kernel = ns - was;
-        uint64_t by_tsc = (uint64_t)(((unsigned __int128)(now_tsc - base.tsc) * tsc.mult) >> 32);
-        uint64_t off = by_kernel > by_tsc ? by_kernel - by_tsc : by_tsc - by_kernel;
-        if (off > by_kernel / 100 + 1000000)
-            __atomic_store_n(&tsc.state, 2, __ATOMIC_RELEASE);
+    if (off > ns / 100 + 1000000)
+        __atomic_store_n(&tsc.state, 2, __ATOMIC_RELEASE);
+    else if (ns >= SECOND_NS / 2 && ns < 4 * SECOND_NS)
+        s->mult = (ns << 32) / ticks;
+}
+
+static uint64_t renew(struct now_state *s, uint64_t now_tsc)
+{
+    uint64_t ns = kernel_now();
+
+    if (s->ns == 0)
+        s->mult = tsc.mult;
+    else if (now_tsc - s->tsc < 16 * tsc.hz)
+        learn_rate(s, now_tsc - s->tsc, ns - s->ns);
+    s->tsc = now_tsc;
+    s->ns = ns;
+    return ns;
+}
+
+uint64_t __libc_now(struct now_state *s)
+{
+    uint64_t ns;
+
+    if (tsc.state == 0)
+        look_at_clock();
+    if (tsc.state == 1) {
+        uint64_t now = read_tsc(), ticks = now - s->tsc;
+        ns = s->ns == 0 || ticks >= tsc.hz ? renew(s, now) : s->ns + (ticks * s->mult >> 32);
+    } else {
+        ns = kernel_now();
     }
-    base.tsc = now_tsc;
-    base.ns = ns;
+    if (ns < s->floor)
+        return s->floor;
+    s->floor = ns;
     return ns;
 }
 
 uint64_t sys_now_ns(void)
 {
-    if (tsc.state == 0)
-        look_at_clock();
-    if (tsc.state != 1)
-        return kernel_now();
-    uint64_t now = read_tsc(), delta = now - base.tsc;
-    if (base.ns == 0 || delta >= tsc.hz)
-        return renew(now);
-    return base.ns + (delta * tsc.mult >> 32);
+    return __libc_now(&thread_now);
 }
 
 static int clock_number(clockid_t id, uint32_t *out)
@@ -105,7 +125,7 @@ int clock_getres(clockid_t id, struct timespec *ts)
     uint32_t clock;
     int r = clock_number(id, &clock);
     if (r == 0 && ts != NULL)
-        *ts = (struct timespec){ 0, 1 };
+        *ts = (struct timespec){0, 1};
     return (int)__libc_result(r);
 }
 
@@ -140,7 +160,8 @@ int clock_nanosleep(clockid_t id, int flags, const struct timespec *want, struct
     uint32_t clock;
     uint64_t now = 0, ns = (uint64_t)want->tv_sec * SECOND_NS + (uint64_t)want->tv_nsec;
 
-    if (clock_number(id, &clock) != 0 || want->tv_sec < 0 || want->tv_nsec < 0 || want->tv_nsec >= (long)SECOND_NS)
+    if (clock_number(id, &clock) != 0 || want->tv_sec < 0 || want->tv_nsec < 0 ||
+        want->tv_nsec >= (long)SECOND_NS)
         return EINVAL;
     if (flags & TIMER_ABSTIME) { /* of either clock: what is left of it */
         sys_clock_get(clock, &now);
@@ -148,7 +169,7 @@ int clock_nanosleep(clockid_t id, int flags, const struct timespec *want, struct
     }
     int r = ns == 0 ? 0 : sleep_until(kernel_now() + ns);
     if (left != NULL && r == 0)
-        *left = (struct timespec){ 0, 0 };
+        *left = (struct timespec){0, 0};
     return -r;
 }
 

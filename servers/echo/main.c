@@ -17,12 +17,12 @@
 #include <unistd.h>
 
 #define CONNECTIONS_MAX 512
-#define BUFFER 8192
-#define DATAGRAM_MAX 65536
-#define LINE 74 /* chargen: 72 characters, CR, LF */
-#define UDP_FD 0
-#define LISTEN_FD 1
-#define FIRST 2
+#define BUFFER          8192
+#define DATAGRAM_MAX    65536
+#define LINE            74 /* chargen: 72 characters, CR, LF */
+#define UDP_FD          0
+#define LISTEN_FD       1
+#define FIRST           2
 
 enum mode { MODE_ECHO, MODE_DISCARD, MODE_CHARGEN };
 
@@ -56,13 +56,15 @@ static void serve_udp(void)
 {
     struct sockaddr_in from;
     socklen_t len = sizeof from;
-    ssize_t n = recvfrom(fds[UDP_FD].fd, datagram, sizeof datagram, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
+    ssize_t n =
+        recvfrom(fds[UDP_FD].fd, datagram, sizeof datagram, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
 
     if (n < 0 || mode == MODE_DISCARD)
         return;
     if (mode == MODE_CHARGEN) {
         static unsigned line;
-        sendto(fds[UDP_FD].fd, pattern + line++ % 95 * LINE, LINE, MSG_DONTWAIT, (struct sockaddr *)&from, len);
+        sendto(fds[UDP_FD].fd, pattern + line++ % 95 * LINE, LINE, MSG_DONTWAIT, (struct sockaddr *)&from,
+               len);
         return;
     }
     /* An answer to another small-services port would never end (CA-1996-01). */
@@ -102,7 +104,7 @@ static void accept_one(void)
         close(fd);
         return;
     }
-    fds[nfds] = (struct pollfd){ .fd = fd };
+    fds[nfds] = (struct pollfd){.fd = fd};
     conn[nfds] = c;
     wish(nfds++);
 }
@@ -163,10 +165,11 @@ static void serve_connection(nfds_t i)
 
 static int open_socket(int type, uint16_t port)
 {
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_port = htons(port) };
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
     int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
 
-    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 || (type == SOCK_STREAM && listen(fd, 128) != 0)) {
+    if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
+        (type == SOCK_STREAM && listen(fd, 128) != 0)) {
         sys_logf(SYS_LOG_ERROR, "port %s/%u: %s", type == SOCK_STREAM ? "tcp" : "udp", port, strerror(errno));
         exit(1);
     }
@@ -189,8 +192,8 @@ int main(int argc, char **argv)
     if (port == 0)
         port = mode == MODE_DISCARD ? 9 : mode == MODE_CHARGEN ? 19 : 7;
     make_pattern();
-    fds[UDP_FD] = (struct pollfd){ .fd = open_socket(SOCK_DGRAM, (uint16_t)port), .events = POLLIN };
-    fds[LISTEN_FD] = (struct pollfd){ .fd = open_socket(SOCK_STREAM, (uint16_t)port), .events = POLLIN };
+    fds[UDP_FD] = (struct pollfd){.fd = open_socket(SOCK_DGRAM, (uint16_t)port), .events = POLLIN};
+    fds[LISTEN_FD] = (struct pollfd){.fd = open_socket(SOCK_STREAM, (uint16_t)port), .events = POLLIN};
     slipway_net_cork(1); /* the next poll() transmits */
     sys_ready();
 

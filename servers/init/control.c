@@ -28,7 +28,7 @@ static bool holds(const struct sys_msg *m, uint32_t right)
 /* The server that a request names, NULL when there is none. */
 static struct server *named(const struct sys_msg *m)
 {
-    char name[NAME_MAX_BYTES] = { 0 };
+    char name[NAME_MAX_BYTES] = {0};
     if (m->len == 0 || m->len > MSG_INLINE_MAX)
         return NULL;
     memcpy(name, m->data, m->len < sizeof name - 1 ? m->len : sizeof name - 1);

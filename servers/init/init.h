@@ -23,30 +23,30 @@
 /* Restarts: at once, then after 100 ms, doubling up to 10 s; a run of 10 s
  * starts the row anew. Ten ends within a minute are too many. */
 #define BACKOFF_FIRST_MS 100u
-#define BACKOFF_MAX_MS 10000u
-#define STEADY_MS 10000u
-#define DEATHS_MAX 10
+#define BACKOFF_MAX_MS   10000u
+#define STEADY_MS        10000u
+#define DEATHS_MAX       10
 #define DEATHS_WINDOW_MS 60000u
 /* A server that never says it is ready counts as up after this. */
 #define STARTING_MS 1000u
 
-#define MS 1000000ull
+#define MS    1000000ull
 #define NEVER SYS_NO_DEADLINE
 
 struct server {
     const struct manifest_server *conf;
     enum init_state state;
-    bool wanted;              /* shall run: at boot, or by request */
-    int handle;               /* of the process, -1 when there is none */
+    bool wanted; /* shall run: at boot, or by request */
+    int handle;  /* of the process, -1 when there is none */
     uint32_t pid;
     uint32_t restarts;
     int32_t last_status;
-    uint64_t since_ns;        /* of the present state */
-    uint64_t due_ns;          /* STARTING: counts as up; BACKOFF: starts again */
+    uint64_t since_ns; /* of the present state */
+    uint64_t due_ns;   /* STARTING: counts as up; BACKOFF: starts again */
     uint32_t backoff_ms;
     uint64_t deaths_ns[DEATHS_MAX]; /* ring of the last ends */
     unsigned ndeaths;
-    char *report;             /* last crash report, NULL for none */
+    char *report; /* last crash report, NULL for none */
 };
 
 extern struct server servers[MANIFEST_SERVERS_MAX];

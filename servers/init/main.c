@@ -98,12 +98,13 @@ static void __attribute__((noreturn)) loop(int endpoint)
     for (;;) {
         uint32_t n = 0;
         if (endpoint >= 0)
-            items[n++] = (struct wait_item){ .kind = WAIT_HANDLE, .handle = endpoint, .want = READY_IN };
+            items[n++] = (struct wait_item){.kind = WAIT_HANDLE, .handle = endpoint, .want = READY_IN};
         for (unsigned i = 0; i < server_count; i++) {
             if (servers[i].handle < 0)
                 continue;
             who[n] = &servers[i];
-            items[n++] = (struct wait_item){ .kind = WAIT_HANDLE, .handle = servers[i].handle, .want = READY_IN };
+            items[n++] =
+                (struct wait_item){.kind = WAIT_HANDLE, .handle = servers[i].handle, .want = READY_IN};
         }
         int r = sys_wait(items, n, servers_deadline());
         uint64_t now_ns = sys_now_ns();

@@ -11,15 +11,15 @@
 #include <string.h>
 
 #define LINE_BYTES 512
-#define WORDS_MAX 40
+#define WORDS_MAX  40
 
 struct parser {
     struct manifest *m;
     struct manifest_server *s; /* NULL outside of a block */
     const char *file;
     int line;
-    bool bad;     /* the block's server must not run */
-    bool skip;    /* inside a block whose heading was wrong */
+    bool bad;  /* the block's server must not run */
+    bool skip; /* inside a block whose heading was wrong */
     unsigned complaints;
     manifest_report *report;
     void *ctx;
@@ -63,8 +63,8 @@ static bool name_ok(const char *name)
     if (n == 0 || n >= NAME_MAX_BYTES)
         return false;
     for (; *name != 0; name++)
-        if (!((*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z') || (*name >= '0' && *name <= '9') ||
-              *name == '-' || *name == '_' || *name == '.'))
+        if (!((*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z') ||
+              (*name >= '0' && *name <= '9') || *name == '-' || *name == '_' || *name == '.'))
             return false;
     return true;
 }
@@ -106,7 +106,7 @@ static int choice(struct parser *p, char **words, int n, const char *const *name
 
 static void do_start(struct parser *p, char **words, int n)
 {
-    static const char *const names[] = { "demand", "boot" };
+    static const char *const names[] = {"demand", "boot"};
     int i = choice(p, words, n, names, 2);
     if (i >= 0)
         p->s->start = (enum manifest_start)i;
@@ -114,7 +114,7 @@ static void do_start(struct parser *p, char **words, int n)
 
 static void do_restart(struct parser *p, char **words, int n)
 {
-    static const char *const names[] = { "never", "failure", "always" };
+    static const char *const names[] = {"never", "failure", "always"};
     int i = choice(p, words, n, names, 3);
     if (i >= 0)
         p->s->restart = (enum manifest_restart)i;
@@ -122,8 +122,8 @@ static void do_restart(struct parser *p, char **words, int n)
 
 static void do_priority(struct parser *p, char **words, int n)
 {
-    static const char *const names[] = { "low", "normal", "high" };
-    static const uint32_t values[] = { PRIO_LOW, PRIO_NORMAL, PRIO_HIGH };
+    static const char *const names[] = {"low", "normal", "high"};
+    static const uint32_t values[] = {PRIO_LOW, PRIO_NORMAL, PRIO_HIGH};
     int i = choice(p, words, n, names, 3);
     if (i >= 0)
         p->s->priority = values[i];
@@ -151,7 +151,7 @@ static bool port_spec(const char *t, struct net_port_key *k)
     static const struct {
         const char *name;
         uint8_t proto;
-    } protos[] = { { "tcp/", NET_TCP }, { "udp/", NET_UDP }, { "icmp/", NET_ICMP } };
+    } protos[] = {{"tcp/", NET_TCP}, {"udp/", NET_UDP}, {"icmp/", NET_ICMP}};
     uint64_t lo, hi;
 
     memset(k, 0, sizeof *k);
@@ -240,7 +240,7 @@ static void do_right(struct parser *p, char **words, int n)
         const char *name;
         uint32_t bit;
     } rights[] = {
-#define X(bit, id, name, text) { name, RIGHT_##id },
+#define X(bit, id, name, text) {name, RIGHT_##id},
         RIGHT_LIST(X)
 #undef X
     };
@@ -296,9 +296,9 @@ static const struct {
     const char *word;
     void (*handle)(struct parser *p, char **words, int n);
 } keywords[] = {
-    { "program", do_program }, { "args", do_args }, { "start", do_start },       { "restart", do_restart },
-    { "memory", do_memory },   { "port", do_port }, { "priority", do_priority }, { "call", do_call },
-    { "right", do_right },     { "allow", do_allow },
+    {"program", do_program}, {"args", do_args},   {"start", do_start},       {"restart", do_restart},
+    {"memory", do_memory},   {"port", do_port},   {"priority", do_priority}, {"call", do_call},
+    {"right", do_right},     {"allow", do_allow},
 };
 
 /* --- blocks --- */
@@ -312,7 +312,8 @@ static void begin(struct parser *p, char **words, int n)
         complain(p, "expected: server NAME {");
         p->skip = n > 0 && strcmp(words[n - 1], "{") == 0; /* its lines are not ours then */
     } else if (!name_ok(words[1])) {
-        complain(p, "not a name (letters, digits, - _ . and less than %d of them): %s", NAME_MAX_BYTES, words[1]);
+        complain(p, "not a name (letters, digits, - _ . and less than %d of them): %s", NAME_MAX_BYTES,
+                 words[1]);
     } else if (manifest_find(m, words[1]) != NULL) {
         complain(p, "%s is listed already, in line %d", words[1], manifest_find(m, words[1])->line);
     } else if (m->count == MANIFEST_SERVERS_MAX) {
@@ -402,7 +403,7 @@ static void take_line(struct parser *p, char *line)
 unsigned manifest_parse(struct manifest *m, const char *file, const char *text, size_t bytes,
                         manifest_report *report, void *ctx)
 {
-    struct parser p = { .m = m, .file = file, .report = report, .ctx = ctx };
+    struct parser p = {.m = m, .file = file, .report = report, .ctx = ctx};
     char line[LINE_BYTES];
     size_t at = 0;
 

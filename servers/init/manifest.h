@@ -14,8 +14,8 @@
 #include <stddef.h>
 
 #define MANIFEST_SERVERS_MAX 32
-#define MANIFEST_ARGS_BYTES 256
-#define MANIFEST_ALLOW_MAX 8
+#define MANIFEST_ARGS_BYTES  256
+#define MANIFEST_ALLOW_MAX   8
 
 enum manifest_start { START_DEMAND = 0, START_BOOT = 1 };
 enum manifest_restart { RESTART_NEVER = 0, RESTART_FAILURE = 1, RESTART_ALWAYS = 2 };

@@ -40,7 +40,7 @@ static int spawn(const struct manifest_server *c)
 {
     static const char stdio[] = "STDIO=console";
     char args[SPAWN_PATH_MAX + MANIFEST_ARGS_BYTES + sizeof stdio];
-    struct sys_spawn s = { .priority = c->priority };
+    struct sys_spawn s = {.priority = c->priority};
     size_t n = strlen(c->program) + 1;
 
     memcpy(args, c->program, n);
@@ -125,7 +125,9 @@ static void schedule_restart(struct server *s, uint64_t ran_ns, uint64_t now_ns)
     if (ran_ns >= STEADY_MS * MS)
         s->backoff_ms = 0;
     uint32_t wait_ms = s->backoff_ms;
-    s->backoff_ms = wait_ms == 0 ? BACKOFF_FIRST_MS : wait_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS : wait_ms * 2;
+    s->backoff_ms = wait_ms == 0                   ? BACKOFF_FIRST_MS
+                    : wait_ms * 2 > BACKOFF_MAX_MS ? BACKOFF_MAX_MS
+                                                   : wait_ms * 2;
     enter(s, SERVER_BACKOFF, now_ns, now_ns + wait_ms * MS);
 }
 
@@ -143,9 +145,12 @@ static void keep_report(struct server *s, const char *report)
 
 static void log_end(const struct server *s, const struct sys_exit *e)
 {
-    uint32_t level = e->state == PROC_FAULTED ? SYS_LOG_ERROR : s->wanted && e->status != 0 ? SYS_LOG_WARN : SYS_LOG_INFO;
-    const char *how = e->state == PROC_FAULTED ? "crashed, exception" : e->state == PROC_KILLED ? "was ended by signal"
-                                                                                              : "ended with status";
+    uint32_t level = e->state == PROC_FAULTED      ? SYS_LOG_ERROR
+                     : s->wanted && e->status != 0 ? SYS_LOG_WARN
+                                                   : SYS_LOG_INFO;
+    const char *how = e->state == PROC_FAULTED  ? "crashed, exception"
+                      : e->state == PROC_KILLED ? "was ended by signal"
+                                                : "ended with status";
     sys_logf(level, "%s (process %u) %s %d", s->conf->name, (unsigned)s->pid, how, (int)e->status);
 }
 

@@ -17,9 +17,9 @@
 #include <unistd.h>
 
 #define THREADS 6
-#define ROUNDS 1000
-#define MS 1000000ull
-#define LATE 500 /* ms that a busy host may add to a wait */
+#define ROUNDS  1000
+#define MS      1000000ull
+#define LATE    500 /* ms that a busy host may add to a wait */
 
 /* --- memory --- */
 
@@ -75,7 +75,8 @@ static const char *files_can_be_read(void)
     CHECK(mapped != NULL && (off_t)len == st.st_size);
     FILE *f = fopen(path, "r");
     CHECK(f != NULL && fgets(line, sizeof(line), f) != NULL && memcmp(line, mapped, strlen(line)) == 0);
-    CHECK(fseek(f, -5, SEEK_END) == 0 && fread(line, 1, 10, f) == 5 && memcmp(line, mapped + len - 5, 5) == 0);
+    CHECK(fseek(f, -5, SEEK_END) == 0 && fread(line, 1, 10, f) == 5 &&
+          memcmp(line, mapped + len - 5, 5) == 0);
     CHECK(feof(f) && fclose(f) == 0);
     return NULL;
 }
@@ -241,11 +242,13 @@ static const char *mutex_kinds(void)
     pthread_mutexattr_init(&a);
     pthread_mutexattr_settype(&a, PTHREAD_MUTEX_RECURSIVE);
     CHECK(pthread_mutex_init(&m, &a) == 0 && pthread_mutex_lock(&m) == 0 && pthread_mutex_lock(&m) == 0);
-    CHECK(pthread_mutex_destroy(&m) == EBUSY && pthread_mutex_unlock(&m) == 0 && pthread_mutex_unlock(&m) == 0);
+    CHECK(pthread_mutex_destroy(&m) == EBUSY && pthread_mutex_unlock(&m) == 0 &&
+          pthread_mutex_unlock(&m) == 0);
     CHECK(pthread_mutex_unlock(&m) == EPERM && pthread_mutex_destroy(&m) == 0);
     pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ERRORCHECK);
     CHECK(pthread_mutex_init(&m, &a) == 0 && pthread_mutex_lock(&m) == 0);
-    CHECK(pthread_mutex_lock(&m) == EDEADLK && pthread_mutex_trylock(&m) == EBUSY && pthread_mutex_unlock(&m) == 0);
+    CHECK(pthread_mutex_lock(&m) == EDEADLK && pthread_mutex_trylock(&m) == EBUSY &&
+          pthread_mutex_unlock(&m) == 0);
     return NULL;
 }
 

@@ -19,8 +19,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#define MS 1000000ull
-#define LATE 500 /* ms that a busy host may add to a wait */
+#define MS           1000000ull
+#define LATE         500 /* ms that a busy host may add to a wait */
 #define STREAM_BYTES 400000
 
 static struct sockaddr_in local(uint16_t port)
@@ -54,7 +54,8 @@ static const char *datagrams(void)
     CHECK(a >= 0 && b >= 0);
     CHECK(recv(a, buf, sizeof(buf), MSG_DONTWAIT) < 0 && errno == EAGAIN);
     CHECK(sendto(b, "hello", 5, 0, (struct sockaddr *)&to, sizeof(to)) == 5);
-    CHECK(recvfrom(a, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len) == 5 && memcmp(buf, "hello", 5) == 0);
+    CHECK(recvfrom(a, buf, sizeof(buf), 0, (struct sockaddr *)&from, &len) == 5 &&
+          memcmp(buf, "hello", 5) == 0);
     CHECK(len == sizeof(from) && from.sin_addr.s_addr == htonl(INADDR_LOOPBACK));
     CHECK(connect(a, (struct sockaddr *)&from, sizeof(from)) == 0 && send(a, "back", 4, 0) == 4);
     CHECK(recv(b, buf, sizeof(buf), 0) == 4 && memcmp(buf, "back", 4) == 0);
@@ -96,8 +97,7 @@ static const char *poll_tells_what_is_ready(void)
 {
     struct sockaddr_in to = local(7023);
     int fd = bound(SOCK_DGRAM, 7023), null = open("/dev/null", O_RDWR), waiting = 0;
-    struct pollfd p[4] = {
-        {fd, POLLIN, 0}, {fd, POLLOUT, 0}, {null, POLLIN | POLLOUT, 0}, {1000, POLLIN, 0}};
+    struct pollfd p[4] = {{fd, POLLIN, 0}, {fd, POLLOUT, 0}, {null, POLLIN | POLLOUT, 0}, {1000, POLLIN, 0}};
     char buf[8];
 
     CHECK(poll(p, 4, 0) == 3 && p[0].revents == 0 && p[1].revents == POLLOUT);

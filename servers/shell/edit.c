@@ -26,7 +26,8 @@ static void back(struct editor *e, size_t n)
     put(e, seq);
 }
 
-void edit_init(struct editor *e, const char *prompt, void (*out)(void *ctx, const char *text, size_t n), void *ctx)
+void edit_init(struct editor *e, const char *prompt, void (*out)(void *ctx, const char *text, size_t n),
+               void *ctx)
 {
     memset(e, 0, sizeof *e);
     e->prompt = prompt;
@@ -147,13 +148,35 @@ static size_t word_start(const struct editor *e)
 static void key(struct editor *e, uint8_t c)
 {
     switch (c) {
-    case 'A': case CTRL('P'): browse(e, 1); break;
-    case 'B': case CTRL('N'): browse(e, -1); break;
-    case 'C': case CTRL('F'): move(e, e->at + 1); break;
-    case 'D': case CTRL('B'): if (e->at > 0) move(e, e->at - 1); break;
-    case 'H': case CTRL('A'): move(e, 0); break;
-    case 'F': case CTRL('E'): move(e, e->len); break;
-    case '~': if (e->at < e->len) cut(e, e->at, e->at + 1); break;
+    case 'A':
+    case CTRL('P'):
+        browse(e, 1);
+        break;
+    case 'B':
+    case CTRL('N'):
+        browse(e, -1);
+        break;
+    case 'C':
+    case CTRL('F'):
+        move(e, e->at + 1);
+        break;
+    case 'D':
+    case CTRL('B'):
+        if (e->at > 0)
+            move(e, e->at - 1);
+        break;
+    case 'H':
+    case CTRL('A'):
+        move(e, 0);
+        break;
+    case 'F':
+    case CTRL('E'):
+        move(e, e->len);
+        break;
+    case '~':
+        if (e->at < e->len)
+            cut(e, e->at, e->at + 1);
+        break;
     }
 }
 
@@ -206,12 +229,14 @@ enum edit_result edit_byte(struct editor *e, uint8_t c)
     if (lf_of_crlf || escape(e, c))
         return EDIT_MORE;
     switch (c) {
-    case '\r': case '\n':
+    case '\r':
+    case '\n':
         return finish(e);
     case 0x1b:
         e->escape = ESC_GOT;
         break;
-    case 0x08: case 0x7f:
+    case 0x08:
+    case 0x7f:
         if (e->at > 0)
             cut(e, e->at - 1, e->at);
         break;
@@ -234,7 +259,12 @@ enum edit_result edit_byte(struct editor *e, uint8_t c)
         put(e, "\033[H\033[J");
         edit_redraw(e);
         break;
-    case CTRL('A'): case CTRL('B'): case CTRL('E'): case CTRL('F'): case CTRL('N'): case CTRL('P'):
+    case CTRL('A'):
+    case CTRL('B'):
+    case CTRL('E'):
+    case CTRL('F'):
+    case CTRL('N'):
+    case CTRL('P'):
         key(e, c);
         break;
     default:

@@ -15,35 +15,35 @@
 #include <unistd.h>
 
 #define WORDS_MAX 32
-#define KEYS 64
+#define KEYS      64
 
 static struct editor editor;
 static bool interrupted;
 
 const struct shell_entry shell_commands[] = {
-    { "arp", cmd_arp, "", "neighbours: IP and MAC addresses" },
-    { "cat", cmd_cat, "FILE ...", "show files" },
-    { "crash", cmd_crash, "[SERVER]", "last crash reports" },
-    { "date", cmd_date, "", "date and time (UTC)" },
-    { "dmesg", cmd_dmesg, "", "the kernel's log" },
-    { "echo", cmd_echo, "[WORD ...]", "repeat the words" },
-    { "free", cmd_free, "", "memory" },
-    { "help", cmd_help, "", "this list" },
-    { "ifconfig", cmd_ifconfig, "", "links and their addresses" },
-    { "irq", cmd_irq, "", "interrupt sources and counts" },
-    { "kill", cmd_kill, "PID|NAME", "end a process" },
-    { "ls", cmd_ls, "[FOLDER]", "list files" },
-    { "lspci", cmd_lspci, "", "PCI devices and their drivers" },
-    { "netstat", cmd_netstat, "", "ports, drops, neighbours, routes" },
-    { "ping", cmd_ping, "[-c COUNT] [-s BYTES] HOST", "ask a host to answer" },
-    { "poweroff", cmd_poweroff, "", "switch the machine off" },
-    { "ps", cmd_ps, "", "processes" },
-    { "reboot", cmd_reboot, "", "start the machine again" },
-    { "route", cmd_route, "", "routes" },
-    { "services", cmd_services, "", "what init runs" },
-    { "start", cmd_start, "NAME", "start a listed server" },
-    { "stop", cmd_stop, "NAME", "stop a server" },
-    { "uptime", cmd_uptime, "", "how long the system runs, and how" },
+    {"arp", cmd_arp, "", "neighbours: IP and MAC addresses"},
+    {"cat", cmd_cat, "FILE ...", "show files"},
+    {"crash", cmd_crash, "[SERVER]", "last crash reports"},
+    {"date", cmd_date, "", "date and time (UTC)"},
+    {"dmesg", cmd_dmesg, "", "the kernel's log"},
+    {"echo", cmd_echo, "[WORD ...]", "repeat the words"},
+    {"free", cmd_free, "", "memory"},
+    {"help", cmd_help, "", "this list"},
+    {"ifconfig", cmd_ifconfig, "", "links and their addresses"},
+    {"irq", cmd_irq, "", "interrupt sources and counts"},
+    {"kill", cmd_kill, "PID|NAME", "end a process"},
+    {"ls", cmd_ls, "[FOLDER]", "list files"},
+    {"lspci", cmd_lspci, "", "PCI devices and their drivers"},
+    {"netstat", cmd_netstat, "", "ports, drops, neighbours, routes"},
+    {"ping", cmd_ping, "[-c COUNT] [-s BYTES] HOST", "ask a host to answer"},
+    {"poweroff", cmd_poweroff, "", "switch the machine off"},
+    {"ps", cmd_ps, "", "processes"},
+    {"reboot", cmd_reboot, "", "start the machine again"},
+    {"route", cmd_route, "", "routes"},
+    {"services", cmd_services, "", "what init runs"},
+    {"start", cmd_start, "NAME", "start a listed server"},
+    {"stop", cmd_stop, "NAME", "stop a server"},
+    {"uptime", cmd_uptime, "", "how long the system runs, and how"},
 };
 const unsigned shell_command_count = sizeof shell_commands / sizeof shell_commands[0];
 
@@ -67,7 +67,7 @@ static void show(void *ctx, const char *text, size_t n)
 
 void shell_sleep(int ms)
 {
-    struct pollfd p = { .fd = 0, .events = POLLIN };
+    struct pollfd p = {.fd = 0, .events = POLLIN};
     char keys[KEYS];
 
     fflush(stdout);
@@ -162,7 +162,7 @@ static void take_keys(void)
 
 int main(void)
 {
-    struct pollfd p[2] = { { .fd = 0, .events = POLLIN }, { .fd = -1, .events = POLLIN } };
+    struct pollfd p[2] = {{.fd = 0, .events = POLLIN}, {.fd = -1, .events = POLLIN}};
     int endpoint = sys_endpoint_create(4);
     struct sys_msg m;
 

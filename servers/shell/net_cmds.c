@@ -45,8 +45,9 @@ static void show_addresses(uint16_t link)
 
     for (uint64_t i = 0; sys_net_info(NETINFO_ADDR, i, &c, sizeof c) > 0; i++)
         if (c.link == link)
-            printf("      %s %s/%u%s%s\n", c.family == NET_INET6 ? "inet6" : "inet", addr_text(c.family, &c.addr, text),
-                   c.prefix, c.flags & ADDR_TENTATIVE ? " tentative" : "", c.flags & ADDR_STATIC ? " static" : "");
+            printf("      %s %s/%u%s%s\n", c.family == NET_INET6 ? "inet6" : "inet",
+                   addr_text(c.family, &c.addr, text), c.prefix, c.flags & ADDR_TENTATIVE ? " tentative" : "",
+                   c.flags & ADDR_STATIC ? " static" : "");
 }
 
 static void show_link(const struct net_link_info *l)
@@ -54,8 +55,8 @@ static void show_link(const struct net_link_info *l)
     char mac[18];
 
     printf("%-5.8s %s%s%s mtu %u driver %.16s", l->name, l->flags & LINKF_UP ? "up" : "down",
-           l->flags & LINKF_RUNNING ? " running" : " no-carrier", l->flags & LINKF_POINTOPOINT ? " point-to-point" : "",
-           (unsigned)l->mtu, l->driver);
+           l->flags & LINKF_RUNNING ? " running" : " no-carrier",
+           l->flags & LINKF_POINTOPOINT ? " point-to-point" : "", (unsigned)l->mtu, l->driver);
     if (l->irq_mode[0] != 0)
         printf(" irq %.12s %u", l->irq_mode, (unsigned)l->irq);
     putchar('\n');
@@ -65,14 +66,16 @@ static void show_link(const struct net_link_info *l)
     }
     show_addresses(l->index);
     printf("      rx %llu frames %llu bytes, %llu errors %llu missed\n", (unsigned long long)l->rx_frames,
-           (unsigned long long)l->rx_bytes, (unsigned long long)l->rx_errors, (unsigned long long)l->rx_missed);
+           (unsigned long long)l->rx_bytes, (unsigned long long)l->rx_errors,
+           (unsigned long long)l->rx_missed);
     printf("      tx %llu frames %llu bytes, %llu errors; %llu interrupts %llu polls %llu resets\n",
-           (unsigned long long)l->tx_frames, (unsigned long long)l->tx_bytes, (unsigned long long)l->tx_errors,
-           (unsigned long long)l->interrupts, (unsigned long long)l->polls, (unsigned long long)l->resets);
+           (unsigned long long)l->tx_frames, (unsigned long long)l->tx_bytes,
+           (unsigned long long)l->tx_errors, (unsigned long long)l->interrupts, (unsigned long long)l->polls,
+           (unsigned long long)l->resets);
     if (l->framing_errors + l->overruns + l->oversize + l->escapes > 0)
         printf("      serial: %llu framing %llu overrun %llu oversize %llu bad escapes\n",
-               (unsigned long long)l->framing_errors, (unsigned long long)l->overruns, (unsigned long long)l->oversize,
-               (unsigned long long)l->escapes);
+               (unsigned long long)l->framing_errors, (unsigned long long)l->overruns,
+               (unsigned long long)l->oversize, (unsigned long long)l->escapes);
 }
 
 int cmd_ifconfig(int argc, char **argv)
@@ -87,7 +90,7 @@ int cmd_ifconfig(int argc, char **argv)
 
 int cmd_arp(int argc, char **argv)
 {
-    static const char *const states[] = { "none", "incomplete", "reachable", "stale", "permanent", "failed" };
+    static const char *const states[] = {"none", "incomplete", "reachable", "stale", "permanent", "failed"};
     struct net_neigh_info n;
     char text[TEXT], name[LINK_NAME_MAX + 1], mac[18];
 
@@ -114,8 +117,8 @@ int cmd_route(int argc, char **argv)
             strcpy(full, "default");
         else
             snprintf(full, sizeof full, "%s/%u", addr_text(c.family, &c.addr, dst), c.prefix);
-        printf("%-20s %-16s %-6s %-16s %u\n", full, addr_text(c.family, &c.gateway, gw), link_name(c.link, name),
-               addr_text(c.family, &c.source, src), (unsigned)c.metric);
+        printf("%-20s %-16s %-6s %-16s %u\n", full, addr_text(c.family, &c.gateway, gw),
+               link_name(c.link, name), addr_text(c.family, &c.source, src), (unsigned)c.metric);
     }
     return 0;
 }
@@ -130,20 +133,22 @@ static void show_port(const struct net_port_info *p)
     char local[TEXT + 16], peer[TEXT + 8] = "*", text[TEXT], name[LINK_NAME_MAX + 1], owner[24];
 
     if (p->is_flow) {
-        snprintf(local, sizeof local, "%s:%u", addr_text(p->flow.family, &p->flow.laddr, text), p->flow.lport);
+        snprintf(local, sizeof local, "%s:%u", addr_text(p->flow.family, &p->flow.laddr, text),
+                 p->flow.lport);
         snprintf(peer, sizeof peer, "%s:%u", addr_text(p->flow.family, &p->flow.raddr, text), p->flow.rport);
     } else if (p->key.port_lo == p->key.port_hi) {
         snprintf(local, sizeof local, "%s:%u", addr_text(p->key.family, &p->key.addr, text), p->key.port_lo);
     } else {
-        snprintf(local, sizeof local, "%s:%u-%u", addr_text(p->key.family, &p->key.addr, text), p->key.port_lo,
-                 p->key.port_hi);
+        snprintf(local, sizeof local, "%s:%u-%u", addr_text(p->key.family, &p->key.addr, text),
+                 p->key.port_lo, p->key.port_hi);
     }
     if (p->pid != 0)
         snprintf(owner, sizeof owner, "%u", (unsigned)p->pid);
     else
         snprintf(owner, sizeof owner, "(%u ms)", (unsigned)p->reserved_ms);
-    printf("%-5s %-22s %-22s %-5s %-8s %10llu %8llu %6u\n", proto_name(p->is_flow ? p->flow.proto : p->key.proto), local,
-           peer, link_name(p->is_flow ? p->flow.link : p->key.link, name), owner, (unsigned long long)p->delivered,
+    printf("%-5s %-22s %-22s %-5s %-8s %10llu %8llu %6u\n",
+           proto_name(p->is_flow ? p->flow.proto : p->key.proto), local, peer,
+           link_name(p->is_flow ? p->flow.link : p->key.link, name), owner, (unsigned long long)p->delivered,
            (unsigned long long)p->dropped, (unsigned)p->parked);
 }
 
@@ -175,8 +180,8 @@ int cmd_netstat(int argc, char **argv)
 {
     struct net_port_info p;
 
-    printf("%-5s %-22s %-22s %-5s %-8s %10s %8s %6s\n", "PROTO", "LOCAL", "PEER", "LINK", "PID", "DELIVERED", "DROPPED",
-           "PARKED");
+    printf("%-5s %-22s %-22s %-5s %-8s %10s %8s %6s\n", "PROTO", "LOCAL", "PEER", "LINK", "PID", "DELIVERED",
+           "DROPPED", "PARKED");
     for (uint64_t i = 0; sys_net_info(NETINFO_PORT, i, &p, sizeof p) > 0 && !shell_interrupted(); i++)
         show_port(&p);
     putchar('\n');

@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HEADER 8
-#define DATA_MAX 1464
+#define HEADER       8
+#define DATA_MAX     1464
 #define DATA_DEFAULT 56
 
 struct ping {
@@ -29,7 +29,7 @@ struct ping {
 
 static int send_one(struct ping *p)
 {
-    uint8_t packet[HEADER + DATA_MAX] = { 8 }; /* type: echo request */
+    uint8_t packet[HEADER + DATA_MAX] = {8}; /* type: echo request */
     uint16_t seq = (uint16_t)p->sent;
 
     packet[6] = (uint8_t)(seq >> 8);
@@ -38,7 +38,8 @@ static int send_one(struct ping *p)
         packet[HEADER + i] = (uint8_t)i;
     p->sent_ns[seq % 256] = sys_now_ns();
     p->sent++;
-    return sendto(p->fd, packet, HEADER + p->bytes, 0, (struct sockaddr *)&p->to, sizeof p->to) < 0 ? -errno : 0;
+    return sendto(p->fd, packet, HEADER + p->bytes, 0, (struct sockaddr *)&p->to, sizeof p->to) < 0 ? -errno
+                                                                                                    : 0;
 }
 
 static void take_one(struct ping *p)
@@ -57,8 +58,9 @@ static void take_one(struct ping *p)
     p->sum_us += us;
     p->min_us = us < p->min_us ? us : p->min_us;
     p->max_us = us > p->max_us ? us : p->max_us;
-    printf("%d bytes from %s: seq=%u time=%u.%03u ms\n", (int)n, inet_ntop(AF_INET, &from.sin_addr, text, sizeof text), seq,
-           (unsigned)(us / 1000), (unsigned)(us % 1000));
+    printf("%d bytes from %s: seq=%u time=%u.%03u ms\n", (int)n,
+           inet_ntop(AF_INET, &from.sin_addr, text, sizeof text), seq, (unsigned)(us / 1000),
+           (unsigned)(us % 1000));
     fflush(stdout);
 }
 
@@ -69,7 +71,7 @@ static void wait_replies(struct ping *p, int ms)
 
     while (!shell_interrupted()) {
         uint64_t now = sys_now_ns();
-        struct pollfd fds[2] = { { .fd = p->fd, .events = POLLIN }, { .fd = 0, .events = POLLIN } };
+        struct pollfd fds[2] = {{.fd = p->fd, .events = POLLIN}, {.fd = 0, .events = POLLIN}};
         if (now >= until || poll(fds, 2, (int)((until - now) / 1000000u) + 1) <= 0)
             return;
         if (fds[0].revents != 0)
@@ -99,7 +101,7 @@ static int run(struct ping *p, unsigned count)
 int cmd_ping(int argc, char **argv)
 {
     static struct ping p;
-    struct addrinfo hints = { .ai_family = AF_INET, .ai_socktype = SOCK_DGRAM }, *found = NULL;
+    struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_DGRAM}, *found = NULL;
     uint64_t count = 4, bytes = DATA_DEFAULT;
     int i = 1;
 
@@ -119,7 +121,7 @@ int cmd_ping(int argc, char **argv)
         printf("ping: %s: %s\n", argv[i], gai_strerror(r));
         return 1;
     }
-    p = (struct ping){ .bytes = bytes, .min_us = UINT64_MAX };
+    p = (struct ping){.bytes = bytes, .min_us = UINT64_MAX};
     memcpy(&p.to, found->ai_addr, sizeof p.to);
     inet_ntop(AF_INET, &p.to.sin_addr, p.name, sizeof p.name);
     freeaddrinfo(found);

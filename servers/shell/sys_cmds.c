@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #define SECOND_NS 1000000000ull
-#define ASK_MS 5000
+#define ASK_MS    5000
 
 /* --- processes --- */
 
@@ -27,9 +27,9 @@ int cmd_ps(int argc, char **argv)
     (void)argc, (void)argv;
     printf("  PID  PPID PRI THR STATE   MEMORY  CPU-MS HANDLES NAME\n");
     for (uint64_t i = 0; sys_info(INFO_PROCESS, i, &p, sizeof p) > 0 && !shell_interrupted(); i++)
-        printf("%5u %5u %3u %3u %-5.8s %8s %7u %7u %.16s\n", (unsigned)p.pid, (unsigned)p.parent, (unsigned)p.priority,
-               (unsigned)p.threads, p.state, shell_size(p.memory_bytes, mem), (unsigned)(p.cpu_ns / 1000000),
-               (unsigned)p.handles, p.name);
+        printf("%5u %5u %3u %3u %-5.8s %8s %7u %7u %.16s\n", (unsigned)p.pid, (unsigned)p.parent,
+               (unsigned)p.priority, (unsigned)p.threads, p.state, shell_size(p.memory_bytes, mem),
+               (unsigned)(p.cpu_ns / 1000000), (unsigned)p.handles, p.name);
     return 0;
 }
 
@@ -106,14 +106,15 @@ static bool status_of(uint32_t index, struct init_status *st)
 
 int cmd_services(int argc, char **argv)
 {
-    static const char *const names[] = { "off", "starting", "up", "backoff", "failed", "done" };
+    static const char *const names[] = {"off", "starting", "up", "backoff", "failed", "done"};
     struct init_status st;
 
     (void)argc, (void)argv;
     printf("NAME             STATE     PID RESTARTS LAST     SINCE\n");
     for (uint32_t i = 0; status_of(i, &st); i++)
-        printf("%-16.16s %-8s %4u %8u %4d %8us\n", st.name, st.state < 6 ? names[st.state] : "?", (unsigned)st.pid,
-               (unsigned)st.restarts, (int)st.last_status, (unsigned)((sys_now_ns() - st.since_ns) / SECOND_NS));
+        printf("%-16.16s %-8s %4u %8u %4d %8us\n", st.name, st.state < 6 ? names[st.state] : "?",
+               (unsigned)st.pid, (unsigned)st.restarts, (int)st.last_status,
+               (unsigned)((sys_now_ns() - st.since_ns) / SECOND_NS));
     return 0;
 }
 
@@ -174,14 +175,16 @@ int cmd_uptime(int argc, char **argv)
         return 1;
     unsigned up = (unsigned)(s.uptime_ns / SECOND_NS);
     unsigned idle = s.uptime_ns > 0 ? (unsigned)(s.idle_ns / (s.uptime_ns / 1000 + 1)) : 0;
-    printf("Slipway %.48s, up %u:%02u:%02u, idle %u.%u %%\n", s.version, up / 3600, up / 60 % 60, up % 60, idle / 10,
-           idle % 10);
-    printf("booted in %u.%03u s, firmware %.8s, clock %.12s, event %.12s, interrupts %.12s, pci %.12s, random %s\n",
-           (unsigned)(s.boot_ns / SECOND_NS), (unsigned)(s.boot_ns / 1000000 % 1000), s.firmware, s.clock, s.event, s.irq,
-           s.pci, s.random_seeded ? "seeded" : "not seeded yet");
+    printf("Slipway %.48s, up %u:%02u:%02u, idle %u.%u %%\n", s.version, up / 3600, up / 60 % 60, up % 60,
+           idle / 10, idle % 10);
+    printf("booted in %u.%03u s, firmware %.8s, clock %.12s, event %.12s, interrupts %.12s, pci %.12s, "
+           "random %s\n",
+           (unsigned)(s.boot_ns / SECOND_NS), (unsigned)(s.boot_ns / 1000000 % 1000), s.firmware, s.clock,
+           s.event, s.irq, s.pci, s.random_seeded ? "seeded" : "not seeded yet");
     printf("%u processes, %u threads, %llu switches, %llu calls, %llu interrupts, %llu of them timer\n",
            (unsigned)s.processes, (unsigned)s.threads, (unsigned long long)s.context_switches,
-           (unsigned long long)s.syscalls, (unsigned long long)s.interrupts, (unsigned long long)s.timer_interrupts);
+           (unsigned long long)s.syscalls, (unsigned long long)s.interrupts,
+           (unsigned long long)s.timer_interrupts);
     return 0;
 }
 
@@ -228,10 +231,11 @@ int cmd_lspci(int argc, char **argv)
 
     (void)argc, (void)argv;
     for (uint64_t i = 0; sys_info(INFO_DEVICE, i, &d, sizeof d) > 0 && !shell_interrupted(); i++) {
-        printf("%02x:%02x.%x %04x:%04x class %04x %.28s", d.bus, d.device, d.function, d.vendor, d.product, d.class_code,
-               d.class_name);
+        printf("%02x:%02x.%x %04x:%04x class %04x %.28s", d.bus, d.device, d.function, d.vendor, d.product,
+               d.class_code, d.class_name);
         if (d.driver[0] != 0)
-            printf(" [%.16s%s%.16s, %.12s irq %u]", d.driver, d.node[0] ? " " : "", d.node, d.irq_mode, (unsigned)d.irq);
+            printf(" [%.16s%s%.16s, %.12s irq %u]", d.driver, d.node[0] ? " " : "", d.node, d.irq_mode,
+                   (unsigned)d.irq);
         putchar('\n');
     }
     return 0;
@@ -244,8 +248,8 @@ int cmd_irq(int argc, char **argv)
     (void)argc, (void)argv;
     printf("VECTOR LINE MODE         COUNT NAME\n");
     for (uint64_t i = 0; sys_info(INFO_IRQ, i, &q, sizeof q) > 0 && !shell_interrupted(); i++)
-        printf("%6u %4u %-8.12s %9llu %.20s\n", (unsigned)q.vector, (unsigned)q.line, q.mode, (unsigned long long)q.count,
-               q.name);
+        printf("%6u %4u %-8.12s %9llu %.20s\n", (unsigned)q.vector, (unsigned)q.line, q.mode,
+               (unsigned long long)q.count, q.name);
     return 0;
 }
 
@@ -289,7 +293,7 @@ int cmd_ls(int argc, char **argv)
         return shell_error(path, -errno);
     for (struct dirent *e = readdir(d); e != NULL && !shell_interrupted(); e = readdir(d)) {
         char full[512];
-        struct stat st = { .st_size = 0 };
+        struct stat st = {.st_size = 0};
         snprintf(full, sizeof full, "%s/%s", path, e->d_name);
         if (e->d_type == DT_REG)
             stat(full, &st);

@@ -72,7 +72,8 @@ static void types_and_edits(void **state)
     (void)state;
     expect("$ ", 2);
     type(e, "helo");
-    type(e, "\033[D" "l");
+    type(e, "\033[D"
+            "l");
     expect("$ hello", 6);
     type(e, "\001X\005Y");
     expect("$ XhelloY", 9);
@@ -153,7 +154,8 @@ static void long_lines_and_noise_stay_inside(void **state)
     for (int i = 0; i < 200000; i++) {
         seed = seed * 1664525u + 1013904223u;
         static const char likely[] = "ab \r\033[ABCDHF3~\001\005\010\013\025\027\004\020\016\014";
-        uint8_t c = seed & 0x800000 ? (uint8_t)(seed >> 24) : (uint8_t)likely[(seed >> 24) % (sizeof likely - 1)];
+        uint8_t c =
+            seed & 0x800000 ? (uint8_t)(seed >> 24) : (uint8_t)likely[(seed >> 24) % (sizeof likely - 1)];
         if (edit_byte(e, c) != EDIT_MORE)
             edit_begin(e);
         assert_true(e->len < EDIT_LINE && e->at <= e->len);

@@ -102,15 +102,38 @@ static void defaults_grant_nothing(void **state)
 static void a_wrong_line_is_named_and_the_rest_works(void **state)
 {
     static const char *const lines[] = {
-        "bogus word", "program", "program bin/x", "start now", "start boot now", "restart often", "memory 0", "memory 4X",
-        "memory 99999G", "memory 4MM", "port", "port tcp/0", "port tcp/65536", "port tcp/9-8", "port tcp/", "port tcp/8x",
-        "port sctp/1", "port tcp/80 on", "port tcp/80 on toolongname", "call", "call a/b", "call name-of-16-bytes",
-        "right", "right net.everything", "priority urgent", "args",
+        "bogus word",
+        "program",
+        "program bin/x",
+        "start now",
+        "start boot now",
+        "restart often",
+        "memory 0",
+        "memory 4X",
+        "memory 99999G",
+        "memory 4MM",
+        "port",
+        "port tcp/0",
+        "port tcp/65536",
+        "port tcp/9-8",
+        "port tcp/",
+        "port tcp/8x",
+        "port sctp/1",
+        "port tcp/80 on",
+        "port tcp/80 on toolongname",
+        "call",
+        "call a/b",
+        "call name-of-16-bytes",
+        "right",
+        "right net.everything",
+        "priority urgent",
+        "args",
     };
     (void)state;
     for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++) {
         char text[256];
-        snprintf(text, sizeof text, "server x {\n program /bin/x\n %s\n}\nserver y {\nprogram /bin/y\n}\n", lines[i]);
+        snprintf(text, sizeof text, "server x {\n program /bin/x\n %s\n}\nserver y {\nprogram /bin/y\n}\n",
+                 lines[i]);
         assert_int_equal(parse(text), 1);
         assert_non_null(strstr(said[0], "servers.conf:3: "));
         assert_int_equal(m.count, 2);
@@ -129,7 +152,8 @@ static void a_server_that_cannot_be_is_left_out(void **state)
     assert_int_equal(m.count, 1);
     assert_string_equal(m.server[0].name, "y");
 
-    assert_int_equal(parse("server x {\n program /bin/x\n allow 192.168.0.0/16\n}\nserver y {\n program /bin/y\n}\n"), 1);
+    assert_int_equal(
+        parse("server x {\n program /bin/x\n allow 192.168.0.0/16\n}\nserver y {\n program /bin/y\n}\n"), 1);
     assert_non_null(strstr(said[0], "servers.conf:3: allow cannot be enforced"));
     assert_int_equal(m.count, 1);
     assert_string_equal(m.server[0].name, "y");
@@ -148,7 +172,8 @@ static void broken_blocks_do_not_swallow_their_neighbours(void **state)
     assert_int_equal(parse("server a {\n program /bin/a\n"), 1);
     assert_int_equal(m.count, 1);
 
-    assert_int_equal(parse("service a {\n program /bin/a\n port tcp/1\n}\nserver b {\n program /bin/b\n}\n"), 1);
+    assert_int_equal(parse("service a {\n program /bin/a\n port tcp/1\n}\nserver b {\n program /bin/b\n}\n"),
+                     1);
     assert_int_equal(m.count, 1);
     assert_string_equal(m.server[0].name, "b");
 
@@ -198,7 +223,8 @@ static void limits_hold(void **state)
 /* Whatever the bytes, nothing is read or written out of bounds. */
 static void noise_is_survived(void **state)
 {
-    static const char alphabet[] = "server {}\n#program /a port tcp/80-9 on right allow 1.2.3.4/5 memory 4M \t\r\0x";
+    static const char alphabet[] =
+        "server {}\n#program /a port tcp/80-9 on right allow 1.2.3.4/5 memory 4M \t\r\0x";
     uint32_t seed = 1;
 
     (void)state;

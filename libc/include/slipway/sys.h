@@ -35,7 +35,7 @@ static inline long __sys_raw3(long number, uint64_t a, uint64_t b, uint64_t c)
     __asm__ volatile("syscall" : "=a"(ret) : "a"(number), "D"(a), "S"(b), "d"(c) : "rcx", "r11", "memory");
     return ret;
 }
-#define __SYS_PTR(p) ((uint64_t)(uintptr_t)(p))
+#define __SYS_PTR(p)         ((uint64_t)(uintptr_t)(p))
 #define __SYS(name, a, b, c) __sys_raw3(SYS_##name, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c))
 
 /* --- processes and threads --- */
@@ -44,47 +44,84 @@ static inline void __attribute__((noreturn)) sys_exit(int status)
     for (;;)
         __SYS(exit, (int64_t)status, 0, 0);
 }
-static inline int sys_thread_create(const struct sys_thread *t) { return (int)__SYS(thread_create, __SYS_PTR(t), 0, 0); }
+static inline int sys_thread_create(const struct sys_thread *t)
+{
+    return (int)__SYS(thread_create, __SYS_PTR(t), 0, 0);
+}
 static inline void __attribute__((noreturn)) sys_thread_exit(uint32_t *clear)
 {
     for (;;)
         __SYS(thread_exit, __SYS_PTR(clear), 0, 0);
 }
-static inline int sys_thread_tls(const void *fs_base) { return (int)__SYS(thread_tls, __SYS_PTR(fs_base), 0, 0); }
-static inline int sys_yield(void) { return (int)__SYS(yield, 0, 0, 0); }
-static inline int sys_spawn(const struct sys_spawn *s) { return (int)__SYS(spawn, __SYS_PTR(s), 0, 0); }
-static inline int sys_kill(uint32_t pid, uint32_t signal) { return (int)__SYS(kill, pid, signal, 0); }
+static inline int sys_thread_tls(const void *fs_base)
+{
+    return (int)__SYS(thread_tls, __SYS_PTR(fs_base), 0, 0);
+}
+static inline int sys_yield(void)
+{
+    return (int)__SYS(yield, 0, 0, 0);
+}
+static inline int sys_spawn(const struct sys_spawn *s)
+{
+    return (int)__SYS(spawn, __SYS_PTR(s), 0, 0);
+}
+static inline int sys_kill(uint32_t pid, uint32_t signal)
+{
+    return (int)__SYS(kill, pid, signal, 0);
+}
 static inline int sys_process_status(int handle, struct sys_exit *e)
 {
     return (int)__SYS(process_status, (int64_t)handle, __SYS_PTR(e), 0);
 }
-static inline int sys_getpid(void) { return (int)__SYS(getpid, 0, 0, 0); }
+static inline int sys_getpid(void)
+{
+    return (int)__SYS(getpid, 0, 0, 0);
+}
 
 /* --- handles and memory --- */
-static inline int sys_handle_close(int handle) { return (int)__SYS(handle_close, (int64_t)handle, 0, 0); }
+static inline int sys_handle_close(int handle)
+{
+    return (int)__SYS(handle_close, (int64_t)handle, 0, 0);
+}
 static inline int64_t sys_mem_map(uint64_t addr, uint64_t bytes, uint32_t prot)
 {
     return __SYS(mem_map, addr, bytes, prot);
 }
-static inline int sys_mem_unmap(uint64_t addr, uint64_t bytes) { return (int)__SYS(mem_unmap, addr, bytes, 0); }
+static inline int sys_mem_unmap(uint64_t addr, uint64_t bytes)
+{
+    return (int)__SYS(mem_unmap, addr, bytes, 0);
+}
 static inline int sys_mem_protect(uint64_t addr, uint64_t bytes, uint32_t prot)
 {
     return (int)__SYS(mem_protect, addr, bytes, prot);
 }
-static inline int sys_memobj_create(uint64_t bytes) { return (int)__SYS(memobj_create, bytes, 0, 0); }
-static inline int64_t sys_memobj_map(int handle, uint64_t addr, uint64_t offset, uint64_t bytes, uint32_t prot)
+static inline int sys_memobj_create(uint64_t bytes)
+{
+    return (int)__SYS(memobj_create, bytes, 0, 0);
+}
+static inline int64_t sys_memobj_map(int handle, uint64_t addr, uint64_t offset, uint64_t bytes,
+                                     uint32_t prot)
 {
     return __sys_raw(SYS_memobj_map, (uint64_t)(int64_t)handle, addr, offset, bytes, prot);
 }
-static inline int sys_initrd_open(uint64_t *bytes) { return (int)__SYS(initrd_open, __SYS_PTR(bytes), 0, 0); }
+static inline int sys_initrd_open(uint64_t *bytes)
+{
+    return (int)__SYS(initrd_open, __SYS_PTR(bytes), 0, 0);
+}
 
 /* --- messages --- */
-static inline int sys_endpoint_create(uint32_t depth) { return (int)__SYS(endpoint_create, depth, 0, 0); }
+static inline int sys_endpoint_create(uint32_t depth)
+{
+    return (int)__SYS(endpoint_create, depth, 0, 0);
+}
 static inline int sys_name_register(const char *name, int handle)
 {
     return (int)__SYS(name_register, __SYS_PTR(name), (int64_t)handle, 0);
 }
-static inline int sys_name_lookup(const char *name) { return (int)__SYS(name_lookup, __SYS_PTR(name), 0, 0); }
+static inline int sys_name_lookup(const char *name)
+{
+    return (int)__SYS(name_lookup, __SYS_PTR(name), 0, 0);
+}
 static inline int sys_call(int handle, struct sys_msg *m, uint64_t deadline_ns)
 {
     return (int)__SYS(call, (int64_t)handle, __SYS_PTR(m), deadline_ns);
@@ -97,17 +134,32 @@ static inline int sys_recv(int handle, struct sys_msg *m, uint64_t deadline_ns)
 {
     return (int)__SYS(recv, (int64_t)handle, __SYS_PTR(m), deadline_ns);
 }
-static inline int sys_reply(uint64_t token, const struct sys_msg *m) { return (int)__SYS(reply, token, __SYS_PTR(m), 0); }
-static inline int sys_notify(int handle, uint64_t bits) { return (int)__SYS(notify, (int64_t)handle, bits, 0); }
+static inline int sys_reply(uint64_t token, const struct sys_msg *m)
+{
+    return (int)__SYS(reply, token, __SYS_PTR(m), 0);
+}
+static inline int sys_notify(int handle, uint64_t bits)
+{
+    return (int)__SYS(notify, (int64_t)handle, bits, 0);
+}
 static inline int sys_wait(struct wait_item *items, uint32_t n, uint64_t deadline_ns)
 {
     return (int)__SYS(wait, __SYS_PTR(items), n, deadline_ns);
 }
-static inline int sys_futex_wake(uint32_t *addr, uint32_t n) { return (int)__SYS(futex_wake, __SYS_PTR(addr), n, 0); }
+static inline int sys_futex_wake(uint32_t *addr, uint32_t n)
+{
+    return (int)__SYS(futex_wake, __SYS_PTR(addr), n, 0);
+}
 
 /* --- time and chance --- */
-static inline int sys_clock_get(uint32_t clock, uint64_t *ns) { return (int)__SYS(clock_get, clock, __SYS_PTR(ns), 0); }
-static inline int sys_clock_set(uint64_t realtime_ns) { return (int)__SYS(clock_set, realtime_ns, 0, 0); }
+static inline int sys_clock_get(uint32_t clock, uint64_t *ns)
+{
+    return (int)__SYS(clock_get, clock, __SYS_PTR(ns), 0);
+}
+static inline int sys_clock_set(uint64_t realtime_ns)
+{
+    return (int)__SYS(clock_set, realtime_ns, 0, 0);
+}
 static inline int sys_random(void *buf, uint64_t bytes, uint32_t flags)
 {
     return (int)__SYS(random, __SYS_PTR(buf), bytes, flags);
@@ -122,7 +174,10 @@ static inline int64_t sys_log_read(uint64_t *cursor, char *buf, uint64_t bytes)
 {
     return __SYS(log_read, __SYS_PTR(cursor), __SYS_PTR(buf), bytes);
 }
-static inline int sys_console_open(void) { return (int)__SYS(console_open, 0, 0, 0); }
+static inline int sys_console_open(void)
+{
+    return (int)__SYS(console_open, 0, 0, 0);
+}
 static inline int64_t sys_console_read(int handle, void *buf, uint64_t bytes)
 {
     return __SYS(console_read, (int64_t)handle, __SYS_PTR(buf), bytes);
@@ -131,16 +186,28 @@ static inline int64_t sys_console_write(const void *buf, uint64_t bytes)
 {
     return __SYS(console_write, __SYS_PTR(buf), bytes, 0);
 }
-static inline int sys_power(uint32_t op) { return (int)__SYS(power, op, 0, 0); }
+static inline int sys_power(uint32_t op)
+{
+    return (int)__SYS(power, op, 0, 0);
+}
 static inline int64_t sys_info(uint32_t kind, uint64_t cursor, void *buf, uint64_t bytes)
 {
     return __sys_raw(SYS_info, kind, cursor, __SYS_PTR(buf), bytes, 0);
 }
 
 /* --- network --- */
-static inline int sys_net_open(struct sys_net_open *o) { return (int)__SYS(net_open, __SYS_PTR(o), 0, 0); }
-static inline int sys_net_kick(int handle) { return (int)__SYS(net_kick, (int64_t)handle, 0, 0); }
-static inline int sys_port_register(struct net_port_op *op) { return (int)__SYS(port_register, __SYS_PTR(op), 0, 0); }
+static inline int sys_net_open(struct sys_net_open *o)
+{
+    return (int)__SYS(net_open, __SYS_PTR(o), 0, 0);
+}
+static inline int sys_net_kick(int handle)
+{
+    return (int)__SYS(net_kick, (int64_t)handle, 0, 0);
+}
+static inline int sys_port_register(struct net_port_op *op)
+{
+    return (int)__SYS(port_register, __SYS_PTR(op), 0, 0);
+}
 static inline int sys_port_unregister(const struct net_port_op *op)
 {
     return (int)__SYS(port_unregister, __SYS_PTR(op), 0, 0);
@@ -153,13 +220,22 @@ static inline int sys_slot_register(int endpoint, uint32_t slot)
 {
     return (int)__SYS(slot_register, (int64_t)endpoint, slot, 0);
 }
-static inline int sys_net_config(const struct net_config *c) { return (int)__SYS(net_config, __SYS_PTR(c), 0, 0); }
+static inline int sys_net_config(const struct net_config *c)
+{
+    return (int)__SYS(net_config, __SYS_PTR(c), 0, 0);
+}
 static inline int64_t sys_net_info(uint32_t kind, uint64_t cursor, void *buf, uint64_t bytes)
 {
     return __sys_raw(SYS_net_info, kind, cursor, __SYS_PTR(buf), bytes, 0);
 }
-static inline int sys_blob_set(const void *buf, uint64_t bytes) { return (int)__SYS(blob_set, __SYS_PTR(buf), bytes, 0); }
-static inline int64_t sys_blob_get(void *buf, uint64_t bytes) { return __SYS(blob_get, __SYS_PTR(buf), bytes, 0); }
+static inline int sys_blob_set(const void *buf, uint64_t bytes)
+{
+    return (int)__SYS(blob_set, __SYS_PTR(buf), bytes, 0);
+}
+static inline int64_t sys_blob_get(void *buf, uint64_t bytes)
+{
+    return __SYS(blob_get, __SYS_PTR(buf), bytes, 0);
+}
 static inline int sys_tap_open(int endpoint, uint32_t link)
 {
     return (int)__SYS(tap_open, (int64_t)endpoint, link, 0);
@@ -168,7 +244,8 @@ static inline int sys_tap_open(int endpoint, uint32_t link)
 /* --- small helpers --- */
 
 /* CLOCK_MONOTONIC in nanoseconds. Reads the TSC when the kernel's clock is the
- * TSC, and asks the kernel otherwise. */
+ * TSC, and asks the kernel otherwise. Needs libc's thread-local storage, so not
+ * for threads made by sys_thread_create. */
 uint64_t sys_now_ns(void);
 
 /* Prepare a request: type and up to MSG_INLINE_MAX bytes of data (longer data
@@ -191,8 +268,8 @@ void sys_ready(void);
 
 /* One line into the kernel log, printf style; levels as in kernel/log.h. */
 #define SYS_LOG_ERROR 0u
-#define SYS_LOG_WARN 1u
-#define SYS_LOG_INFO 2u
+#define SYS_LOG_WARN  1u
+#define SYS_LOG_INFO  2u
 #define SYS_LOG_DEBUG 3u
 void sys_logf(uint32_t level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 

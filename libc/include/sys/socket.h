@@ -41,70 +41,70 @@ struct cmsghdr {
     int cmsg_level, cmsg_type;
 };
 #define __CMSG_ALIGN(n) (((n) + sizeof(size_t) - 1) & ~(sizeof(size_t) - 1))
-#define CMSG_DATA(c) ((unsigned char *)(c) + __CMSG_ALIGN(sizeof(struct cmsghdr)))
-#define CMSG_LEN(n) (__CMSG_ALIGN(sizeof(struct cmsghdr)) + (n))
-#define CMSG_SPACE(n) (__CMSG_ALIGN(sizeof(struct cmsghdr)) + __CMSG_ALIGN(n))
-#define CMSG_FIRSTHDR(m) \
+#define CMSG_DATA(c)    ((unsigned char *)(c) + __CMSG_ALIGN(sizeof(struct cmsghdr)))
+#define CMSG_LEN(n)     (__CMSG_ALIGN(sizeof(struct cmsghdr)) + (n))
+#define CMSG_SPACE(n)   (__CMSG_ALIGN(sizeof(struct cmsghdr)) + __CMSG_ALIGN(n))
+#define CMSG_FIRSTHDR(m)                                                                                     \
     ((m)->msg_controllen >= sizeof(struct cmsghdr) ? (struct cmsghdr *)(m)->msg_control : (struct cmsghdr *)0)
-#define CMSG_NXTHDR(m, c)                                                                          \
-    ((unsigned char *)(c) + __CMSG_ALIGN((c)->cmsg_len) + __CMSG_ALIGN(sizeof(struct cmsghdr)) >    \
-             (unsigned char *)(m)->msg_control + (m)->msg_controllen                                \
-         ? (struct cmsghdr *)0                                                                     \
+#define CMSG_NXTHDR(m, c)                                                                                    \
+    ((unsigned char *)(c) + __CMSG_ALIGN((c)->cmsg_len) + __CMSG_ALIGN(sizeof(struct cmsghdr)) >             \
+             (unsigned char *)(m)->msg_control + (m)->msg_controllen                                         \
+         ? (struct cmsghdr *)0                                                                               \
          : (struct cmsghdr *)(void *)((unsigned char *)(c) + __CMSG_ALIGN((c)->cmsg_len)))
 struct linger {
     int l_onoff, l_linger; /* l_linger in seconds */
 };
 
 #define AF_UNSPEC 0
-#define AF_UNIX 1
-#define AF_INET 2
-#define AF_INET6 10
+#define AF_UNIX   1
+#define AF_INET   2
+#define AF_INET6  10
 #define PF_UNSPEC AF_UNSPEC
-#define PF_UNIX AF_UNIX
-#define PF_INET AF_INET
-#define PF_INET6 AF_INET6
+#define PF_UNIX   AF_UNIX
+#define PF_INET   AF_INET
+#define PF_INET6  AF_INET6
 
-#define SOCK_STREAM 1
-#define SOCK_DGRAM 2
-#define SOCK_RAW 3
+#define SOCK_STREAM   1
+#define SOCK_DGRAM    2
+#define SOCK_RAW      3
 #define SOCK_NONBLOCK 0x4000  /* O_NONBLOCK */
-#define SOCK_CLOEXEC 0x40000  /* O_CLOEXEC */
+#define SOCK_CLOEXEC  0x40000 /* O_CLOEXEC */
 
-#define SOL_SOCKET 0xffff
-#define SO_DEBUG 1
-#define SO_REUSEADDR 2
-#define SO_TYPE 3
-#define SO_ERROR 4
-#define SO_DONTROUTE 5
-#define SO_BROADCAST 6
-#define SO_SNDBUF 7
-#define SO_RCVBUF 8
-#define SO_KEEPALIVE 9
-#define SO_OOBINLINE 10
-#define SO_LINGER 13
-#define SO_REUSEPORT 15
-#define SO_RCVLOWAT 18
-#define SO_SNDLOWAT 19
-#define SO_RCVTIMEO 20
-#define SO_SNDTIMEO 21
+#define SOL_SOCKET    0xffff
+#define SO_DEBUG      1
+#define SO_REUSEADDR  2
+#define SO_TYPE       3
+#define SO_ERROR      4
+#define SO_DONTROUTE  5
+#define SO_BROADCAST  6
+#define SO_SNDBUF     7
+#define SO_RCVBUF     8
+#define SO_KEEPALIVE  9
+#define SO_OOBINLINE  10
+#define SO_LINGER     13
+#define SO_REUSEPORT  15
+#define SO_RCVLOWAT   18
+#define SO_SNDLOWAT   19
+#define SO_RCVTIMEO   20
+#define SO_SNDTIMEO   21
 #define SO_ACCEPTCONN 30
-#define SO_PROTOCOL 38
-#define SO_DOMAIN 39
+#define SO_PROTOCOL   38
+#define SO_DOMAIN     39
 
 #define SOMAXCONN 128
 
-#define MSG_OOB 0x01
-#define MSG_PEEK 0x02
+#define MSG_OOB       0x01
+#define MSG_PEEK      0x02
 #define MSG_DONTROUTE 0x04
-#define MSG_CTRUNC 0x08
-#define MSG_TRUNC 0x20
-#define MSG_DONTWAIT 0x40
-#define MSG_EOR 0x80
-#define MSG_WAITALL 0x100
-#define MSG_NOSIGNAL 0x4000
+#define MSG_CTRUNC    0x08
+#define MSG_TRUNC     0x20
+#define MSG_DONTWAIT  0x40
+#define MSG_EOR       0x80
+#define MSG_WAITALL   0x100
+#define MSG_NOSIGNAL  0x4000
 
-#define SHUT_RD 0
-#define SHUT_WR 1
+#define SHUT_RD   0
+#define SHUT_WR   1
 #define SHUT_RDWR 2
 
 int socket(int domain, int type, int protocol);
