@@ -119,7 +119,8 @@ bool bufq_put(struct netstack *ns, struct bufq *q, const void *data, uint32_t n)
     return true;
 }
 
-bool bufq_put_dgram(struct netstack *ns, struct bufq *q, const struct dgram_head *head, const void *data, uint32_t n)
+bool bufq_put_dgram(struct netstack *ns, struct bufq *q, const struct dgram_head *head, const void *data,
+                    uint32_t n)
 {
     struct chunk *c = one_chunk(ns, q, (uint32_t)sizeof(*head) + n);
 

@@ -41,9 +41,11 @@ static int icmp_out(struct netstack *ns, struct ip_dgram *d)
 
 /* The host's own word about what came in, from the address that was asked. Only
  * netd may say such a thing, and it may do so in fragments. */
-static void answer(struct netstack *ns, const struct ip_in *in, const uint8_t *hdr, const uint8_t *data, uint32_t n)
+static void answer(struct netstack *ns, const struct ip_in *in, const uint8_t *hdr, const uint8_t *data,
+                   uint32_t n)
 {
-    struct ip_dgram d = {.ttl = 64, .src = &in->dst, .hdr = hdr, .data = data, .data_len = n, .fragment = true};
+    struct ip_dgram d = {
+        .ttl = 64, .src = &in->dst, .hdr = hdr, .data = data, .data_len = n, .fragment = true};
 
     if (ip_route(ns, in->family, &in->src, &d.path) == 0)
         icmp_out(ns, &d);
@@ -154,7 +156,8 @@ void icmp_unreachable(struct netstack *ns, const struct ip_in *in, uint8_t code)
         answer(ns, in, hdr, in->packet, quote);
 }
 
-int icmp_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path, const struct net_addr *src)
+int icmp_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path,
+              const struct net_addr *src)
 {
     uint8_t hdr[8];
     struct ip_dgram g = {.ttl = d->s.ttl, .path = path, .src = src, .hdr = hdr, .cookie = cookie_sock(&d->s)};

@@ -76,44 +76,44 @@ void ip4_header(uint8_t *h, uint32_t total, uint16_t id, uint16_t frag, uint8_t 
 }
 
 /* --- datagrams ------------------------------------------------------------------- */
-static uint16_t transport_checksum(const struct ip_dgram *d, const uint8_t *hdr, uint64_t payload_sum)
+static uint64_t pseudo_sum(const struct ip_dgram *d)
 {
-    uint64_t sum = csum_bytes(payload_sum, hdr, d->hdr_len);
-    uint16_t c;
+    if (!d->pseudo)
+        return 0;
+    return csum_add(ip_pseudo(d->path->family, d->proto, d->src, &d->path->dst),
+                    ns_swap16((uint16_t)(d->hdr_len + d->data_len)));
+}
 
-    if (d->pseudo) {
-        sum = csum_add(sum, ip_pseudo(d->path->family, d->proto, d->src, &d->path->dst));
-        sum = csum_add(sum, ns_swap16((uint16_t)(d->hdr_len + d->data_len)));
-    }
-    c = csum_finish(sum);
+static uint16_t transport_checksum(const struct ip_dgram *d, uint64_t sum)
+{
+    uint16_t c = csum_finish(csum_add(sum, pseudo_sum(d)));
+
     return c == 0 && d->proto == NET_UDP ? 0xffff : c; /* RFC 768: zero means none */
 }
 
 /* Puts what follows the header into tx: behind it in the slot when it fits, else
- * into blocks. `len` bytes; returns their checksum. -EAGAIN by *ok. */
-static uint64_t put_payload(struct netstack *ns, struct net_tx *tx, uint8_t *slot, uint32_t hdr_len,
-                            const uint8_t *data, uint32_t len, bool *ok)
+ * into blocks. Returns where it lies, NULL when there is no room. */
+static const uint8_t *put_payload(struct netstack *ns, struct net_tx *tx, uint8_t *slot, uint32_t hdr_len,
+                                  const uint8_t *data, uint32_t len)
 {
-    uint32_t n = (len + BLK_BYTES - 1) / BLK_BYTES, b;
+    uint32_t n, b;
 
-    *ok = true;
-    tx->hdr_len = (uint16_t)hdr_len;
     if (hdr_len + len <= NET_TX_HDR_MAX) {
         memcpy(slot + hdr_len, data, len);
         tx->hdr_len = (uint16_t)(hdr_len + len);
-        return csum_bytes(0, slot + hdr_len, len);
+        return slot + hdr_len;
     }
+    n = (len + BLK_BYTES - 1) / BLK_BYTES;
     b = blk_alloc_run(ns, n);
-    if (b == NS_NONE) {
-        *ok = false;
-        return 0;
-    }
+    if (b == NS_NONE)
+        return NULL;
     memcpy(blk_data(ns, b), data, len);
+    tx->hdr_len = (uint16_t)hdr_len;
     tx->cookie = cookie_blocks(b, n);
     tx->nseg = 1;
     tx->seg[0].off = (uint32_t)(blk_data(ns, b) - ns->arena);
     tx->seg[0].len = len;
-    return csum_bytes(0, blk_data(ns, b), len);
+    return blk_data(ns, b);
 }
 
 /* The pieces of a datagram that is too long for its path (RFC 791 3.2). The
@@ -130,13 +130,11 @@ static int send_fragments(struct netstack *ns, struct ip_dgram *d, const uint8_t
         uint16_t more = off + n < total ? 0x2000 : 0;
         uint8_t *h;
         struct net_tx *tx = tx_begin(ns, &h);
-        bool ok;
         if (tx == NULL)
             return -EAGAIN;
         ip4_header(h, 20 + n, id, (uint16_t)(off / 8) | more, d->ttl, d->proto, d->src, &d->path->dst);
         memcpy(h + 20, hdr, own);
-        put_payload(ns, tx, h, 20 + own, d->data + (off == 0 ? 0 : off - d->hdr_len), n - own, &ok);
-        if (!ok)
+        if (put_payload(ns, tx, h, 20 + own, d->data + (off == 0 ? 0 : off - d->hdr_len), n - own) == NULL)
             return -EAGAIN;
         tx_commit(ns, tx);
         ns->count.ip_out++;
@@ -145,35 +143,49 @@ static int send_fragments(struct netstack *ns, struct ip_dgram *d, const uint8_t
     return 0;
 }
 
+static int send_long(struct netstack *ns, struct ip_dgram *d)
+{
+    uint8_t hdr[8];
+    uint64_t sum;
+
+    if (!d->fragment || d->hdr_len > sizeof(hdr) || d->hdr_len + d->data_len > 65515)
+        return -EMSGSIZE;
+    memcpy(hdr, d->hdr, d->hdr_len);
+    sum = csum_bytes(csum_bytes(0, hdr, d->hdr_len), d->data, d->data_len);
+    put16_raw(hdr + d->csum_off, transport_checksum(d, sum));
+    return send_fragments(ns, d, hdr);
+}
+
 /* hdr_len is even for every protocol here, so the payload starts at an even
  * byte and its sum needs no turning. */
 int ip_send(struct netstack *ns, struct ip_dgram *d)
 {
     uint32_t hdr_len = 20 + d->hdr_len, total = hdr_len + d->data_len;
+    const uint8_t *data;
     struct net_tx *tx;
-    uint64_t sum;
     uint8_t *h;
-    bool ok;
 
     if (d->src == NULL)
         d->src = &d->path->src;
-    if (total > d->path->mtu) {
-        uint8_t hdr[8];
-        if (!d->fragment || d->hdr_len > sizeof(hdr) || total > 65535)
-            return -EMSGSIZE;
-        memcpy(hdr, d->hdr, d->hdr_len);
-        put16_raw(hdr + d->csum_off, transport_checksum(d, hdr, csum_bytes(0, d->data, d->data_len)));
-        return send_fragments(ns, d, hdr);
-    }
+    if (total > d->path->mtu)
+        return send_long(ns, d);
     if ((tx = tx_begin(ns, &h)) == NULL)
         return -EAGAIN;
     tx->cookie = d->cookie;
     ip4_header(h, total, ns->ip_id++, 0, d->ttl, d->proto, d->src, &d->path->dst);
     memcpy(h + 20, d->hdr, d->hdr_len);
-    sum = put_payload(ns, tx, h, hdr_len, d->data, d->data_len, &ok);
-    if (!ok)
+    data = put_payload(ns, tx, h, hdr_len, d->data, d->data_len);
+    if (data == NULL)
         return -EAGAIN;
-    put16_raw(h + 20 + d->csum_off, transport_checksum(d, h + 20, sum));
+    if (d->pseudo && (d->path->flags & LINKF_LOOPBACK)) { /* to ourselves: nobody will look */
+        tx->csum = CSUM_PARTIAL;
+        put16_raw(h + 20 + d->csum_off, csum_fold(pseudo_sum(d)));
+    } else if (tx->nseg == 0) {
+        put16_raw(h + 20 + d->csum_off, transport_checksum(d, csum_bytes(0, h + 20, total - 20)));
+    } else {
+        uint64_t sum = csum_bytes(csum_bytes(0, h + 20, d->hdr_len), data, d->data_len);
+        put16_raw(h + 20 + d->csum_off, transport_checksum(d, sum));
+    }
     if (d->broadcast_ok)
         tx->flags = TX_BROADCAST_OK;
     tx_commit(ns, tx);
@@ -187,15 +199,13 @@ int ns_send_raw(struct netstack *ns, const void *hdr, size_t n, unsigned tx_flag
     struct net_tx *tx;
     uint32_t head = n <= NET_TX_HDR_MAX ? (uint32_t)n : 128; /* room for both headers with options */
     uint8_t *h;
-    bool ok;
 
     if (n > NS_RAW_MAX)
         return -EMSGSIZE;
     if ((tx = tx_begin(ns, &h)) == NULL)
         return -EAGAIN;
     memcpy(h, hdr, head);
-    put_payload(ns, tx, h, head, (const uint8_t *)hdr + head, (uint32_t)n - head, &ok);
-    if (!ok)
+    if (put_payload(ns, tx, h, head, (const uint8_t *)hdr + head, (uint32_t)n - head) == NULL)
         return -EAGAIN;
     tx->flags = (uint16_t)tx_flags;
     tx->link = link;

@@ -48,13 +48,13 @@ struct ns_env {
 
 /* Limits of one stack; zero takes the default in brackets. */
 struct ns_config {
-    uint32_t sockets_max;    /* [1024] */
-    uint32_t tcp_sndbuf;     /* bytes per connection [64 KiB]; lives in the arena */
-    uint32_t tcp_rcvbuf;     /* bytes per connection [64 KiB] */
-    uint32_t udp_rcvbuf;     /* bytes queued per socket [64 KiB] */
-    uint32_t time_wait_ms;   /* 2 MSL [60000] */
-    bool icmp_echo_reply;    /* answer echo requests that arrive (netd) */
-    bool reset_unbound;      /* RST / port unreachable for unowned ports (netd) */
+    uint32_t sockets_max;  /* [1024] */
+    uint32_t tcp_sndbuf;   /* bytes per connection [64 KiB]; lives in the arena */
+    uint32_t tcp_rcvbuf;   /* bytes per connection [64 KiB] */
+    uint32_t udp_rcvbuf;   /* bytes queued per socket [64 KiB] */
+    uint32_t time_wait_ms; /* 2 MSL [60000] */
+    bool icmp_echo_reply;  /* answer echo requests that arrive (netd) */
+    bool reset_unbound;    /* RST / port unreachable for unowned ports (netd) */
 };
 
 /* `ring` and everything behind it must outlive the stack. */
@@ -105,19 +105,19 @@ enum { NS_PEEK = 1, NS_TRUNC = 2 };
 struct ns_addr {
     uint8_t family; /* NET_INET */
     uint8_t pad;
-    uint16_t port;  /* host order */
+    uint16_t port; /* host order */
     struct net_addr addr;
 };
 
 int ns_socket(struct netstack *ns, int family, int type, struct nsock **out);
-int ns_bind(struct nsock *s, const struct ns_addr *a);       /* registers the port */
+int ns_bind(struct nsock *s, const struct ns_addr *a); /* registers the port */
 int ns_listen(struct nsock *s, int backlog);
 int ns_accept(struct nsock *s, struct nsock **out, struct ns_addr *peer);
-int ns_connect(struct nsock *s, const struct ns_addr *a);    /* -EINPROGRESS for TCP */
+int ns_connect(struct nsock *s, const struct ns_addr *a); /* -EINPROGRESS for TCP */
 int ns_send(struct nsock *s, const void *buf, size_t n, int flags, const struct ns_addr *to);
 int ns_recv(struct nsock *s, void *buf, size_t n, int flags, struct ns_addr *from);
-int ns_shutdown(struct nsock *s, int how);                   /* 0 read, 1 write, 2 both */
-void ns_close(struct nsock *s);                              /* orderly; the nsock is gone for the caller */
+int ns_shutdown(struct nsock *s, int how); /* 0 read, 1 write, 2 both */
+void ns_close(struct nsock *s);            /* orderly; the nsock is gone for the caller */
 int ns_getname(const struct nsock *s, struct ns_addr *local);
 int ns_getpeer(const struct nsock *s, struct ns_addr *peer); /* -ENOTCONN */
 unsigned ns_events(const struct nsock *s);                   /* NS_IN ... now */
@@ -125,10 +125,20 @@ unsigned ns_events(const struct nsock *s);                   /* NS_IN ... now */
 uint64_t ns_generation(const struct netstack *ns);
 
 enum ns_opt {
-    NSO_NODELAY = 1, NSO_KEEPALIVE, NSO_REUSEADDR, NSO_LINGER, /* seconds, -1 off */
-    NSO_SNDBUF, NSO_RCVBUF, NSO_ERROR, NSO_BROADCAST, NSO_TTL, NSO_TYPE, NSO_ACCEPTCONN,
+    NSO_NODELAY = 1,
+    NSO_KEEPALIVE,
+    NSO_REUSEADDR,
+    NSO_LINGER, /* seconds, -1 off */
+    NSO_SNDBUF,
+    NSO_RCVBUF,
+    NSO_ERROR,
+    NSO_BROADCAST,
+    NSO_TTL,
+    NSO_TYPE,
+    NSO_ACCEPTCONN,
     NSO_INQ, /* bytes that can be read now */
-    NSO_KEEPIDLE, NSO_KEEPINTVL, /* seconds */
+    NSO_KEEPIDLE,
+    NSO_KEEPINTVL, /* seconds */
     NSO_KEEPCNT,
 };
 int ns_setopt(struct nsock *s, enum ns_opt o, int value);
@@ -139,8 +149,8 @@ void *ns_user(const struct nsock *s);
 
 /* For netstat: fill up to max records, return how many. */
 struct ns_conn_info {
-    uint8_t proto;   /* NET_TCP ... */
-    uint8_t state;   /* enum tcp_state for TCP */
+    uint8_t proto; /* NET_TCP ... */
+    uint8_t state; /* enum tcp_state for TCP */
     struct ns_addr local, peer;
     uint32_t snd_queued, rcv_queued, cwnd, srtt_us, rto_ms;
     uint64_t retransmits;

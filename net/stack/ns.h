@@ -15,10 +15,10 @@
 #include <net/stack/netstack.h>
 #include <string.h>
 
-#define NS_NONE 0xffffffffu
+#define NS_NONE  0xffffffffu
 #define NS_NEVER UINT64_MAX
-#define NS_MS 1000000ull
-#define NS_SEC 1000000000ull
+#define NS_MS    1000000ull
+#define NS_SEC   1000000000ull
 
 #define ns_container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
@@ -108,7 +108,8 @@ struct dgram_head {
     uint16_t port, link;
     uint32_t len;
 };
-bool bufq_put_dgram(struct netstack *ns, struct bufq *q, const struct dgram_head *head, const void *data, uint32_t n);
+bool bufq_put_dgram(struct netstack *ns, struct bufq *q, const struct dgram_head *head, const void *data,
+                    uint32_t n);
 /* Copies up to n bytes that begin `skip` bytes in; returns how many. */
 uint32_t bufq_peek(const struct bufq *q, uint32_t skip, void *dst, uint32_t n);
 void bufq_drop(struct netstack *ns, struct bufq *q, uint32_t n); /* n <= bytes */
@@ -150,8 +151,8 @@ struct ns_port {
     uint8_t secret[NET_SECRET_BYTES];
 };
 /* port 0: a free one. *out holds a reference. */
-int port_acquire(struct netstack *ns, uint8_t family, uint8_t proto, const struct net_addr *addr, uint16_t port,
-                 struct ns_port **out);
+int port_acquire(struct netstack *ns, uint8_t family, uint8_t proto, const struct net_addr *addr,
+                 uint16_t port, struct ns_port **out);
 static inline struct ns_port *port_hold(struct ns_port *p)
 {
     p->refs++;
@@ -181,7 +182,7 @@ struct nsock {
     uint32_t serial; /* tells a reused index apart */
     uint8_t type, proto, family, ttl;
     bool reuseaddr, broadcast, bound, closed; /* closed: nobody holds it any more */
-    int error;       /* pending, positive */
+    int error;                                /* pending, positive */
     struct ns_port *port;
     struct ns_addr local, peer;
     struct nsock *reap_next;
@@ -206,8 +207,8 @@ struct ip_in {
     uint32_t len;          /* bytes of data */
     uint32_t total;        /* bytes from packet to the end of data */
     uint8_t family, proto, ttl;
-    bool multicast;        /* destination is a group or a broadcast */
-    uint64_t pseudo;       /* checksum of the pseudo-header but for the length */
+    bool multicast;  /* destination is a group or a broadcast */
+    uint64_t pseudo; /* checksum of the pseudo-header but for the length */
     struct net_addr src, dst;
 };
 static inline bool ip_trusted(const struct ip_in *in) /* transport checksum needs no look */
@@ -218,16 +219,16 @@ static inline bool ip_trusted(const struct ip_in *in) /* transport checksum need
 /* --- the transmit arena (ring.c) ------------------------------------------- */
 #define BLK_BYTES 2048u
 struct ablk {
-    uint32_t next;     /* next block of the same buffer, or of the free list */
-    uint16_t refs;     /* transmit records that have not completed */
-    bool held;         /* a buffer still needs the bytes */
+    uint32_t next; /* next block of the same buffer, or of the free list */
+    uint16_t refs; /* transmit records that have not completed */
+    bool held;     /* a buffer still needs the bytes */
     uint8_t pad;
     struct tcb *owner; /* NULL: a datagram, or its connection has gone */
 };
 
 #define ROUTE_CACHE 16
-#define DGRAM_HASH 64
-#define PORT_HASH 64
+#define DGRAM_HASH  64
+#define PORT_HASH   64
 #define CHUNKS_KEPT 32
 
 struct tcp_node;
@@ -236,7 +237,7 @@ struct tcp_tw;
 struct netstack {
     struct ns_env env;
     struct ns_config cfg;
-    uint64_t now;        /* taken at the start of run and of calls that need it */
+    uint64_t now; /* taken at the start of run and of calls that need it */
     uint64_t generation;
     struct ns_counters count;
 
@@ -247,7 +248,7 @@ struct netstack {
     struct net_cqe *cq_base;
     uint8_t *arena;
     uint32_t rx_mask, rx_tail, tx_mask, tx_entries, tx_head, tx_tail_seen, cq_mask, cq_tail;
-    uint32_t tx_kicked;  /* tx_head at the last kick */
+    uint32_t tx_kicked; /* tx_head at the last kick */
 
     uint8_t *blk_base;
     struct ablk *blk;
@@ -261,7 +262,7 @@ struct netstack {
 
     struct nsock **socks;
     uint32_t socks_room, socks_free_hint, nsocks, serial;
-    struct nsock *reap;  /* closed, to be freed when the call ends */
+    struct nsock *reap; /* closed, to be freed when the call ends */
 
     struct dsock *dgram[DGRAM_HASH];
     struct ns_port *ports[PORT_HASH];
@@ -270,7 +271,7 @@ struct netstack {
     struct tcp_node **conn; /* connections, half-open ones and TIME_WAITs */
     uint32_t conn_mask, conn_n;
     uint32_t hash_key[12];
-    struct tcb *outq;       /* connections that found the transmit ring full */
+    struct tcb *outq; /* connections that found the transmit ring full */
     struct tcp_tw *tw_head, *tw_tail;
     struct ns_timer tw_timer;
     uint32_t tw_n;
@@ -314,7 +315,7 @@ void tx_flush(struct netstack *ns); /* everything committed leaves now */
 void ring_completions(struct netstack *ns);
 uint32_t blk_alloc(struct netstack *ns, struct tcb *owner);
 uint32_t blk_alloc_run(struct netstack *ns, uint32_t n); /* for one record; freed by its completion */
-void blk_unhold(struct netstack *ns, uint32_t b); /* its buffer is done with it */
+void blk_unhold(struct netstack *ns, uint32_t b);        /* its buffer is done with it */
 static inline uint8_t *blk_data(const struct netstack *ns, uint32_t b)
 {
     return ns->blk_base + (size_t)b * BLK_BYTES;
@@ -345,28 +346,29 @@ struct ip_dgram {
     uint16_t csum_off; /* within hdr */
     bool pseudo;       /* checksum covers the pseudo-header */
     bool broadcast_ok;
-    bool fragment;     /* rather in pieces than not at all */
+    bool fragment; /* rather in pieces than not at all */
     const struct ip_path *path;
     const struct net_addr *src; /* NULL: the path's */
     const uint8_t *hdr;
     uint32_t hdr_len;
     const uint8_t *data;
     uint32_t data_len;
-    uint64_t cookie;   /* for failures; 0 for none */
+    uint64_t cookie; /* for failures; 0 for none */
 };
 int ip_send(struct netstack *ns, struct ip_dgram *d);
 
 /* icmp.c */
 void icmp_input(struct netstack *ns, const struct ip_in *in);
 void icmp_unreachable(struct netstack *ns, const struct ip_in *in, uint8_t code);
-int icmp_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path, const struct net_addr *src);
+int icmp_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path,
+              const struct net_addr *src);
 bool limit_take(uint64_t now, uint64_t *tokens, uint64_t *when_ns, uint32_t per_second, uint32_t burst);
 
 /* udp.c */
 void udp_input(struct netstack *ns, const struct ip_in *in);
 /* An ICMP error that quotes a datagram of ours. */
-void udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr, uint16_t lport,
-               uint16_t rport, int err);
+void udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr,
+               uint16_t lport, uint16_t rport, int err);
 struct dsock *dgram_find(struct netstack *ns, uint8_t proto, const struct net_addr *laddr, uint16_t lport,
                          const struct net_addr *raddr, uint16_t rport);
 void dgram_queue(struct dsock *d, const struct ip_in *in, uint16_t rport, const uint8_t *data, uint32_t n);

@@ -14,8 +14,8 @@ static struct ns_port **bucket(struct netstack *ns, uint8_t proto, uint16_t port
     return &ns->ports[(port ^ proto ^ (port >> 6)) & (PORT_HASH - 1)];
 }
 
-static struct ns_port *find_exact(struct netstack *ns, uint8_t family, uint8_t proto, const struct net_addr *addr,
-                                  uint16_t port)
+static struct ns_port *find_exact(struct netstack *ns, uint8_t family, uint8_t proto,
+                                  const struct net_addr *addr, uint16_t port)
 {
     for (struct ns_port *p = *bucket(ns, proto, port); p != NULL; p = p->next)
         if (p->port == port && p->proto == proto && p->family == family && addr_equal(&p->addr, addr))
@@ -38,8 +38,8 @@ struct ns_port *port_find(struct netstack *ns, uint8_t proto, const struct net_a
     return any;
 }
 
-int port_acquire(struct netstack *ns, uint8_t family, uint8_t proto, const struct net_addr *addr, uint16_t port,
-                 struct ns_port **out)
+int port_acquire(struct netstack *ns, uint8_t family, uint8_t proto, const struct net_addr *addr,
+                 uint16_t port, struct ns_port **out)
 {
     struct net_port_op op;
     struct ns_port *p, **b;

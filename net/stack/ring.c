@@ -15,8 +15,8 @@ const struct net_rx *ns_ring_peek(const struct net_ring *ring, uint32_t *tail)
     uint32_t head = __atomic_load_n(&ring->rx_head, __ATOMIC_ACQUIRE);
 
     while (*tail != head) {
-        const struct net_rx *rx =
-            (const struct net_rx *)(const void *)((const uint8_t *)ring + ring->rx_off + (*tail & (ring->rx_size - 1)));
+        const struct net_rx *rx = (const struct net_rx *)(const void *)((const uint8_t *)ring + ring->rx_off +
+                                                                        (*tail & (ring->rx_size - 1)));
         if (rx->kind != RX_PAD)
             return rx;
         *tail += rx->size;

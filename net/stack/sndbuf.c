@@ -105,7 +105,7 @@ static uint32_t locate(struct netstack *ns, struct sndbuf *b, uint32_t off, uint
     return b->cur;
 }
 
-uint64_t sndbuf_copy(struct netstack *ns, struct sndbuf *b, uint32_t off, void *dst, uint32_t len)
+void sndbuf_copy(struct netstack *ns, struct sndbuf *b, uint32_t off, void *dst, uint32_t len)
 {
     uint8_t *out = (uint8_t *)dst;
     uint32_t at, blk = locate(ns, b, off, &at);
@@ -118,23 +118,23 @@ uint64_t sndbuf_copy(struct netstack *ns, struct sndbuf *b, uint32_t off, void *
         at = 0;
         blk = ns->blk[blk].next;
     }
-    return csum_bytes(0, dst, len);
 }
 
-uint64_t sndbuf_segs(struct netstack *ns, struct sndbuf *b, uint32_t off, uint32_t *len, struct net_tx *tx)
+void sndbuf_segs(struct netstack *ns, struct sndbuf *b, uint32_t off, uint32_t *len, struct net_tx *tx,
+                 uint64_t *sum)
 {
     uint32_t at, blk = locate(ns, b, off, &at), first = blk, n = 0, done = 0;
-    uint64_t sum = 0;
 
     while (done < *len) {
         uint32_t take = *len - done < BLK_BYTES - at ? *len - done : BLK_BYTES - at;
-        uint64_t part;
         if (!tx_add_seg(ns, tx, blk, at, take)) {
             *len = done;
             break;
         }
-        part = csum_bytes(0, blk_data(ns, blk) + at, take);
-        sum = csum_add(sum, done & 1 ? csum_odd(part) : part);
+        if (sum != NULL) {
+            uint64_t part = csum_bytes(0, blk_data(ns, blk) + at, take);
+            *sum = csum_add(*sum, done & 1 ? csum_odd(part) : part);
+        }
         ns->blk[blk].refs++;
         n++;
         done += take;
@@ -142,5 +142,4 @@ uint64_t sndbuf_segs(struct netstack *ns, struct sndbuf *b, uint32_t off, uint32
         blk = ns->blk[blk].next;
     }
     tx->cookie = cookie_blocks(first, n);
-    return sum;
 }

@@ -31,8 +31,9 @@ static int set_tcp(struct tcb *t, enum ns_opt o, int v)
     case NSO_KEEPCNT:
         if (v < 1 || v > 32767)
             return -EINVAL;
-        *(o == NSO_KEEPIDLE ? &t->keep_idle_s : o == NSO_KEEPINTVL ? &t->keep_interval_s : &t->keep_probes) =
-            (uint32_t)v;
+        *(o == NSO_KEEPIDLE    ? &t->keep_idle_s
+          : o == NSO_KEEPINTVL ? &t->keep_interval_s
+                               : &t->keep_probes) = (uint32_t)v;
         tcp_arm_keepalive(t);
         return 0;
     case NSO_LINGER:

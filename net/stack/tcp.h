@@ -46,24 +46,25 @@ static inline bool seq_geq(uint32_t a, uint32_t b)
 
 /* Times. Each deviation from an RFC's number says why. */
 #define TCP_RTO_INITIAL (1 * NS_SEC)
-#define TCP_RTO_MAX (60 * NS_SEC)
-#define TCP_RTO_VAR_MIN (200 * NS_MS) /* RFC 6298 2.4 wishes RTO >= 1 s; a floor of 200 ms on the
-                                         variance term outlasts a peer's delayed ACK and recovers sooner */
-#define TCP_DELACK (40 * NS_MS)       /* RFC 1122 4.2.3.2: below 500 ms */
-#define TCP_CONNECT_LIMIT (30 * NS_SEC)
-#define TCP_GIVE_UP (180 * NS_SEC)    /* R2, RFC 1122 4.2.3.5: at least 100 s */
-#define TCP_ORPHAN_LIMIT (60 * NS_SEC)
-#define TCP_SYN_RETRIES 5
-#define TCP_KEEP_IDLE_S 7200
+#define TCP_RTO_MAX     (60 * NS_SEC)
+#define TCP_RTO_VAR_MIN                                                                                      \
+    (200 * NS_MS)                        /* RFC 6298 2.4 wishes RTO >= 1 s; a floor of 200 ms on the         \
+                                            variance term outlasts a peer's delayed ACK and recovers sooner */
+#define TCP_DELACK          (40 * NS_MS) /* RFC 1122 4.2.3.2: below 500 ms */
+#define TCP_CONNECT_LIMIT   (30 * NS_SEC)
+#define TCP_GIVE_UP         (180 * NS_SEC) /* R2, RFC 1122 4.2.3.5: at least 100 s */
+#define TCP_ORPHAN_LIMIT    (60 * NS_SEC)
+#define TCP_SYN_RETRIES     5
+#define TCP_KEEP_IDLE_S     7200
 #define TCP_KEEP_INTERVAL_S 75
-#define TCP_KEEP_PROBES 9
-#define TCP_PAWS_IDLE (24ull * 24 * 3600 * NS_SEC) /* RFC 7323 5.5 */
+#define TCP_KEEP_PROBES     9
+#define TCP_PAWS_IDLE       (24ull * 24 * 3600 * NS_SEC) /* RFC 7323 5.5 */
 
 #define TCP_MSS_DEFAULT 536u
-#define TCP_MSS_MIN 88u /* below it a peer would have us send headers only */
-#define TCP_MSS_MAX ((NET_TX_SEGS - 1) * BLK_BYTES) /* lies in NET_TX_SEGS pieces wherever it begins */
-#define TCP_OOO_MAX 64u /* separate pieces kept out of order */
-#define TCP_WSCALE_MAX 14
+#define TCP_MSS_MIN     88u                             /* below it a peer would have us send headers only */
+#define TCP_MSS_MAX     ((NET_TX_SEGS - 1) * BLK_BYTES) /* lies in NET_TX_SEGS pieces wherever it begins */
+#define TCP_OOO_MAX     64u                             /* separate pieces kept out of order */
+#define TCP_WSCALE_MAX  14
 
 /* --- who is behind a 4-tuple ----------------------------------------------- */
 enum tcp_node_kind { NODE_TCB, NODE_SYN, NODE_TW };
@@ -80,26 +81,28 @@ struct sndbuf {
     uint32_t head, tail;         /* blocks, NS_NONE when empty */
     uint32_t head_off, tail_end; /* first byte in head; end of the bytes in tail */
     uint32_t bytes;
-    uint32_t cur, cur_off;       /* a block on the way and its first byte's offset in the buffer */
+    uint32_t cur, cur_off; /* a block on the way and its first byte's offset in the buffer */
 };
 void sndbuf_init(struct sndbuf *b);
 bool sndbuf_room(const struct netstack *ns, const struct sndbuf *b); /* may one more byte be put? */
 uint32_t sndbuf_put(struct netstack *ns, struct sndbuf *b, struct tcb *owner, const void *data, uint32_t n);
 void sndbuf_drop(struct netstack *ns, struct sndbuf *b, uint32_t n);
 void sndbuf_free(struct netstack *ns, struct sndbuf *b);
-/* The bytes [off, off+len): copied, or as segments of a transmit record; both
- * return the checksum of the bytes, sndbuf_segs shortens *len if it must. */
-uint64_t sndbuf_copy(struct netstack *ns, struct sndbuf *b, uint32_t off, void *dst, uint32_t len);
-uint64_t sndbuf_segs(struct netstack *ns, struct sndbuf *b, uint32_t off, uint32_t *len, struct net_tx *tx);
+/* The bytes [off, off+len): copied, or as segments of a transmit record. The
+ * latter shortens *len if it must, and adds the bytes' checksum to *sum unless
+ * that is NULL. */
+void sndbuf_copy(struct netstack *ns, struct sndbuf *b, uint32_t off, void *dst, uint32_t len);
+void sndbuf_segs(struct netstack *ns, struct sndbuf *b, uint32_t off, uint32_t *len, struct net_tx *tx,
+                 uint64_t *sum);
 
 /* --- congestion control ----------------------------------------------------- */
 struct tcb;
 struct tcp_cc {
     const char *name;
     void (*init)(struct tcb *t);
-    void (*acked)(struct tcb *t, uint32_t bytes);  /* cwnd grows; not called in recovery */
-    uint32_t (*ssthresh)(struct tcb *t);           /* after a loss: bytes */
-    void (*restart)(struct tcb *t);                /* after an idle time, RFC 5681 4.1 */
+    void (*acked)(struct tcb *t, uint32_t bytes); /* cwnd grows; not called in recovery */
+    uint32_t (*ssthresh)(struct tcb *t);          /* after a loss: bytes */
+    void (*restart)(struct tcb *t);               /* after an idle time, RFC 5681 4.1 */
 };
 extern const struct tcp_cc tcp_cc_newreno;
 uint32_t tcp_initial_window(const struct tcb *t);
@@ -123,9 +126,9 @@ struct tcb {
     uint8_t state; /* enum tcp_state */
     bool hashed;
     bool ts_on, sack_ok, nodelay, keepalive, rd_shut, rd_eof;
-    bool fin_queued;   /* our side is closed: a FIN follows the buffer */
-    bool ack_now;      /* an ACK must go out */
-    bool fin_seen;     /* the peer's FIN has arrived, maybe ahead of its turn */
+    bool fin_queued; /* our side is closed: a FIN follows the buffer */
+    bool ack_now;    /* an ACK must go out */
+    bool fin_seen;   /* the peer's FIN has arrived, maybe ahead of its turn */
     bool in_outq, timing, in_recovery, partial_seen, persisting, wscale_on, syn_repeated;
     uint8_t snd_wscale, rcv_wscale, dupacks, backoff, probes, ack_pending;
     uint16_t snd_mss;  /* payload of a full segment with our options */
@@ -134,18 +137,18 @@ struct tcb {
 
     /* send */
     uint32_t iss, snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_wnd, snd_sml;
-    uint32_t buf_seq;  /* sequence number of snd's first byte */
+    uint32_t buf_seq; /* sequence number of snd's first byte */
     struct sndbuf snd;
     uint32_t sndbuf_limit;
-    uint64_t ip_sum;      /* checksum of our IP header but for its length */
-    uint64_t pseudo;      /* of the pseudo-header but for its length */
+    uint64_t ip_sum; /* checksum of our IP header but for its length */
+    uint64_t pseudo; /* of the pseudo-header but for its length */
     /* receive */
     uint32_t irs, rcv_nxt, rcv_adv, last_ack_sent;
     uint32_t rcvbuf_limit;
     struct bufq rcv;
     struct ooo *ooo;
     uint32_t ooo_n;
-    uint32_t fin_at;      /* where the peer's FIN stands, once fin_seen */
+    uint32_t fin_at; /* where the peer's FIN stands, once fin_seen */
     /* time stamps, RFC 7323 */
     uint32_t ts_recent, ts_offset;
     uint64_t ts_recent_ns;
@@ -182,7 +185,7 @@ struct tcp_syn {
     struct tcp_syn *prev, *next;
     struct ns_port *port;
     uint32_t iss, irs, ts_recent, ts_offset, snd_wnd;
-    uint16_t mss_peer, mss_own;
+    uint16_t mss_peer, mss_own, window;
     uint8_t snd_wscale, retries;
     bool ts_on, wscale_on, sack_ok;
     uint64_t started_ns;
@@ -220,15 +223,16 @@ unsigned tcp_put_ts(uint8_t *p, uint32_t val, uint32_t ecr);
 unsigned tcp_put_syn_options(uint8_t *p, uint16_t mss, int wscale, bool ts, uint32_t tsval, uint32_t tsecr);
 
 /* tcp_conn.c */
-uint32_t tcp_hash(const struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
-                  uint16_t rport);
-struct tcp_node *tcp_lookup(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
-                            uint16_t rport);
+uint32_t tcp_hash(const struct netstack *ns, const struct net_addr *l, const struct net_addr *r,
+                  uint16_t lport, uint16_t rport);
+struct tcp_node *tcp_lookup(struct netstack *ns, const struct net_addr *l, const struct net_addr *r,
+                            uint16_t lport, uint16_t rport);
 void tcp_link(struct netstack *ns, struct tcp_node *n);
 void tcp_unlink(struct netstack *ns, struct tcp_node *n);
 uint32_t tcp_new_iss(struct netstack *ns, const struct ns_port *port, const struct tcp_node *n);
 uint32_t tcp_new_ts_offset(const struct ns_port *port, const struct tcp_node *n);
 struct tcb *tcb_new(struct netstack *ns, uint8_t family);
+uint32_t tcp_line_window(const struct ip_path *path, uint32_t limit);
 void tcb_set_path(struct tcb *t, const struct ip_path *path);
 void tcb_set_mss(struct tcb *t);
 void tcb_established(struct tcb *t);
@@ -247,8 +251,8 @@ void tcb_names(struct tcb *t); /* what getsockname and getpeername say */
 void tcp_input(struct netstack *ns, const struct ip_in *ip);
 void tcp_segment(struct tcb *t, struct tcp_in *in);
 void tcp_challenge(struct tcb *t);
-void tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport, uint16_t rport,
-               uint32_t seq, int err, uint16_t mtu);
+void tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
+               uint16_t rport, uint32_t seq, int err, uint16_t mtu);
 /* tcp_ack.c; false: the segment goes no further */
 bool tcp_ack(struct tcb *t, const struct tcp_in *in);
 void tcp_rtt_sample(struct tcb *t, uint64_t rtt_ns);

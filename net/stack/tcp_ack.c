@@ -139,7 +139,8 @@ static void advance(struct tcb *t, const struct tcp_in *in)
     struct netstack *ns = t->s.ns;
     uint32_t acked = in->ack - t->snd_una, end = tcp_fin_seq(t);
     uint32_t text = (seq_lt(in->ack, end) ? in->ack : end) - t->buf_seq;
-    bool limited = t->snd_max - t->snd_una + t->snd_mss >= t->cwnd; /* RFC 7661's concern: unused cwnd must not grow */
+    bool limited =
+        t->snd_max - t->snd_una + t->snd_mss >= t->cwnd; /* RFC 7661's concern: unused cwnd must not grow */
 
     sample_rtt(t, in);
     if (text != 0) {

@@ -11,8 +11,8 @@
 #include <slipway/siphash.h>
 
 /* --- the table --------------------------------------------------------------- */
-uint32_t tcp_hash(const struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
-                  uint16_t rport)
+uint32_t tcp_hash(const struct netstack *ns, const struct net_addr *l, const struct net_addr *r,
+                  uint16_t lport, uint16_t rport)
 {
     const uint32_t *k = ns->hash_key;
     uint32_t a[4], b[4];
@@ -28,8 +28,8 @@ uint32_t tcp_hash(const struct netstack *ns, const struct net_addr *l, const str
     return (uint32_t)(h >> 32) ^ (uint32_t)h;
 }
 
-struct tcp_node *tcp_lookup(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
-                            uint16_t rport)
+struct tcp_node *tcp_lookup(struct netstack *ns, const struct net_addr *l, const struct net_addr *r,
+                            uint16_t lport, uint16_t rport)
 {
     uint32_t h = tcp_hash(ns, l, r, lport, rport);
 
@@ -159,6 +159,17 @@ struct tcb *tcb_new(struct netstack *ns, uint8_t family)
     return t;
 }
 
+/* What a peer may send ahead: on a slow line no more than it carries in four
+ * seconds, or everything else on that line would wait so long. */
+uint32_t tcp_line_window(const struct ip_path *path, uint32_t limit)
+{
+    uint64_t line = (uint64_t)path->speed_bps / 8 * 4;
+
+    if (path->speed_bps == 0 || line >= limit)
+        return limit;
+    return line > 2 * (uint64_t)path->mtu ? (uint32_t)line : 2u * path->mtu;
+}
+
 /* Addresses are known: prepare what every segment's header repeats. */
 void tcb_set_path(struct tcb *t, const struct ip_path *path)
 {
@@ -168,6 +179,7 @@ void tcb_set_path(struct tcb *t, const struct ip_path *path)
     ip4_header(h, 0, 0, IP4_DF, t->s.ttl, NET_TCP, &t->node.laddr, &t->node.raddr);
     h[10] = h[11] = 0;
     t->ip_sum = csum_20(h);
+    t->rcvbuf_limit = tcp_line_window(path, t->rcvbuf_limit);
     t->pseudo = ip_pseudo(t->node.family, NET_TCP, &t->node.laddr, &t->node.raddr);
     /* On a slow line a segment needs its time: two full ones each way. */
     if (path->speed_bps != 0)
@@ -373,7 +385,8 @@ static void tw_ack(struct netstack *ns, struct tcp_tw *w)
 /* RFC 9293 3.10.7.4 and 3.6.1; a RST does not end it early (RFC 1337). */
 void tw_input(struct netstack *ns, struct tcp_tw *w, struct tcp_in *in)
 {
-    bool newer = w->ts_on && in->ts_on ? (int32_t)(in->tsval - w->ts_recent) > 0 : seq_gt(in->seq, w->rcv_nxt);
+    bool newer =
+        w->ts_on && in->ts_on ? (int32_t)(in->tsval - w->ts_recent) > 0 : seq_gt(in->seq, w->rcv_nxt);
 
     if (in->flags & TCP_RST)
         return;

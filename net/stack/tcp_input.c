@@ -289,7 +289,7 @@ static void synchronised_segment(struct tcb *t, struct tcp_in *in)
     if (t->fin_queued && t->snd_una == t->buf_seq + 1 && t->snd.bytes == 0 && !our_fin_acked(t))
         return;
     if (t->state == TCP_CLOSE_WAIT || t->state == TCP_CLOSING || t->state == TCP_LAST_ACK)
-        return; /* nothing may follow a FIN */
+        return;                          /* nothing may follow a FIN */
     if (in->len != 0 && tcb_orphan(t)) { /* nobody will ever read it, RFC 9293 3.6.1 */
         tcb_abort(t, 0, true);
         return;
@@ -374,8 +374,8 @@ void tcp_input(struct netstack *ns, const struct ip_in *ip)
 
 /* An ICMP error that quotes a segment of ours (RFC 5927: only believed when the
  * quoted sequence number is in flight). */
-void tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport, uint16_t rport,
-               uint32_t seq, int err, uint16_t mtu)
+void tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
+               uint16_t rport, uint32_t seq, int err, uint16_t mtu)
 {
     struct tcp_node *n = tcp_lookup(ns, l, r, lport, rport);
     struct tcb *t;

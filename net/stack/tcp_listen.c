@@ -13,7 +13,6 @@ static void send_syn_ack(struct netstack *ns, const struct tcp_syn *y)
 {
     const struct tcb *l = y->parent;
     struct tcp_ctl c;
-    uint32_t wnd = l->rcvbuf_limit;
     int wscale = y->wscale_on ? tcp_rcv_wscale(l->rcvbuf_limit) : -1;
 
     memset(&c, 0, sizeof(c));
@@ -25,8 +24,9 @@ static void send_syn_ack(struct netstack *ns, const struct tcp_syn *y)
     c.flags = TCP_SYN | TCP_ACK;
     c.seq = y->iss;
     c.ack = y->irs + 1;
-    c.window = (uint16_t)(wnd < 65535 ? wnd : 65535);
-    c.opt_len = tcp_put_syn_options(c.opt, y->mss_own, wscale, y->ts_on, tcp_ts_now(ns, y->ts_offset), y->ts_recent);
+    c.window = y->window;
+    c.opt_len =
+        tcp_put_syn_options(c.opt, y->mss_own, wscale, y->ts_on, tcp_ts_now(ns, y->ts_offset), y->ts_recent);
     tcp_send_ctl(ns, &c);
 }
 
@@ -104,7 +104,7 @@ void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint3
     struct tcp_listener *q = l->listener;
     const struct ip_path *path;
     struct tcp_syn *y;
-    uint32_t syns_max = q->backlog * 2 > 64 ? q->backlog * 2 : 64;
+    uint32_t syns_max = q->backlog * 2 > 64 ? q->backlog * 2 : 64, wnd;
 
     if (q->accepts >= q->backlog) {
         ns->count.tcp_accept_overflow++;
@@ -127,6 +127,8 @@ void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint3
     y->mss_peer = in->mss != 0 ? in->mss : TCP_MSS_DEFAULT;
     y->mss_own = (uint16_t)(path->mtu - 40);
     y->snd_wnd = in->wnd;
+    wnd = tcp_line_window(path, l->rcvbuf_limit);
+    y->window = (uint16_t)(wnd < 65535 ? wnd : 65535);
     y->started_ns = ns->now;
     send_syn_ack(ns, y);
     timer_set(ns, &y->timer, ns->now + TCP_RTO_INITIAL);
@@ -203,7 +205,7 @@ static struct tcb *establish(struct netstack *ns, struct tcp_syn *y)
     t->recover = y->iss;
     t->irs = y->irs;
     t->rcv_nxt = t->last_ack_sent = y->irs + 1;
-    t->rcv_adv = t->rcv_nxt + (t->rcvbuf_limit < 65535 ? t->rcvbuf_limit : 65535);
+    t->rcv_adv = t->rcv_nxt + y->window;
     t->ts_on = y->ts_on;
     t->ts_recent = y->ts_recent;
     t->ts_recent_ns = y->started_ns;

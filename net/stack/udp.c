@@ -91,8 +91,8 @@ bad:
     ns->count.udp_bad++;
 }
 
-void udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr, uint16_t lport,
-               uint16_t rport, int err)
+void udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr,
+               uint16_t lport, uint16_t rport, int err)
 {
     struct dsock *d = dgram_find(ns, NET_UDP, laddr, lport, raddr, rport);
 
@@ -181,9 +181,18 @@ static int udp_send(struct dsock *d, const void *buf, size_t n, uint16_t rport, 
                     const struct net_addr *src)
 {
     uint8_t hdr[8];
-    struct ip_dgram g = {.proto = NET_UDP, .ttl = d->s.ttl, .csum_off = 6, .pseudo = true,
-                         .broadcast_ok = d->s.broadcast, .path = path, .src = src, .hdr = hdr, .hdr_len = 8,
-                         .data = (const uint8_t *)buf, .data_len = (uint32_t)n, .cookie = cookie_sock(&d->s)};
+    struct ip_dgram g = {.proto = NET_UDP,
+                         .ttl = d->s.ttl,
+                         .csum_off = 6,
+                         .pseudo = true,
+                         .broadcast_ok = d->s.broadcast,
+                         .path = path,
+                         .src = src,
+                         .hdr = hdr,
+                         .hdr_len = 8,
+                         .data = (const uint8_t *)buf,
+                         .data_len = (uint32_t)n,
+                         .cookie = cookie_sock(&d->s)};
     int r;
 
     if (n > 65507)

@@ -12,7 +12,7 @@
 #include <tests/sim/sim.h>
 
 #define CONNS 64
-#define HEAD 12u
+#define HEAD  12u
 
 struct app_stats app_stats;
 
@@ -125,7 +125,8 @@ static void serve(struct host *h, struct conn *c)
         r = pull(h, c, false, HEAD);
         if (r == 0) {
             if (c->got != c->up + HEAD) {
-                sim_fail("%s: connection %u ended after %u of %u bytes", h->name, c->id, c->got, c->up + HEAD);
+                sim_fail("%s: connection %u ended after %u of %u bytes", h->name, c->id, c->got,
+                         c->up + HEAD);
                 r = -EIO;
             } else {
                 c->rd_done = true;
@@ -173,7 +174,8 @@ static void ask(struct host *h, struct conn *c)
             c->rd_done = true;
             r = 1;
             if (c->got != c->down) {
-                sim_fail("%s: connection %u ended after %u of %u bytes down", h->name, c->id, c->got, c->down);
+                sim_fail("%s: connection %u ended after %u of %u bytes down", h->name, c->id, c->got,
+                         c->down);
                 r = -EIO;
             }
         }
@@ -266,7 +268,8 @@ static void ask_datagrams(struct host *h)
 
     if (a->plan.datagrams == 0)
         return;
-    if (a->udp == NULL && (ns_socket(h->ns, NET_INET, NS_DGRAM, &a->udp) != 0 || ns_connect(a->udp, &a->to) != 0))
+    if (a->udp == NULL &&
+        (ns_socket(h->ns, NET_INET, NS_DGRAM, &a->udp) != 0 || ns_connect(a->udp, &a->to) != 0))
         return;
     while ((r = ns_recv(a->udp, buf, sizeof(buf), 0, &from)) >= 0) {
         for (int i = 1; i < r; i++)
@@ -326,8 +329,9 @@ void app_server(struct host *h, uint16_t port, const struct app_plan *p)
     struct ns_addr name = {.family = NET_INET, .port = port};
 
     a->server = true;
-    if (ns_socket(h->ns, NET_INET, NS_STREAM, &a->listener) != 0 || ns_setopt(a->listener, NSO_REUSEADDR, 1) != 0 ||
-        ns_bind(a->listener, &name) != 0 || ns_listen(a->listener, 16) != 0)
+    if (ns_socket(h->ns, NET_INET, NS_STREAM, &a->listener) != 0 ||
+        ns_setopt(a->listener, NSO_REUSEADDR, 1) != 0 || ns_bind(a->listener, &name) != 0 ||
+        ns_listen(a->listener, 16) != 0)
         sim_fail("%s: cannot listen", h->name);
     if (ns_socket(h->ns, NET_INET, NS_DGRAM, &a->udp) != 0 || ns_bind(a->udp, &name) != 0)
         sim_fail("%s: cannot bind", h->name);

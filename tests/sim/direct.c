@@ -89,7 +89,8 @@ static uint8_t *at(struct host *h, uint32_t off)
 static void complete(struct host *h, uint64_t cookie, int status)
 {
     struct direct *d = h->kernel_data;
-    struct net_cqe *c = (struct net_cqe *)(void *)at(h, h->ring->cq_off) + (d->cq_head & (h->ring->cq_entries - 1));
+    struct net_cqe *c =
+        (struct net_cqe *)(void *)at(h, h->ring->cq_off) + (d->cq_head & (h->ring->cq_entries - 1));
 
     if (d->cq_head - h->ring->cq_tail >= h->ring->cq_entries) {
         sim_fail("%s: completion ring overrun", h->name);
@@ -117,7 +118,8 @@ static void device_reads(void *arg)
     }
     memcpy(packet, s->hdr, n);
     for (int i = 0; i < s->tx.nseg; i++) {
-        if (s->tx.seg[i].off > h->ring->arena_size || s->tx.seg[i].len > h->ring->arena_size - s->tx.seg[i].off ||
+        if (s->tx.seg[i].off > h->ring->arena_size ||
+            s->tx.seg[i].len > h->ring->arena_size - s->tx.seg[i].off ||
             n + s->tx.seg[i].len > sizeof(packet)) {
             sim_fail("%s: segment outside the arena", h->name);
             break;
@@ -153,7 +155,8 @@ static void pump(struct host *h)
         s->h = h;
         s->serial = h->serial;
         s->tx = ((struct net_tx *)(void *)at(h, r->tx_off))[d->tx_tail & (r->tx_entries - 1)];
-        if (s->tx.hdr_len > NET_TX_HDR_MAX || s->tx.nseg > NET_TX_SEGS || s->tx.hdr_off + s->tx.hdr_len > r->arena_size)
+        if (s->tx.hdr_len > NET_TX_HDR_MAX || s->tx.nseg > NET_TX_SEGS ||
+            s->tx.hdr_off + s->tx.hdr_len > r->arena_size)
             sim_fail("%s: impossible transmit record", h->name);
         else
             memcpy(s->hdr, at(h, r->arena_off) + s->tx.hdr_off, s->tx.hdr_len);
@@ -203,7 +206,8 @@ static struct net_ring *make_ring(const struct host_options *o)
 {
     uint32_t rx = o->rx_bytes != 0 ? o->rx_bytes : 64 * 1024, tx = o->tx_entries != 0 ? o->tx_entries : 64;
     uint32_t arena = o->arena_bytes != 0 ? o->arena_bytes : 256 * 1024, cq = 2 * tx;
-    uint32_t total = 4096 + rx + tx * (uint32_t)sizeof(struct net_tx) + cq * (uint32_t)sizeof(struct net_cqe) + arena;
+    uint32_t total =
+        4096 + rx + tx * (uint32_t)sizeof(struct net_tx) + cq * (uint32_t)sizeof(struct net_cqe) + arena;
     struct net_ring *r = aligned_alloc(4096, (total + 4095) & ~4095u);
 
     if (r == NULL)
@@ -248,6 +252,10 @@ static void do_close(struct host *h)
 }
 
 const struct host_kernel direct_kernel = {
-    .open = do_open, .close = do_close, .kick = pump, .port_register = do_register,
-    .port_unregister = do_unregister, .route = do_route,
+    .open = do_open,
+    .close = do_close,
+    .kick = pump,
+    .port_register = do_register,
+    .port_unregister = do_unregister,
+    .route = do_route,
 };

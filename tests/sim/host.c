@@ -141,10 +141,17 @@ void host_wake(struct host *h)
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
-void host_start(struct host *h, const char *name, uint32_t ip, const struct host_kernel *k, const struct host_options *o)
+void host_start(struct host *h, const char *name, uint32_t ip, const struct host_kernel *k,
+                const struct host_options *o)
 {
-    struct ns_env env = {.ctx = h, .now_ns = env_now, .random = env_random, .alloc = env_alloc, .free = env_free,
-                         .kick = env_kick, .port_register = env_register, .port_unregister = env_unregister,
+    struct ns_env env = {.ctx = h,
+                         .now_ns = env_now,
+                         .random = env_random,
+                         .alloc = env_alloc,
+                         .free = env_free,
+                         .kick = env_kick,
+                         .port_register = env_register,
+                         .port_unregister = env_unregister,
                          .route = env_route};
 
     h->name = name;

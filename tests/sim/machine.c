@@ -157,8 +157,10 @@ static void arrives(void *arg, const uint8_t *packet, size_t n)
 /* --- a process' kernel calls ------------------------------------------------------------ */
 static struct net_endpoint *open_ring(struct host *h, struct proc *p, uint32_t rx_bytes)
 {
-    struct sys_net_open io = {.rx_bytes = rx_bytes, .tx_entries = h->options.tx_entries,
-                              .arena_bytes = h->options.arena_bytes != 0 ? h->options.arena_bytes : 256 * 1024};
+    struct sys_net_open io = {.rx_bytes = rx_bytes,
+                              .tx_entries = h->options.tx_entries,
+                              .arena_bytes =
+                                  h->options.arena_bytes != 0 ? h->options.arena_bytes : 256 * 1024};
     struct net_endpoint *e = NULL;
     int r = endpoint_open(&p->owner, &io, h, &e);
 
@@ -246,8 +248,12 @@ static int do_route(struct host *h, struct net_route_info *io)
 }
 
 const struct host_kernel machine_kernel = {
-    .open = do_open, .close = do_close, .kick = do_kick, .port_register = do_register,
-    .port_unregister = do_unregister, .route = do_route,
+    .open = do_open,
+    .close = do_close,
+    .kick = do_kick,
+    .port_register = do_register,
+    .port_unregister = do_unregister,
+    .route = do_route,
 };
 
 void machine_grant(struct host *h, const struct machine_rights *r)
@@ -311,8 +317,9 @@ static void check_books(void)
         dropped += c.drop[i];
     if (c.received + c.injected != c.delivered + dropped + c.drop[DROP_INJECT_LOOP] + c.in_flight)
         sim_fail("books: received %llu + injected %llu, delivered %llu + dropped %llu + in flight %llu",
-                 (unsigned long long)c.received, (unsigned long long)c.injected, (unsigned long long)c.delivered,
-                 (unsigned long long)dropped, (unsigned long long)c.in_flight);
+                 (unsigned long long)c.received, (unsigned long long)c.injected,
+                 (unsigned long long)c.delivered, (unsigned long long)dropped,
+                 (unsigned long long)c.in_flight);
 }
 
 /* After the processes have been stopped and every event has run. */

@@ -20,14 +20,14 @@ static unsigned run_seed(const struct setting *t, const void *scenario, const ch
     bool failed = sim.failed;
 
     if (t->verbose)
-        printf("# %s %llu: %s, digest %016llx, %llu packets, %llu lost, %llu bytes, %llu echoes, %.3f s\n", name,
-               (unsigned long long)seed, failed ? sim.why : "good", (unsigned long long)digest,
+        printf("# %s %llu: %s, digest %016llx, %llu packets, %llu lost, %llu bytes, %llu echoes, %.3f s\n",
+               name, (unsigned long long)seed, failed ? sim.why : "good", (unsigned long long)digest,
                (unsigned long long)wire_stats.sent, (unsigned long long)wire_stats.lost,
                (unsigned long long)app_stats.bytes, (unsigned long long)app_stats.echoes,
                (double)play_took_ns / SIM_S);
     if (failed)
-        printf("# %s: %s\n# replay: %s --scenario %s --from %llu --seeds 1 --pcap sim.pcap -v\n", name, sim.why,
-               t->program, name, (unsigned long long)seed);
+        printf("# %s: %s\n# replay: %s --scenario %s --from %llu --seeds 1 --pcap sim.pcap -v\n", name,
+               sim.why, t->program, name, (unsigned long long)seed);
     sim_stop();
     if (seed != t->from || t->pcap != NULL)
         return failed;
@@ -70,7 +70,8 @@ int play_main(int argc, char **argv, const char *program, const void *scenarios,
             return usage(program);
     }
     for (size_t i = 0; i < n; i++)
-        wanted += only == NULL || strcmp(only, *(const char *const *)((const char *)scenarios + i * size)) == 0;
+        wanted +=
+            only == NULL || strcmp(only, *(const char *const *)((const char *)scenarios + i * size)) == 0;
     printf("1..%u\n", wanted);
     for (size_t i = 0; i < n; i++) {
         const void *s = (const char *)scenarios + i * size;
@@ -80,7 +81,8 @@ int play_main(int argc, char **argv, const char *program, const void *scenarios,
             continue;
         for (uint64_t seed = t.from; seed < t.from + t.seeds; seed++)
             b += run_seed(&t, s, name, seed);
-        printf("%sok %u - %s, %llu seeds\n", b != 0 ? "not " : "", ++number, name, (unsigned long long)t.seeds);
+        printf("%sok %u - %s, %llu seeds\n", b != 0 ? "not " : "", ++number, name,
+               (unsigned long long)t.seeds);
         fflush(stdout);
         bad += b;
     }

@@ -87,7 +87,8 @@ static bool before(const struct sim_event *a, const struct sim_event *b)
 
 void sim_at(uint64_t when, void (*fn)(void *), void *arg)
 {
-    struct sim_event e = {.when = when < sim.now ? sim.now : when, .order = sim.order++, .fn = fn, .arg = arg};
+    struct sim_event e = {
+        .when = when < sim.now ? sim.now : when, .order = sim.order++, .fn = fn, .arg = arg};
     uint32_t i;
 
     if (sim.n == sim.room) {

@@ -16,7 +16,7 @@
 
 #define SIM_US 1000ull
 #define SIM_MS 1000000ull
-#define SIM_S 1000000000ull
+#define SIM_S  1000000000ull
 
 /* --- engine (sim.c) --------------------------------------------------------------- */
 struct sim_event {
@@ -38,7 +38,7 @@ void sim_stop(void);
 void sim_at(uint64_t when, void (*fn)(void *), void *arg);
 bool sim_step(void); /* false: nothing left */
 uint64_t sim_random(void);
-uint32_t sim_below(uint32_t n);       /* 0 .. n-1 */
+uint32_t sim_below(uint32_t n); /* 0 .. n-1 */
 bool sim_chance(uint32_t per_mille);
 void sim_note(const void *p, size_t n); /* goes into the run's digest */
 void sim_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
@@ -47,8 +47,8 @@ void sim_fail(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 struct wire_model {
     uint32_t loss, duplicate, corrupt, reorder; /* per mille */
     uint64_t delay_ns, jitter_ns, reorder_ns;
-    uint64_t byte_ns;                           /* 0: no line rate */
-    uint32_t queue_bytes;                       /* of each sender, with a line rate */
+    uint64_t byte_ns;     /* 0: no line rate */
+    uint32_t queue_bytes; /* of each sender, with a line rate */
     uint16_t mtu;
 };
 struct wire_stats {
@@ -90,14 +90,15 @@ struct host {
     uint32_t more_tail[HOST_RINGS];
     struct netstack *ns;
     bool alive, wake_pending;
-    uint32_t serial;            /* of this life */
+    uint32_t serial; /* of this life */
     uint64_t timer_at;
     long allocations;
-    uint32_t alloc_fail;        /* per mille of allocations that fail */
+    uint32_t alloc_fail; /* per mille of allocations that fail */
     void (*step)(struct host *h);
     void *app;
 };
-void host_start(struct host *h, const char *name, uint32_t ip, const struct host_kernel *k, const struct host_options *o);
+void host_start(struct host *h, const char *name, uint32_t ip, const struct host_kernel *k,
+                const struct host_options *o);
 void host_die(struct host *h);  /* like a crash: no goodbye */
 void host_stop(struct host *h); /* the end of the run; checks that nothing leaked */
 void host_wake(struct host *h); /* run the stack and the application soon */
@@ -121,11 +122,11 @@ void machine_grant(struct host *h, const struct machine_rights *r);
 /* --- applications (app.c) --------------------------------------------------------------------- */
 struct app_plan {
     uint32_t connections, bytes_up, bytes_down;
-    bool closes_first;   /* the client closes before it has read all: half-close */
-    bool may_fail;       /* some host dies on the way */
-    uint32_t pause_ms;   /* the server reads this rarely: windows shut */
-    uint32_t chunk;      /* bytes a write; 0: chance */
-    uint32_t datagrams;  /* to the echo on the same port, between the connections */
+    bool closes_first;  /* the client closes before it has read all: half-close */
+    bool may_fail;      /* some host dies on the way */
+    uint32_t pause_ms;  /* the server reads this rarely: windows shut */
+    uint32_t chunk;     /* bytes a write; 0: chance */
+    uint32_t datagrams; /* to the echo on the same port, between the connections */
 };
 void app_server(struct host *h, uint16_t port, const struct app_plan *p);
 void app_client(struct host *h, uint32_t server_ip, uint16_t port, const struct app_plan *p);

@@ -28,13 +28,23 @@ static const struct scenario scenarios[] = {
     {.name = "quiet",
      .wire = {.delay_ns = 200 * SIM_US, .mtu = 1500},
      .plan = {.connections = 4, .bytes_up = 30000, .bytes_down = 30000, .datagrams = 20}},
-    {.name = "netd-dies", .netd_dies = true,
+    {.name = "netd-dies",
+     .netd_dies = true,
      .wire = {.loss = 20, .corrupt = 10, .delay_ns = 2 * SIM_MS, .jitter_ns = SIM_MS, .mtu = 1500},
      .plan = {.connections = 6, .bytes_up = 50000, .bytes_down = 50000, .datagrams = 20}},
-    {.name = "neighbour-dies", .frail_dies = true, .netd_dies = true,
-     .wire = {.loss = 30, .duplicate = 20, .reorder = 50, .delay_ns = 2 * SIM_MS, .reorder_ns = 10 * SIM_MS, .mtu = 1500},
-     .plan = {.connections = 6, .bytes_up = 50000, .bytes_down = 50000, .datagrams = 20, .closes_first = true}},
-    {.name = "slow-line", .frail_dies = true,
+    {.name = "neighbour-dies",
+     .frail_dies = true,
+     .netd_dies = true,
+     .wire = {.loss = 30,
+              .duplicate = 20,
+              .reorder = 50,
+              .delay_ns = 2 * SIM_MS,
+              .reorder_ns = 10 * SIM_MS,
+              .mtu = 1500},
+     .plan =
+         {.connections = 6, .bytes_up = 50000, .bytes_down = 50000, .datagrams = 20, .closes_first = true}},
+    {.name = "slow-line",
+     .frail_dies = true,
      .wire = {.loss = 5, .delay_ns = 2 * SIM_MS, .byte_ns = 8000, .queue_bytes = 8192, .mtu = 576},
      .plan = {.connections = 3, .bytes_up = 20000, .bytes_down = 20000, .datagrams = 10}},
 };
@@ -43,7 +53,8 @@ static const struct scenario *now_playing;
 
 static void boot(uint32_t i)
 {
-    static const struct host_options options, netd_options = {.cfg = {.icmp_echo_reply = true, .reset_unbound = true}};
+    static const struct host_options options,
+        netd_options = {.cfg = {.icmp_echo_reply = true, .reset_unbound = true}};
     struct machine_rights rights = {.bits = RIGHT_NET_EPHEMERAL};
     struct app_plan plan = now_playing->plan;
 

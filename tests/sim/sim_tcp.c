@@ -7,7 +7,7 @@
  */
 #include <tests/sim/play.h>
 
-#define HOSTS 4
+#define HOSTS     4
 #define SERVER_IP 0x0a000001u
 
 struct scenario {
@@ -16,37 +16,61 @@ struct scenario {
     struct app_plan plan;
     struct host_options host;
     uint32_t clients;
-    uint64_t limit_s;   /* virtual seconds until all must be over */
-    bool deaths;        /* clients and the server die and come back */
+    uint64_t limit_s; /* virtual seconds until all must be over */
+    bool deaths;      /* clients and the server die and come back */
     uint32_t alloc_fail;
 };
 
 static const struct scenario scenarios[] = {
-    {.name = "clean", .clients = 2, .limit_s = 20,
+    {.name = "clean",
+     .clients = 2,
+     .limit_s = 20,
      .wire = {.delay_ns = 100 * SIM_US, .mtu = 1500},
      .plan = {.connections = 4, .bytes_up = 40000, .bytes_down = 40000}},
-    {.name = "lossy", .clients = 2, .limit_s = 400,
+    {.name = "lossy",
+     .clients = 2,
+     .limit_s = 400,
      .wire = {.loss = 50, .delay_ns = 2 * SIM_MS, .jitter_ns = 1 * SIM_MS, .mtu = 1500},
      .plan = {.connections = 4, .bytes_up = 60000, .bytes_down = 60000, .closes_first = true}},
-    {.name = "hostile", .clients = 3, .limit_s = 900,
-     .wire = {.loss = 80, .duplicate = 50, .corrupt = 20, .reorder = 200, .delay_ns = 5 * SIM_MS,
-              .jitter_ns = 10 * SIM_MS, .reorder_ns = 60 * SIM_MS, .mtu = 1500},
+    {.name = "hostile",
+     .clients = 3,
+     .limit_s = 900,
+     .wire = {.loss = 80,
+              .duplicate = 50,
+              .corrupt = 20,
+              .reorder = 200,
+              .delay_ns = 5 * SIM_MS,
+              .jitter_ns = 10 * SIM_MS,
+              .reorder_ns = 60 * SIM_MS,
+              .mtu = 1500},
      .plan = {.connections = 3, .bytes_up = 30000, .bytes_down = 30000}},
-    {.name = "slow-reader", .clients = 1, .limit_s = 2000,
+    {.name = "slow-reader",
+     .clients = 1,
+     .limit_s = 2000,
      .wire = {.loss = 20, .delay_ns = 1 * SIM_MS, .mtu = 1500},
      .plan = {.connections = 2, .bytes_up = 100000, .bytes_down = 1000, .pause_ms = 2000},
      .host = {.cfg = {.tcp_rcvbuf = 4096}}},
-    {.name = "serial", .clients = 1, .limit_s = 600,
+    {.name = "serial",
+     .clients = 1,
+     .limit_s = 600,
      .wire = {.loss = 5, .delay_ns = 2 * SIM_MS, .byte_ns = 86806, .queue_bytes = 16384, .mtu = 1006},
      .plan = {.connections = 2, .bytes_up = 20000, .bytes_down = 20000, .closes_first = true}},
-    {.name = "tight", .clients = 3, .limit_s = 900,
+    {.name = "tight",
+     .clients = 3,
+     .limit_s = 900,
      .wire = {.loss = 20, .delay_ns = 500 * SIM_US, .mtu = 1500},
      .plan = {.connections = 8, .bytes_up = 30000, .bytes_down = 30000, .chunk = 100},
      .host = {.rx_bytes = 16384, .tx_entries = 8, .arena_bytes = 16384 + 2048}},
-    {.name = "deaths", .clients = 3, .limit_s = 900, .deaths = true,
+    {.name = "deaths",
+     .clients = 3,
+     .limit_s = 900,
+     .deaths = true,
      .wire = {.loss = 30, .reorder = 50, .delay_ns = 2 * SIM_MS, .reorder_ns = 10 * SIM_MS, .mtu = 1500},
      .plan = {.connections = 6, .bytes_up = 40000, .bytes_down = 40000, .may_fail = true}},
-    {.name = "no-memory", .clients = 2, .limit_s = 900, .alloc_fail = 20,
+    {.name = "no-memory",
+     .clients = 2,
+     .limit_s = 900,
+     .alloc_fail = 20,
      .wire = {.loss = 20, .delay_ns = 1 * SIM_MS, .mtu = 1500},
      .plan = {.connections = 4, .bytes_up = 20000, .bytes_down = 20000, .may_fail = true}},
 };
@@ -118,6 +142,6 @@ static uint64_t play(const void *scenario, uint64_t seed, const char *pcap)
 
 int main(int argc, char **argv)
 {
-    return play_main(argc, argv, "sim_tcp", scenarios, sizeof(scenarios) / sizeof(scenarios[0]), sizeof(scenarios[0]),
-                     play);
+    return play_main(argc, argv, "sim_tcp", scenarios, sizeof(scenarios) / sizeof(scenarios[0]),
+                     sizeof(scenarios[0]), play);
 }

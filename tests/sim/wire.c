@@ -139,7 +139,8 @@ bool wire_send(uint32_t from_ip, const uint8_t *packet, size_t n)
             abort();
         f->n = n;
         memcpy(f->packet, packet, n);
-        f->to = (uint32_t)packet[16] << 24 | (uint32_t)packet[17] << 16 | (uint32_t)packet[18] << 8 | packet[19];
+        f->to =
+            (uint32_t)packet[16] << 24 | (uint32_t)packet[17] << 16 | (uint32_t)packet[18] << 8 | packet[19];
         if (bad) {
             f->packet[place] ^= (uint8_t)(1u << bit);
             wire_stats.corrupted++;

@@ -17,9 +17,9 @@
 #include <cmocka.h>
 #include <net/stack/tcp.h>
 
-#define RIG_MS 1000000ull
-#define RIG_S 1000000000ull
-#define OUR_IP 0x0a000001u
+#define RIG_MS  1000000ull
+#define RIG_S   1000000000ull
+#define OUR_IP  0x0a000001u
 #define PEER_IP 0x0a000002u
 
 static struct rig {
@@ -29,14 +29,32 @@ static struct rig {
     uint32_t rx_head, tx_tail, cq_head;
     long allocations;
     uint16_t next_port, registered, mtu;
-    uint32_t link_flags;
+    uint32_t link_flags, speed_bps;
     int route_error, unclaimed, registered_n, flushed_while_owned;
 } rig;
 
-static uint64_t rig_now(void *c) { (void)c; return rig.now; }
-static void rig_random(void *c, void *p, size_t n) { (void)c; memset(p, 0x5a, n); }
-static void *rig_alloc(void *c, size_t n) { (void)c; rig.allocations++; return calloc(1, n); }
-static void rig_free(void *c, void *p) { (void)c; rig.allocations--; free(p); }
+static uint64_t rig_now(void *c)
+{
+    (void)c;
+    return rig.now;
+}
+static void rig_random(void *c, void *p, size_t n)
+{
+    (void)c;
+    memset(p, 0x5a, n);
+}
+static void *rig_alloc(void *c, size_t n)
+{
+    (void)c;
+    rig.allocations++;
+    return calloc(1, n);
+}
+static void rig_free(void *c, void *p)
+{
+    (void)c;
+    rig.allocations--;
+    free(p);
+}
 static int rig_register(void *c, struct net_port_op *op)
 {
     (void)c;
@@ -48,7 +66,13 @@ static int rig_register(void *c, struct net_port_op *op)
     memset(op->secret, 0x77, sizeof(op->secret));
     return 0;
 }
-static int rig_unregister(void *c, const struct net_port_op *op) { (void)c; (void)op; rig.registered_n--; return 0; }
+static int rig_unregister(void *c, const struct net_port_op *op)
+{
+    (void)c;
+    (void)op;
+    rig.registered_n--;
+    return 0;
+}
 static int rig_route(void *c, struct net_route_info *io)
 {
     (void)c;
@@ -57,6 +81,7 @@ static int rig_route(void *c, struct net_route_info *io)
     io->link = 1;
     io->mtu = rig.mtu;
     io->flags = rig.link_flags;
+    io->speed_bps = rig.speed_bps;
     return rig.route_error;
 }
 static void rig_flush(void *c)
@@ -66,18 +91,29 @@ static void rig_flush(void *c)
 }
 static bool rig_unclaimed(void *c, const struct net_rx *rx, const uint8_t *p)
 {
-    (void)c; (void)rx; (void)p;
+    (void)c;
+    (void)rx;
+    (void)p;
     rig.unclaimed++;
     return false;
 }
 
-static inline uint8_t *rig_at(uint32_t off) { return (uint8_t *)rig.ring + off; }
+static inline uint8_t *rig_at(uint32_t off)
+{
+    return (uint8_t *)rig.ring + off;
+}
 
 static inline void rig_start(const struct ns_config *cfg)
 {
-    struct ns_env env = {.now_ns = rig_now, .random = rig_random, .alloc = rig_alloc, .free = rig_free,
-                         .port_register = rig_register, .port_unregister = rig_unregister, .route = rig_route,
-                         .unclaimed = rig_unclaimed, .flush = rig_flush};
+    struct ns_env env = {.now_ns = rig_now,
+                         .random = rig_random,
+                         .alloc = rig_alloc,
+                         .free = rig_free,
+                         .port_register = rig_register,
+                         .port_unregister = rig_unregister,
+                         .route = rig_route,
+                         .unclaimed = rig_unclaimed,
+                         .flush = rig_flush};
     uint32_t rx = 64 * 1024, tx = 64, cq = 128, arena = 256 * 1024;
     uint32_t total = 4096 + rx + tx * 64 + cq * 16 + arena;
 
@@ -87,15 +123,29 @@ static inline void rig_start(const struct ns_config *cfg)
     rig.next_port = 50000;
     rig.ring = aligned_alloc(4096, (total + 4095) & ~4095u);
     memset(rig.ring, 0, total);
-    *rig.ring = (struct net_ring){.magic = NET_RING_MAGIC, .version = NET_RING_VERSION, .rx_off = 4096, .rx_size = rx,
-                                  .tx_off = 4096 + rx, .tx_entries = tx, .cq_off = 4096 + rx + tx * 64,
-                                  .cq_entries = cq, .arena_off = 4096 + rx + tx * 64 + cq * 16, .arena_size = arena,
+    *rig.ring = (struct net_ring){.magic = NET_RING_MAGIC,
+                                  .version = NET_RING_VERSION,
+                                  .rx_off = 4096,
+                                  .rx_size = rx,
+                                  .tx_off = 4096 + rx,
+                                  .tx_entries = tx,
+                                  .cq_off = 4096 + rx + tx * 64,
+                                  .cq_entries = cq,
+                                  .arena_off = 4096 + rx + tx * 64 + cq * 16,
+                                  .arena_size = arena,
                                   .total_size = total};
     assert_int_equal(netstack_create(&rig.ns, &env, cfg, rig.ring), 0);
 }
 
-static inline void rig_run(void) { netstack_run(rig.ns, 64); }
-static inline void rig_sleep(uint64_t ns) { rig.now += ns; rig_run(); }
+static inline void rig_run(void)
+{
+    netstack_run(rig.ns, 64);
+}
+static inline void rig_sleep(uint64_t ns)
+{
+    rig.now += ns;
+    rig_run();
+}
 
 /* --- what comes out ------------------------------------------------------------- */
 struct out {
@@ -172,15 +222,23 @@ static inline struct out rig_take(bool fragment)
     memcpy(o.data, p + 20, o.len);
     if (fragment)
         return o;
-    pseudo = o.proto == NET_ICMP ? 0 : csum_bytes(csum_add(ns_swap16(o.proto), ns_swap16((uint16_t)o.len)), p + 12, 8);
+    pseudo = o.proto == NET_ICMP
+                 ? 0
+                 : csum_bytes(csum_add(ns_swap16(o.proto), ns_swap16((uint16_t)o.len)), p + 12, 8);
     assert_int_equal(csum_fold(csum_bytes(pseudo, p + 20, n - 20)), 0xffff);
     if (o.proto == NET_TCP)
         out_tcp(&o);
     return o;
 }
 
-static inline struct out rig_out(void) { return rig_take(false); }
-static inline struct out rig_fragment(void) { return rig_take(true); }
+static inline struct out rig_out(void)
+{
+    return rig_take(false);
+}
+static inline struct out rig_fragment(void)
+{
+    return rig_take(true);
+}
 
 static inline unsigned rig_drain(void)
 {
@@ -226,8 +284,8 @@ static inline void rig_in_raw(const uint8_t *p, size_t n, uint8_t slot)
     rig_run();
 }
 
-static inline void rig_in_ip(uint8_t proto, uint32_t src, uint32_t dst, uint8_t *data, uint32_t n, unsigned csum_off,
-                             uint8_t slot)
+static inline void rig_in_ip(uint8_t proto, uint32_t src, uint32_t dst, uint8_t *data, uint32_t n,
+                             unsigned csum_off, uint8_t slot)
 {
     uint8_t p[4200];
     uint64_t sum = 0;

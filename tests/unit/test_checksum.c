@@ -93,8 +93,8 @@ static void test_carries(void **st)
 static void test_known_header(void **st)
 {
     /* A header whose sum was worked out by hand: 4500 0073 0000 4000 4011 b861 c0a8 0001 c0a8 00c7. */
-    static const uint8_t h[20] = {0x45, 0, 0, 0x73, 0, 0, 0x40, 0, 0x40, 0x11, 0xb8, 0x61, 0xc0, 0xa8, 0, 1,
-                                  0xc0, 0xa8, 0, 0xc7};
+    static const uint8_t h[20] = {0x45, 0,    0,    0x73, 0, 0, 0x40, 0,    0x40, 0x11,
+                                  0xb8, 0x61, 0xc0, 0xa8, 0, 1, 0xc0, 0xa8, 0,    0xc7};
     (void)st;
     assert_int_equal(csum_fold(csum_20(h)), 0xffff);
 }

@@ -64,14 +64,15 @@ static void test_options(void **st)
     (void)st;
     assert_int_equal(n % 4, 0);
     tcp_parse_options(&in, p, n);
-    assert_true(in.mss == 1460 && in.wscale_on && in.wscale == 7 && in.ts_on && in.tsval == 11 && in.tsecr == 22);
+    assert_true(in.mss == 1460 && in.wscale_on && in.wscale == 7 && in.ts_on && in.tsval == 11 &&
+                in.tsecr == 22);
     in = (struct tcp_in){.flags = TCP_ACK}; /* MSS and scale mean nothing outside a SYN */
     tcp_parse_options(&in, p, n);
     assert_true(in.mss == 0 && !in.wscale_on && in.ts_on);
     static const uint8_t wide[] = {3, 3, 200, 0};
     in = (struct tcp_in){.flags = TCP_SYN};
     tcp_parse_options(&in, wide, sizeof(wide));
-    assert_int_equal(in.wscale, 14); /* RFC 7323 2.3 */
+    assert_int_equal(in.wscale, 14);                /* RFC 7323 2.3 */
     for (uint32_t seed = 1; seed < 20000; seed++) { /* anything may stand there */
         uint32_t x = seed, len = seed % 41;
         uint8_t *junk = malloc(len + 1);
@@ -135,8 +136,11 @@ static void test_timers(void **st)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),   cmocka_unit_test(test_siphash), cmocka_unit_test(test_initial_sequence),
-        cmocka_unit_test(test_options), cmocka_unit_test(test_timers),
+        cmocka_unit_test(test_order),
+        cmocka_unit_test(test_siphash),
+        cmocka_unit_test(test_initial_sequence),
+        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_timers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

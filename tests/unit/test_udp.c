@@ -419,9 +419,14 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(test_echo_every_size), T(test_peek_and_truncate), T(test_queue_limit), T(test_checksums), T(test_connected),
-        T(test_last_words), T(test_bind_rules), T(test_answers_ping), T(test_long_ping), T(test_ping_socket), T(test_port_unreachable),
-        T(test_no_error_about_groups), T(test_unclaimed), T(test_raw), T(test_ring_full),
+        T(test_echo_every_size),  T(test_peek_and_truncate),
+        T(test_queue_limit),      T(test_checksums),
+        T(test_connected),        T(test_last_words),
+        T(test_bind_rules),       T(test_answers_ping),
+        T(test_long_ping),        T(test_ping_socket),
+        T(test_port_unreachable), T(test_no_error_about_groups),
+        T(test_unclaimed),        T(test_raw),
+        T(test_ring_full),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
