@@ -28,24 +28,3 @@ LIBC_SOURCES = \
     libc/thread.c \
     libc/thread_entry.S \
     libc/time.c
-
-LIBC_HEADERS = \
-    libc/fd.h \
-    libc/libc.h \
-    libc/net.h \
-    libc/syscall.h \
-    libc/tcb.h \
-    libc/include/arpa/inet.h \
-    libc/include/net/if.h \
-    libc/include/netdb.h \
-    libc/include/netinet/in.h \
-    libc/include/netinet/tcp.h \
-    libc/include/poll.h \
-    libc/include/slipway/sys.h \
-    libc/include/sys/dirent.h \
-    libc/include/sys/features.h \
-    libc/include/sys/ioctl.h \
-    libc/include/sys/poll.h \
-    libc/include/sys/socket.h \
-    libc/include/sys/uio.h \
-    libc/include/sys/utsname.h
