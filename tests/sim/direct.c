@@ -15,6 +15,7 @@
 
 struct direct {
     uint32_t rx_head, tx_tail, cq_head, inflight;
+    uint64_t device_free;  /* when the device gets to the next record */
     uint16_t ports[PORTS]; /* owned; protocols are not told apart */
     uint16_t next_port;
     uint8_t secret[NET_SECRET_BYTES];
@@ -103,6 +104,20 @@ static void complete(struct host *h, uint64_t cookie, int status)
     host_wake(h);
 }
 
+/* Written out plainly, apart from what it checks. */
+static bool checksum_good(const uint8_t *packet, size_t n)
+{
+    size_t head = (size_t)(packet[0] & 15) * 4;
+    uint32_t sum = packet[9] == NET_ICMP ? 0 : packet[9] + (uint32_t)(n - head);
+
+    for (size_t i = packet[9] == NET_ICMP ? head : 12; i < n; i++)
+        if (i < 20 || i >= head)
+            sum += (uint32_t)packet[i] << ((i & 1) != 0 ? 0 : 8);
+    while (sum >> 16 != 0)
+        sum = (sum & 0xffff) + (sum >> 16);
+    return sum == 0xffff;
+}
+
 static void device_reads(void *arg)
 {
     struct sending *s = arg;
@@ -129,6 +144,8 @@ static void device_reads(void *arg)
     }
     if (n < 20 || (size_t)(packet[2] << 8 | packet[3]) != n)
         sim_fail("%s: record of %zu bytes says %d", h->name, n, packet[2] << 8 | packet[3]);
+    if (!checksum_good(packet, n))
+        sim_fail("%s: sends a packet whose payload changed under way", h->name);
     sent = wire_send(h->ip, packet, n);
     d->inflight--;
     if (!sent)
@@ -162,7 +179,12 @@ static void pump(struct host *h)
             memcpy(s->hdr, at(h, r->arena_off) + s->tx.hdr_off, s->tx.hdr_len);
         d->tx_tail++;
         d->inflight++;
-        sim_at(sim.now + sim_below(20) * SIM_US, device_reads, s);
+        /* In order, usually at once; now and then the device is stuck for longer
+         * than a round trip. */
+        if (d->device_free < sim.now)
+            d->device_free = sim.now;
+        d->device_free += sim_below(20) * SIM_US + (sim_chance(5) ? sim_below(40) * SIM_MS : 0);
+        sim_at(d->device_free, device_reads, s);
     }
     __atomic_store_n(&r->tx_tail, d->tx_tail, __ATOMIC_RELEASE);
 }
@@ -240,6 +262,7 @@ static struct net_ring *do_open(struct host *h)
             d->secret[i] = (uint8_t)sim_random();
     }
     d->rx_head = d->tx_tail = d->cq_head = d->inflight = 0;
+    d->device_free = 0;
     memset(d->ports, 0, sizeof(d->ports));
     wire_attach(h->ip, deliver, h);
     return make_ring(&h->options);

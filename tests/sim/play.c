@@ -49,7 +49,7 @@ static int usage(const char *program)
 int play_main(int argc, char **argv, const char *program, const void *scenarios, size_t n, size_t size,
               uint64_t (*play)(const void *scenario, uint64_t seed, const char *pcap))
 {
-    struct setting t = {.program = program, .play = play, .from = 1, .seeds = 40};
+    struct setting t = {.program = argv[0], .play = play, .from = 1, .seeds = 40};
     const char *only = NULL;
     unsigned number = 0, bad = 0, wanted = 0;
 

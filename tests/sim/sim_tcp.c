@@ -47,7 +47,7 @@ static const struct scenario scenarios[] = {
     {.name = "slow-reader",
      .clients = 1,
      .limit_s = 2000,
-     .wire = {.loss = 20, .delay_ns = 1 * SIM_MS, .mtu = 1500},
+     .wire = {.loss = 100, .delay_ns = 1 * SIM_MS, .mtu = 1500},
      .plan = {.connections = 2, .bytes_up = 100000, .bytes_down = 1000, .pause_ms = 2000},
      .host = {.cfg = {.tcp_rcvbuf = 4096}}},
     {.name = "serial",
