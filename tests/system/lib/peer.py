@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """A raw Ethernet peer: one datagram of a Unix socket is one frame."""
+import collections
 import os
 import select
 import socket
@@ -63,38 +64,56 @@ def arp(op, sender_ip=ADDRESS, target_ip=GUEST, sender_mac=MAC, target_mac=bytes
 
 
 class Peer:
-    """Answers ARP for its own address by itself, whenever it receives."""
+    """Answers ARP for its own address by itself. It never stops reading: QEMU's
+    datagram netdev stalls for good when the other side lets its queue fill up."""
 
     def __init__(self, directory):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        self.socket.setblocking(False)
         self.socket.bind(os.path.join(directory, "peer"))
         self.guest = os.path.join(directory, "guest")
+        self.frames = collections.deque(maxlen=10000)
         self.seq = 0
 
+    def _drain(self):
+        """Take what has come in; ARP requests for us are answered last."""
+        asked = []
+        while True:
+            try:
+                frame = self.socket.recv(70000)
+            except BlockingIOError:
+                break
+            if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and frame[38:42] == socket.inet_aton(ADDRESS):
+                asked.append(frame)
+            self.frames.append(frame)
+        for frame in asked:
+            self.send(eth(arp(2, target_ip=socket.inet_ntoa(frame[28:32]), target_mac=frame[22:28]), 0x0806,
+                          dst=frame[6:12]))
+
     def send(self, frame):
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 20
         while True:
             try:
                 return self.socket.sendto(frame, self.guest)
-            except (BlockingIOError, ConnectionRefusedError, FileNotFoundError, OSError):
+            except OSError:  # its queue is full, or QEMU is not there yet
                 if time.monotonic() > deadline:
                     raise
-                time.sleep(0.01)
+            self._drain()
+            select.select([self.socket], [], [], 0.001)
 
     def receive(self, want, timeout=5):
         """The first frame for which want(frame) holds, or None."""
         deadline = time.monotonic() + timeout
-        while (left := deadline - time.monotonic()) > 0:
-            if not select.select([self.socket], [], [], left)[0]:
-                break
-            frame = self.socket.recv(70000)
-            if frame[12:14] == b"\x08\x06" and frame[20:22] == b"\0\1" and frame[38:42] == socket.inet_aton(ADDRESS):
-                self.send(eth(arp(2, target_ip=socket.inet_ntoa(frame[28:32]), target_mac=frame[22:28]), 0x0806,
-                              dst=frame[6:12]))
-            if want(frame):
-                return frame
-        return None
+        while True:
+            self._drain()
+            while self.frames:
+                frame = self.frames.popleft()
+                if want(frame):
+                    return frame
+            left = deadline - time.monotonic()
+            if left <= 0:
+                return None
+            select.select([self.socket], [], [], left)
 
     def ping(self, timeout=5):
         """One echo request; did its reply come?"""
