@@ -63,6 +63,8 @@ CASES = [
 @pytest.mark.parametrize("name, frame, reason", CASES, ids=[c[0] for c in CASES])
 def test_dropped_and_counted(wire, name, frame, reason):
     machine, peer = wire
+    if machine.nic == "rtl8139" and name == "runt IPv4":
+        reason = "ip-checksum"  # that card pads what it receives to 60 bytes
     before = drops(machine).get(reason, 0)
     for _ in range(3):
         peer.send(frame)

@@ -203,13 +203,14 @@ class Vm:
         self.console.sendall(text.encode())
 
     def command(self, text, timeout=30):
-        """Type a command; what it printed until the next prompt."""
+        """Type a command; what it printed until the next prompt. (The prompt may
+        be drawn anew at any time; what counts is the one after the echo.)"""
         with self._lock:
             start = len(self._text)
         self.write(text + "\n")
-        m = self.wait_for(r"slipway# \Z", timeout, start + 1)
-        out = m.string[start:m.start()]
-        return out.split("\n", 1)[1] if "\n" in out else out
+        echo = self.wait_for(re.escape(text) + "\n", timeout, start)
+        m = self.wait_for(r"slipway# \Z", timeout, echo.end())
+        return m.string[echo.end():m.start()]
 
     # -- control
 
