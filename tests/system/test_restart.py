@@ -39,7 +39,7 @@ def download(address, result):
 
 def test_killing_netd_in_a_download(machine, big_file):
     result = {"got": 0}
-    t = threading.Thread(target=download, args=(machine.address, result))
+    t = threading.Thread(target=download, args=(machine.address, result), daemon=True)
     old = machine.pid_of("netd")
     t.start()
     while result["got"] < 1 << 20:
@@ -111,17 +111,19 @@ def test_a_client_between_two_httpds_is_served(machine):
             except OSError:
                 pass  # a connection of the dead server: reset is right
 
-    threads = [threading.Thread(target=hammer) for _ in range(4)]
+    threads = [threading.Thread(target=hammer, daemon=True) for _ in range(4)]
     for t in threads:
         t.start()
-    old = machine.pid_of("httpd")
-    before = served[0]
-    machine.command(f"kill {old}")
-    wait_for_new_pid(machine, "httpd", old)
-    deadline = time.monotonic() + 20
-    while served[0] < before + 50 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    stop.set()
-    for t in threads:
-        t.join(30)
+    try:
+        old = machine.pid_of("httpd")
+        before = served[0]
+        machine.command(f"kill {old}")
+        wait_for_new_pid(machine, "httpd", old)
+        deadline = time.monotonic() + 20
+        while served[0] < before + 50 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        stop.set()
+        for t in threads:
+            t.join(30)
     assert not bad and served[0] >= before + 50

@@ -86,7 +86,7 @@ def test_one_mib_to_the_guest_and_back(cable, mib):
         def send():
             s.sendall(data)
             s.shutdown(socket.SHUT_WR)
-        t = threading.Thread(target=send)
+        t = threading.Thread(target=send, daemon=True)
         t.start()
         while chunk := s.recv(65536):
             back += chunk
