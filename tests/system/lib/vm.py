@@ -209,7 +209,7 @@ class Vm:
             start = len(self._text)
         self.write(text + "\n")
         echo = self.wait_for(re.escape(text) + "\n", timeout, start)
-        m = self.wait_for(r"slipway# \Z", timeout, echo.end())
+        m = self.wait_for(r"^slipway# ", timeout, echo.end())
         return m.string[echo.end():m.start()]
 
     # -- control
