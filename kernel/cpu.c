@@ -7,6 +7,7 @@
  * Context: boot, interrupts off; cpu_set_kernel_stack: the scheduler.
  */
 #include <kernel/cpu.h>
+#include <kernel/string.h>
 #include <kernel/log.h>
 #include <stddef.h>
 
@@ -80,6 +81,20 @@ static void copy_reg(char *to, uint32_t reg)
         to[i] = (char)(reg >> (8 * i));
 }
 
+static void detect_hypervisor(void)
+{
+    uint32_t r[4];
+    char name[13] = "";
+
+    cpuid(1, 0, r);
+    if ((r[2] & 1u << 31) == 0) /* CPUID.1:ECX.31: leaves from 0x40000000 on are there */
+        return;
+    cpuid(0x40000000u, 0, r);
+    for (unsigned i = 0; i < 3; i++)
+        copy_reg(name + i * 4, r[i + 1]);
+    cpu.emulated = memcmp(name, "TCGTCGTCGTCG", 12) == 0;
+}
+
 static void detect_names(uint32_t max_ext)
 {
     uint32_t r[4];
@@ -105,6 +120,7 @@ static void detect(void)
     max = r[0];
     cpuid(0x80000000u, 0, r);
     max_ext = r[0];
+    detect_hypervisor();
     detect_names(max_ext);
 
     cpuid(1, 0, r);

@@ -122,6 +122,7 @@ static inline struct percpu *this_cpu(void)
 struct cpu_features {
     bool nx, smep, smap, umip, xsave, fxsr, rdrand, invariant_tsc, tsc_deadline, x2apic, pge, pcid, gb_pages;
     bool apic, mce, xsaveopt;
+    bool emulated;        /* QEMU's TCG: see drivers/virtio/virtio.c, device_fence */
     uint64_t entry_tsc;   /* TSC when cpu_init ran: time zero of the monotonic clock */
     uint32_t xsave_bytes; /* area for the features enabled */
     uint64_t xcr0;

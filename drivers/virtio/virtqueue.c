@@ -21,7 +21,12 @@
 
 static uint16_t load16(const uint16_t *p) { return __atomic_load_n(p, __ATOMIC_ACQUIRE); }
 static void store16(uint16_t *p, uint16_t v) { __atomic_store_n(p, v, __ATOMIC_RELEASE); }
-static void full_fence(void) { __atomic_thread_fence(__ATOMIC_SEQ_CST); }
+static void full_fence(struct virtqueue *vq)
+{
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+    if (vq->fence != NULL)
+        vq->fence(vq->fence_arg);
+}
 
 /* used_event lies behind the available ring, avail_event behind the used one. */
 static uint16_t *used_event(struct virtqueue *vq) { return &vq->avail[AVAIL_RING + vq->size]; }
@@ -196,7 +201,7 @@ bool vq_publish(struct virtqueue *vq)
     vq->offered = VQ_NONE;
     store16(&vq->avail[AVAIL_IDX], now);
     vq->published = now;
-    full_fence();
+    full_fence(vq);
     if (!vq->event_idx)
         return (load16(&vq->used[USED_FLAGS]) & VRING_USED_NO_NOTIFY) == 0;
     /* Did we step over the entry that the device asked to hear of? */
@@ -219,6 +224,6 @@ bool vq_irq_on(struct virtqueue *vq, uint16_t ahead)
         store16(used_event(vq), (uint16_t)(vq->last_used + ahead));
     else
         store16(&vq->avail[AVAIL_FLAGS], 0);
-    full_fence();
+    full_fence(vq);
     return (uint16_t)(load16(&vq->used[USED_IDX]) - vq->last_used) > ahead;
 }

@@ -78,6 +78,8 @@ struct virtqueue {
     void *memory;            /* the ring itself */
     uint64_t phys;
     volatile uint16_t *doorbell; /* modern transport */
+    void (*fence)(void *arg); /* more than the processor's own is needed; or NULL */
+    void *fence_arg;
 };
 
 struct vq_buf {

@@ -53,7 +53,8 @@ def start(build, request):
 def served(build, big_file, request):
     """One running machine for all tests of a module, on each kind of card."""
     machine = vm_module.Vm(build, nic=request.param, cmdline="start=echo", extra=[(big_file, "www/big.bin")], mem=128)
-    machine.wait_ready()
+    with machine.closed_on_failure():
+        machine.wait_ready()
     yield machine
     machine.close()
     print(f"---- console of {machine.name} ----\n{machine.console_text()[-6000:]}")

@@ -22,7 +22,8 @@ def old(request, build, big_file):
     way, nic = request.param
     machine = vm.Vm(build, nic=nic, extra=[(big_file, "www/big.bin")], mem=128, **WAYS[way])
     machine.way = way
-    machine.wait_ready()
+    with machine.closed_on_failure():
+        machine.wait_ready()
     yield machine
     machine.close()
     print(machine.console_text()[-6000:])

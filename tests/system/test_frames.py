@@ -19,11 +19,10 @@ def wire(request, build):
     machine = vm_module.Vm(build, nic=request.param, net=p.NET, cmdline=p.OPTION + " start=echo")
     machine.nic = request.param
     peer = p.Peer(machine.dir)
-    machine.wait_for(rf"^ready: {re.escape(p.GUEST)}")
-    machine.wait_for("slipway# ")
-    for _ in range(20):
-        if peer.ping(1):
-            break
+    with machine.closed_on_failure():
+        machine.wait_for(rf"^ready: {re.escape(p.GUEST)}$")
+        machine.wait_for("slipway# ")
+        assert peer.ping(20)
     yield machine, peer
     peer.close()
     machine.close()

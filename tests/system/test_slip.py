@@ -46,8 +46,9 @@ def mib(build):
 def cable(build, mib):
     import vm
     machine = vm.Vm(build, nic="virtio", cmdline="start=echo", extra=[(mib, "www/mib.bin")])
-    machine.wait_ready()
-    attach = Attach(build, machine)
+    with machine.closed_on_failure():
+        machine.wait_ready()
+        attach = Attach(build, machine)
     yield machine
     assert attach.close() == 0
     machine.close()

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Boots ISOs in QEMU and talks to their console."""
+import contextlib
 import hashlib
 import itertools
 import json
@@ -96,6 +97,7 @@ class Vm:
         self.name = f"vm{next(_counter)} ({nic}, {machine}, {firmware}, {cmdline or 'no options'})"
         self.tap = None
         self.process = None
+        self.console = None
         self.address = None
         self._text = ""
         self._rest = ""
@@ -126,9 +128,10 @@ class Vm:
                      "-device", "usb-storage,drive=stick,bootindex=1"]
         args += self._network(nic, net, dhcp, lease, vnet_hdr)
         args += [a.replace("DIR/", self.dir + "/") for a in qemu_args]
-        self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=open(f"{self.dir}/qemu.log", "w"),
-                                        stderr=subprocess.STDOUT)
-        self.console = self._connect("com2")
+        with self.closed_on_failure():
+            self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=open(f"{self.dir}/qemu.log", "w"),
+                                            stderr=subprocess.STDOUT)
+            self.console = self._connect("com2")
         self._reader = threading.Thread(target=self._read_console, daemon=True)
         self._reader.start()
 
@@ -199,6 +202,15 @@ class Vm:
         self.wait_for(r"slipway# ", timeout)
         return self
 
+    @contextlib.contextmanager
+    def closed_on_failure(self):
+        """For fixtures: what fails before `yield` leaves nothing behind."""
+        try:
+            yield
+        except BaseException:
+            self.close()
+            raise
+
     def write(self, text):
         self.console.sendall(text.encode())
 
@@ -257,7 +269,7 @@ class Vm:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-        if self.process:
+        if self.console:
             self.console.close()
         if self.tap:
             self.tap.close()
