@@ -41,6 +41,7 @@ static struct {
     void *arg[8];
     bool bus_master;
     unsigned allocations, detached;
+    unsigned pages_dirty, pages_anywhere; /* taken without PAGE_ZERO, without PAGE_BELOW_4G */
     bool links_full;
 } fake;
 
@@ -125,6 +126,8 @@ phys_t page_alloc(unsigned order, unsigned flags)
 
     memset(p, flags & PAGE_ZERO ? 0 : 0xa5, PAGE_SIZE << order);
     fake.allocations++;
+    fake.pages_dirty += !(flags & PAGE_ZERO);
+    fake.pages_anywhere += !(flags & PAGE_BELOW_4G);
     return (phys_t)p - DIRECT_MAP;
 }
 void page_free(phys_t p, unsigned order)

@@ -45,7 +45,7 @@ static void layout(void **state)
     assert_int_equal(endpoint_ready(app.ep), READY_OUT);
 }
 
-static void sizes_and_limits(void **state)
+static void sizes_and_limits(void **state) /* C-RING-7 */
 {
     struct sys_net_open io = {.rx_bytes = 100000, .tx_entries = 100, .arena_bytes = 100000};
     struct net_endpoint *e, *f;
@@ -79,7 +79,7 @@ static void sizes_and_limits(void **state)
 }
 
 /* Every size, around and around: padding at the end never tears a record. */
-static void records_wrap(void **state)
+static void records_wrap(void **state) /* C-RING-3 */
 {
     uint64_t bytes = 0;
 
@@ -104,7 +104,7 @@ static void records_wrap(void **state)
     assert_true(bytes > 10 * app.ring->rx_size);
 }
 
-static void fills_to_the_brim(void **state)
+static void fills_to_the_brim(void **state) /* C-RING-4 */
 {
     (void)state;
     /* 32 + 28 + 4 = 64 bytes a record: the ring takes exactly size / 64. */
@@ -169,7 +169,7 @@ static void silent_success(void **state)
     assert_memory_equal(world.sent[2].data + 14, p, n);
 }
 
-static void unread_completions_stop_only_oneself(void **state)
+static void unread_completions_stop_only_oneself(void **state) /* C-RING-5 */
 {
     uint32_t n = make_udp(p, HOST_IP, 7, PEER_IP, 9, 4), sent = 0;
     struct net_cqe c;
@@ -196,7 +196,7 @@ static void unread_completions_stop_only_oneself(void **state)
     }
 }
 
-static void closed_while_the_card_reads(void **state)
+static void closed_while_the_card_reads(void **state) /* C-DMA-5 */
 {
     uint32_t n = make_udp(p, HOST_IP, 7, PEER_IP, 9, 1000);
     struct proc q;
@@ -220,9 +220,27 @@ static void closed_while_the_card_reads(void **state)
     assert_true(host_allocations < live);
 }
 
+/* The process goes on writing while its packet waits in the card's queue: what
+ * was checked goes out, from a copy that it cannot reach. */
+static void the_header_sent_is_the_one_checked(void **state) /* C-TX-1 */
+{
+    uint32_t n = make_udp(p, HOST_IP, 7, PEER_IP, 9, 200);
+
+    (void)state;
+    world.hold = true;
+    queue_tx(&app, 0, p, n, 28, 0);
+    assert_int_equal(endpoint_kick(app.ep), 1);
+    assert_int_equal(world.nheld, 1);
+    memset(app.base + app.ring->arena_off, 0xff, 28);
+    memset(app.base + app.ring->tx_off, 0xff, sizeof(struct net_tx));
+    assert_int_equal(world.held[0]->head_len, 14 + 28);
+    assert_memory_equal(world.held[0]->head + 14, p, 28);
+    release_held(0);
+}
+
 /* --- hostile indices ------------------------------------------------------------------------ */
 
-static void impossible_transmit_index(void **state)
+static void impossible_transmit_index(void **state) /* C-RING-2 */
 {
     (void)state;
     app.ring->tx_head = app.ring->tx_entries + 1;
@@ -237,7 +255,7 @@ static void impossible_transmit_index(void **state)
     assert_int_equal(dropped(DROP_RING_FULL), 1);
 }
 
-static void impossible_receive_index(void **state)
+static void impossible_receive_index(void **state) /* C-RING-2 */
 {
     static const uint32_t wrong[] = {1, 0x80000000, 0xffffffff, 0xfffeffff};
 
@@ -256,7 +274,7 @@ static void impossible_receive_index(void **state)
     assert_int_equal(dropped(DROP_RING_FULL), 4);
 }
 
-static void impossible_completion_index(void **state)
+static void impossible_completion_index(void **state) /* C-RING-2 */
 {
     uint32_t n = make_udp(p, HOST_IP, 7, PEER_IP, 9, 4);
 
@@ -268,7 +286,7 @@ static void impossible_completion_index(void **state)
 }
 
 /* The kernel never reads back what it wrote there itself. */
-static void overwritten_kernel_fields(void **state)
+static void overwritten_kernel_fields(void **state) /* C-RING-1 */
 {
     (void)state;
     rx_udp(1, 7, 100);
@@ -298,7 +316,7 @@ static void overwritten_kernel_fields(void **state)
 
 /* Random scribbling over everything the process may write. Nothing may happen
  * but errors; ASan and UBSan watch. */
-static void random_scribbling(void **state)
+static void random_scribbling(void **state) /* C-RING-6 */
 {
     (void)state;
     for (unsigned round = 0; round < 400; round++) {
@@ -382,6 +400,7 @@ int main(void)
         T(silent_success),
         T(unread_completions_stop_only_oneself),
         T(closed_while_the_card_reads),
+        T(the_header_sent_is_the_one_checked),
         T(impossible_transmit_index),
         T(impossible_receive_index),
         T(impossible_completion_index),

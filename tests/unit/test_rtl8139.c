@@ -187,7 +187,7 @@ static int detach(void **state)
     return 0;
 }
 
-static void attach_sets_it_up(void **state)
+static void attach_sets_it_up(void **state) /* C-DMA-7, C-RTL-4 */
 {
     (void)state;
     assert_true(fake.carrier);
@@ -196,9 +196,10 @@ static void attach_sets_it_up(void **state)
     assert_int_equal(*r32p(RCR) & RCR_WRAP, RCR_WRAP);
     assert_int_equal(card.reg[CR] & (CR_RE | CR_TE), CR_RE | CR_TE);
     assert_int_equal(*r32p(TIMERINT), 0);
+    assert_int_equal(fake.pages_dirty + fake.pages_anywhere, 0);
 }
 
-static void a_reset_that_never_ends_is_given_up(void **state)
+static void a_reset_that_never_ends_is_given_up(void **state) /* C-BOUND-2 */
 {
     (void)state;
     card.reset_hangs = true;
@@ -218,7 +219,7 @@ static void a_link_that_nobody_takes_leaves_nothing_behind(void **state)
     assert_false(fake.bus_master);
 }
 
-static void frames_come_without_their_crc(void **state)
+static void frames_come_without_their_crc(void **state) /* C-RTL-1 */
 {
     (void)state;
     card_receive(60, 1);
@@ -304,7 +305,7 @@ static void lying(uint16_t status, uint16_t length)
     assert_int_equal(fake.frames, before + 2);
 }
 
-static void bad_headers_restart_the_receiver(void **state)
+static void bad_headers_restart_the_receiver(void **state) /* C-RTL-2 */
 {
     (void)state;
     lying(RX_ROK, 0);
@@ -347,7 +348,7 @@ static void an_unfinished_frame_waits(void **state)
     assert_int_equal(fake.link->resets, 0);
 }
 
-static void a_budget_is_kept(void **state)
+static void a_budget_is_kept(void **state) /* C-BOUND-1 */
 {
     (void)state;
     for (unsigned i = 0; i < 200; i++)
@@ -373,7 +374,7 @@ static void short_packets_are_padded_with_zeros(void **state)
     assert_int_equal(fake.done_ok, 2);
 }
 
-static void more_packets_than_descriptors_wait_their_turn(void **state)
+static void more_packets_than_descriptors_wait_their_turn(void **state) /* C-RTL-3 */
 {
     (void)state;
     card.tx_hangs = true;
@@ -392,7 +393,7 @@ static void more_packets_than_descriptors_wait_their_turn(void **state)
     assert_int_equal(fake_transmit(300, 0), TX_QUEUE_MAX); /* bounded */
 }
 
-static void a_transmitter_that_stands_still_is_reset(void **state)
+static void a_transmitter_that_stands_still_is_reset(void **state) /* C-BOUND-7 */
 {
     (void)state;
     card.tx_hangs = true;
@@ -431,7 +432,7 @@ static void the_link_is_watched(void **state)
     assert_true(fake.carrier);
 }
 
-static void a_card_that_is_pulled_out_is_left_alone(void **state)
+static void a_card_that_is_pulled_out_is_left_alone(void **state) /* C-DMA-6 */
 {
     (void)state;
     memset(card.reg, 0xff, sizeof(card.reg));
@@ -444,7 +445,7 @@ static void a_card_that_is_pulled_out_is_left_alone(void **state)
 }
 
 /* Anything may lie in the ring: it ends, in bounds. */
-static void random_rings(void **state)
+static void random_rings(void **state) /* C-RTL-2 */
 {
     (void)state;
     srand(3);
