@@ -271,7 +271,7 @@ int boot_info_parse(struct boot_info *bi, const void *base, size_t max_bytes, co
     for (uint32_t at = sizeof head;;) {
         struct mb2_tag t;
         if (head.total_bytes - at < sizeof t)
-            return refuse(&p, "boot information: ends without an end tag (0)");
+            return refuse(&p, "boot information: ends without an end tag (0)"); /* C-BOOT-1 */
         copy_bytes(&t, from + at, sizeof t);
         if (t.bytes < sizeof t || t.bytes > head.total_bytes - at)
             return refuse(&p, t.type == MB2_TAG_END       ? "end tag (0): impossible size"

@@ -158,7 +158,7 @@ bool acpi_parse_madt(struct acpi_info *info, const uint8_t *t, size_t bytes)
     for (size_t at = MADT_ENTRIES; bytes - at >= 2;) {
         size_t length = t[at + 1];
 
-        if (length < 2 || length > bytes - at)
+        if (length < 2 || length > bytes - at) /* C-BOUND-6 */
             break; /* the rest cannot be told apart */
         madt_entry(info, t + at, length);
         at += length;

@@ -101,7 +101,7 @@ void buddy_free(struct buddy *b, uint32_t pfn, unsigned order)
 {
     struct page *p = &b->pages[pfn];
 
-    if (p->state != PAGE_USED || p->order != order)
+    if (p->state != PAGE_USED || p->order != order) /* C-MEM-1 */
         panic("page %#x freed as order %u, but it is %s", pfn, order,
               p->state == PAGE_USED   ? "of another order"
               : p->state == PAGE_FREE ? "free"

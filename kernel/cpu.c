@@ -247,7 +247,7 @@ void cpu_init(void)
 
     cpu.entry_tsc = rdtsc();
     t->percpu.self = &t->percpu;
-    t->tss.iomap = sizeof(t->tss); /* no port is open to ring 3 */
+    t->tss.iomap = sizeof(t->tss); /* no port is open to ring 3 (C-PROC-3) */
     for (unsigned i = 0; i < IST_COUNT; i++)
         t->tss.ist[i] = (uint64_t)t->ist_stack[i] + IST_STACK_BYTES;
     load_gdt(t);

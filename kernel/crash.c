@@ -149,6 +149,6 @@ void process_fault(struct trap_frame *f, uint64_t fault_addr)
         return; /* another thread was faster; this one leaves in return_to_user */
     p->fault_ip = f->rip;
     p->fault_addr = fault_addr;
-    crash_report(p, f, fault_addr);
+    crash_report(p, f, fault_addr); /* C-PROC-1 */
     process_end(p, PROC_FAULTED, (int32_t)f->vector);
 }

@@ -105,8 +105,8 @@ static const char *add_segment(struct elf_plan *plan, const struct phdr *p, size
     if (!inside(p->offset, p->filesz, bytes))
         return "a segment lies outside the file";
     if (p->vaddr < low || p->vaddr > USER_HIGH || p->memsz > USER_HIGH - p->vaddr)
-        return "a segment lies outside user space";
-    if ((p->flags & PF_W) && (p->flags & PF_X))
+        return "a segment lies outside user space"; /* C-BOOT-2 */
+    if ((p->flags & PF_W) && (p->flags & PF_X)) /* C-MEM-2 */
         return "a segment is writable and executable";
     if (!(p->flags & (PF_R | PF_W | PF_X)))
         return "a segment has no access right";

@@ -75,7 +75,7 @@ static void slot_close(struct handle_table *t, struct handle_slot *s)
     struct object *o = s->object;
 
     s->object = NULL;
-    s->generation = (s->generation + 1) & GENERATION_MASK;
+    s->generation = (s->generation + 1) & GENERATION_MASK; /* C-MEM-4 */
     s->next_free = t->free;
     t->free = (int32_t)(s - t->slots);
     t->used--;

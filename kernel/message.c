@@ -62,7 +62,7 @@ static void call_lend(struct call *c, struct thread *server)
         server->lenders->lend_prev = &c->lend_next;
     server->lenders = c;
     if (c->caller->priority > server->priority)
-        thread_recompute_priority(server);
+        thread_recompute_priority(server); /* C-MSG-7 */
 }
 
 void call_forget_server(struct thread *server)
@@ -102,7 +102,7 @@ static void call_fail_all(struct endpoint *e)
     while (e->calls != NULL) {
         struct call *c = e->calls;
         call_close(c);
-        c->result = -EPEER;
+        c->result = -EPEER; /* C-MSG-2 */
         thread_wake(c->caller);
     }
 }
@@ -114,7 +114,7 @@ static struct call *call_by_token(struct process *p, uint64_t token)
     struct thread *t = index < THREADS_MAX ? thread_table[index] : NULL;
 
     if (t == NULL || token == 0 || t->call.token != token || t->call.endpoint == NULL ||
-        t->call.endpoint->process != p)
+        t->call.endpoint->process != p) /* C-MSG-5 */
         return NULL;
     return &t->call;
 }
@@ -263,7 +263,7 @@ static inline int queue_push(struct endpoint *e, struct process *p, uint64_t use
 
     if (e->process == NULL)
         return -EPEER;
-    if (e->count == e->depth)
+    if (e->count == e->depth) /* C-MSG-1 */
         return -EAGAIN;
     r = copy_message_from_user(&q->m, user);
     if (r < 0)
@@ -273,7 +273,7 @@ static inline int queue_push(struct endpoint *e, struct process *p, uint64_t use
     r = object_to_pass(p, q->m.handle, &q->object);
     if (r < 0)
         return r;
-    q->m.sender_pid = p->pid;
+    q->m.sender_pid = p->pid; /* C-MSG-4 */
     q->m.token = token;
     q->cancelled = false;
     e->count++;
@@ -307,7 +307,7 @@ SYSCALL_HANDLER(notify)
     if (e->process == NULL) {
         r = -EPEER;
     } else if (a1 != 0) {
-        e->bits |= a1;
+        e->bits |= a1; /* C-MSG-3 */
         waitq_wake(&e->readers);
     }
     object_unref(held);

@@ -26,6 +26,7 @@ unsigned pci_cap_find(const struct pci_space *s, uint8_t id, unsigned from)
 {
     unsigned at = from == 0 ? first_cap(s) : s->read32(s->arg, from & 0xfc) >> 8 & 0xfc;
 
+    /* C-BOUND-3 */
     for (unsigned steps = 0; steps < (CAPS_END - CAPS_FIRST) / 4 && at >= CAPS_FIRST; steps++) {
         uint32_t head = s->read32(s->arg, at);
 

@@ -186,7 +186,7 @@ int process_charge(struct process *p, uint64_t bytes)
 {
     uint64_t limit = p->rights.memory_limit, used = p->charged_bytes + vm_used_bytes(p->as);
 
-    if (bytes > limit || used > limit - bytes)
+    if (bytes > limit || used > limit - bytes) /* C-MEM-5 */
         return -ENOMEM;
     p->charged_bytes += bytes;
     return 0;
@@ -230,7 +230,7 @@ struct process *process_new(const char *name, uint32_t parent)
 
 static void release(struct process *p)
 {
-    handles_close_all(p);
+    handles_close_all(p); /* C-PROC-2 */
     as_destroy(p->as);
     p->as = NULL;
 }

@@ -105,7 +105,7 @@ static bool port_line_held(const struct sys_rights *parent, const struct net_por
 
 bool rights_subset(const struct sys_rights *child, const struct sys_rights *parent, const char **what)
 {
-    uint32_t more = child->bits & ~parent->bits;
+    uint32_t more = child->bits & ~parent->bits; /* C-RIGHT-1 */
 
     if (more != 0) {
         *what = right_name(more & (~more + 1));

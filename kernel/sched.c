@@ -315,12 +315,12 @@ int thread_block(uint64_t deadline_ns)
 
     if (t->dying)
         return -EINTR;
-    if (t->woken) {
+    if (t->woken) { /* C-MSG-6 */
         t->woken = false;
         return 0;
     }
     if (deadline_ns != UINT64_MAX) {
-        if (deadline_ns <= now_ns())
+        if (deadline_ns <= now_ns()) /* C-TIME-2 */
             return -ETIMEDOUT;
         r = timer_arm(&t->timer, deadline_ns);
         if (r < 0)

@@ -117,7 +117,7 @@ static const char *check_half(const uint64_t *table, unsigned first, unsigned le
     return NULL;
 }
 
-SELFTEST(wx)
+SELFTEST(wx) /* C-MEM-2 */
 {
     uint64_t size;
 
@@ -184,7 +184,7 @@ SELFTEST(vm)
     return NULL;
 }
 
-SELFTEST(usercopy)
+SELFTEST(usercopy) /* C-MEM-3 */
 {
     struct address_space *as = as_create();
     char buf[200], back[200];

@@ -58,7 +58,7 @@ static void pusher(void *arg)
 
 /* A push before waitq_add, between it and the block, and after the block: by
  * the thread itself, by another one, by a timer while the CPU is idle. */
-SELFTEST(wakeups)
+SELFTEST(wakeups) /* C-MSG-6 */
 {
     struct wait_entry e = {.thread = thread_current()};
     struct timer timer;
@@ -88,7 +88,7 @@ SELFTEST(wakeups)
     return NULL;
 }
 
-SELFTEST(deadlines)
+SELFTEST(deadlines) /* C-TIME-2 */
 {
     uint64_t start = now_ns();
 

@@ -22,7 +22,7 @@
 #define LATE_NS         (40 * NS_PER_MS) /* what a busy host may add */
 #define IDLE_NS         (500 * NS_PER_MS)
 
-SELFTEST(clock_monotonic)
+SELFTEST(clock_monotonic) /* C-CLOCK-1 */
 {
     uint64_t last = now_ns();
 
@@ -126,7 +126,7 @@ static void fire(void *arg)
     fix.fired++;
 }
 
-SELFTEST(timers)
+SELFTEST(timers) /* C-TIME-1 */
 {
     static const unsigned ms[TIMERS] = {30, 10, 50, 20, 40}, order[] = {1, 3, 0, 4};
     uint64_t now = now_ns();
@@ -149,7 +149,7 @@ SELFTEST(timers)
 
 /* Nothing but the end of the sleep may interrupt, and the few looks that a
  * counter which wraps needs, or a device whose delay is short. */
-SELFTEST(tickless)
+SELFTEST(tickless) /* C-CLOCK-4 */
 {
     struct percpu *self = this_cpu();
     uint64_t before, came, limit = 5;

@@ -64,7 +64,7 @@ static uint64_t now_wrapping(void)
     ns = (unsigned __int128)((cycles - clock.base_cycles) & clock.source->mask) * clock.mult + clock.fraction;
     clock.base_cycles = cycles;
     clock.fraction = (uint32_t)ns;
-    clock.base_ns += (uint64_t)(ns >> 32);
+    clock.base_ns += (uint64_t)(ns >> 32); /* C-CLOCK-1 */
     now = clock.base_ns;
     irq_restore(flags);
     return now;
@@ -125,7 +125,7 @@ static void program(void)
     uint64_t next = due || timers.slice_ns < timers.next_timer_ns ? timers.slice_ns : timers.next_timer_ns;
     uint64_t now, delta;
 
-    if (next >= timers.programmed_ns || timers.event == NULL)
+    if (next >= timers.programmed_ns || timers.event == NULL) /* C-CLOCK-4 */
         return;
     now = now_ns();
     delta = next > now ? next - now : 0;

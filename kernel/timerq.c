@@ -110,7 +110,7 @@ struct timer *timerq_take_due(struct timerq *q, uint64_t now)
 {
     struct timer *t;
 
-    if (timerq_next_ns(q) > now)
+    if (timerq_next_ns(q) > now) /* C-TIME-1 */
         return NULL;
     t = q->heap[0];
     timerq_cancel(q, t);

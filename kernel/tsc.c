@@ -69,7 +69,7 @@ static struct sample take_sample(bool with_lapic)
 
 static void wait_ticks(uint64_t start, uint64_t ticks)
 {
-    for (unsigned i = 0; i < WAIT_READS_MAX; i++)
+    for (unsigned i = 0; i < WAIT_READS_MAX; i++) /* C-BOUND-8 */
         if (((reference->read() - start) & reference->mask) >= ticks)
             return;
 }
@@ -107,7 +107,7 @@ struct tsc_result tsc_calibrate(const struct clock_source *ref, bool with_lapic)
             result.lapic_hz = mul_div(a.lapic - c.lapic, hz, c.lapic_tsc - a.lapic_tsc);
         if (hz != UINT64_MAX)
             result.tsc_hz = hz;
-        if (!agree(rate_between(&a, &b), rate_between(&b, &c)))
+        if (!agree(rate_between(&a, &b), rate_between(&b, &c))) /* C-CLOCK-2 */
             continue;
         result.agreed = true;
         calibrated_at = watched_at = a;
@@ -163,7 +163,7 @@ bool tsc_watch(uint64_t tsc_hz)
         strikes = 0;
     else
         strikes++;
-    return strikes < DRIFT_STRIKES;
+    return strikes < DRIFT_STRIKES; /* C-CLOCK-3 */
 }
 
 /* SDM vol. 2, CPUID leaf 0x15: TSC ticks = crystal ticks * EBX / EAX. */

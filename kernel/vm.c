@@ -187,7 +187,7 @@ static int64_t map_region(struct address_space *as, struct vm_region r, uint64_t
         return -EINVAL;
     bytes = page_round_up(bytes);
     pages = bytes >> PAGE_SHIFT;
-    if ((r.prot & ~(VM_R | VM_W | VM_X)) != 0 || ((r.prot & VM_W) && (r.prot & VM_X)))
+    if ((r.prot & ~(VM_R | VM_W | VM_X)) != 0 || ((r.prot & VM_W) && (r.prot & VM_X))) /* C-MEM-2 */
         return -EINVAL;
     if (r.start == 0 && (r.start = choose(as, bytes)) == 0)
         return -ENOMEM;

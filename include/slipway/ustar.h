@@ -58,7 +58,7 @@ static inline int ustar_next(const void *base, size_t bytes, size_t *offset, str
     if (!ustar_octal(h + 148, 8, &sum) || sum != have || !ustar_octal(h + 124, 12, &size) ||
         !ustar_octal(h + 136, 12, &mtime))
         return -1;
-    if (size > bytes - *offset - USTAR_BLOCK)
+    if (size > bytes - *offset - USTAR_BLOCK) /* C-BOOT-3 */
         return -1;
     if (h[345] != 0) { /* prefix / name */
         for (size_t i = 0; i < 155 && h[345 + i] != 0; i++)
