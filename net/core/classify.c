@@ -229,7 +229,7 @@ static void classify_ipv4(struct packet *p, struct target *t)
     bool fragment;
 
     if (p->l3_len < 20 || (h[0] >> 4) != 4 || (header = (uint32_t)(h[0] & 15) * 4) < 20 ||
-        (total = be16(h + 2)) < header || total > p->l3_len) {
+        (total = be16(h + 2)) < header || total > p->l3_len) { /* C-RX-4 */
         drop(t, DROP_IP_HEADER);
         return;
     }
@@ -422,7 +422,7 @@ void classify_frame(struct packet *p, struct target *t)
     }
     p->l2_multicast = (f[0] & 1) != 0;
     if (!p->l2_multicast && !is_for_mac(l, f)) {
-        drop(t, DROP_NOT_OURS_MAC);
+        drop(t, DROP_NOT_OURS_MAC); /* C-RX-3 */
         return;
     }
     p->l2_len = ETH_HDR;

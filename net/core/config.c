@@ -36,7 +36,7 @@ int net_config_apply(struct nc_owner *o, const struct net_config *c)
     int r;
 
     if (!owner_has(o, RIGHT_NET_DEFAULT))
-        return owner_refuse(o, "net.default");
+        return owner_refuse(o, "net.default"); /* C-RIGHT-2 */
     switch (c->kind) {
     case NETCFG_ADDR_ADD:
         r = addr_add(c);

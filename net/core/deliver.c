@@ -13,7 +13,7 @@ uint32_t ring_free(struct net_endpoint *e)
 {
     uint32_t used = e->rx_head - shared_load(&e->ring->rx_tail);
 
-    if (used > e->rx_size || (used & 15) != 0) {
+    if (used > e->rx_size || (used & 15) != 0) { /* C-RING-2 */
         endpoint_fail(e, "receive index");
         return 0;
     }
@@ -26,7 +26,7 @@ bool ring_put(struct net_endpoint *e, const struct net_rx *meta, const void *dat
     uint32_t size = ((uint32_t)sizeof(struct net_rx) + len + 15) & ~15u;
     uint32_t pad = size > to_end ? to_end : 0;
 
-    if (e->closed || e->failed || size + pad > ring_free(e)) {
+    if (e->closed || e->failed || size + pad > ring_free(e)) { /* C-RING-4 */
         e->dropped++;
         shared_store(&e->ring->rx_dropped, (uint32_t)e->dropped);
         return false;
@@ -35,7 +35,7 @@ bool ring_put(struct net_endpoint *e, const struct net_rx *meta, const void *dat
         struct net_rx *filler = (struct net_rx *)(e->rx + offset);
 
         filler->size = pad;
-        filler->kind = RX_PAD;
+        filler->kind = RX_PAD; /* C-RING-3 */
         filler->link = 0;
         e->rx_head += pad;
         offset = 0;
@@ -46,7 +46,7 @@ bool ring_put(struct net_endpoint *e, const struct net_rx *meta, const void *dat
     r->len = len;
     __builtin_memcpy(r + 1, data, len);
     e->rx_head += size;
-    shared_store(&e->ring->rx_head, e->rx_head);
+    shared_store(&e->ring->rx_head, e->rx_head); /* C-RING-1 */
     return true;
 }
 
@@ -77,14 +77,14 @@ void deliver(struct packet *p, struct target *t, uint64_t now_ns)
         len += p->l2_len;
     }
     if (!ring_put(e, &meta, data, len)) {
-        count_drop(DROP_RING_FULL);
+        count_drop(DROP_RING_FULL); /* C-RX-2 */
         if (t->port != NULL)
             t->port->dropped++;
         else if (t->flow != NULL)
             t->flow->dropped++;
         return;
     }
-    core.c.delivered++;
+    core.c.delivered++; /* C-RX-1 */
     e->delivered++;
     if (t->port != NULL)
         t->port->delivered++;
@@ -103,7 +103,7 @@ void receive_packet(struct packet *p, uint64_t now_ns, struct net_endpoint *inje
         /* A fragment reassembled into a fragment, a packet for others: round and round. */
         if (t.endpoint != NULL && t.endpoint->owner == injector->owner &&
             (t.slot == SLOT_FRAGMENTS + 1 || t.slot == SLOT_FORWARD + 1)) {
-            count_drop(DROP_INJECT_LOOP);
+            count_drop(DROP_INJECT_LOOP); /* C-RX-5 */
             return;
         }
     } else if ((p->link->flags & LINKF_UP) == 0) {

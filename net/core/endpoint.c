@@ -88,7 +88,7 @@ static int fit_sizes(const struct nc_owner *o, struct sys_net_open *io, struct n
     io->rx_bytes = power_of_two(io->rx_bytes, NET_RING_RX_MIN, NET_RING_RX_MIN, RX_BYTES_MAX);
     io->tx_entries = power_of_two(io->tx_entries, TX_ENTRIES_DEFAULT, TX_ENTRIES_MIN, TX_ENTRIES_MAX);
     io->arena_bytes = power_of_two(io->arena_bytes, ARENA_MIN, ARENA_MIN, ARENA_MAX);
-    while ((*bytes = layout(io, r)) > left) {
+    while ((*bytes = layout(io, r)) > left) { /* C-RING-7 */
         if (io->arena_bytes > io->rx_bytes && io->arena_bytes > ARENA_MIN)
             io->arena_bytes /= 2;
         else if (io->rx_bytes > NET_RING_RX_MIN)
@@ -185,7 +185,7 @@ static void endpoint_shutdown(struct net_endpoint *e, const struct nc_owner *res
     tap_forget(e);
     slots_forget(e);
     flows_endpoint_closed(e);
-    ports_endpoint_closed(e, reserve_for);
+    ports_endpoint_closed(e, reserve_for); /* C-REG-5 */
     if (died && !e->failed) {
         struct unread u = {e, 0};
         ring_walk(e, settle_unread, &u);
@@ -230,7 +230,7 @@ void endpoint_close(struct net_endpoint *e)
 
 void endpoint_drop_inflight(struct net_endpoint *e)
 {
-    if (--e->inflight == 0 && e->released)
+    if (--e->inflight == 0 && e->released) /* C-DMA-5 */
         endpoint_free(e);
 }
 

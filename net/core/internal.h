@@ -348,7 +348,7 @@ static inline uint64_t core_now(void)
 }
 static inline void count_drop(enum net_drop why)
 {
-    core.c.drop[why]++;
+    core.c.drop[why]++; /* C-RX-1 */
 }
 uint8_t *core_bounce(void); /* IP_PACKET_MAX + ETH_HDR bytes, or NULL */
 

@@ -172,7 +172,7 @@ void link_queue(struct link *l, struct netbuf *nb)
     }
     if (spent) {
         cl->queued++;
-        netbuf_finish(nb, -ENOBUFS, DROP_TX_LINK_FULL);
+        netbuf_finish(nb, -ENOBUFS, DROP_TX_LINK_FULL); /* C-TX-7 */
         return;
     }
     if (cl->batch_tail != NULL)

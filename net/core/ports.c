@@ -117,7 +117,7 @@ void port_secret(const void *key, size_t bytes, const char *name, uint8_t out[NE
         input[n + i] = (uint8_t)name[i];
     for (unsigned half = 0; half < 2; half++) {
         input[0] = (uint8_t)half;
-        uint64_t h = siphash24(core.boot_secret, input, n + NAME_MAX_BYTES);
+        uint64_t h = siphash24(core.boot_secret, input, n + NAME_MAX_BYTES); /* C-REG-4 */
         __builtin_memcpy(out + 8 * half, &h, 8);
     }
 }
@@ -361,7 +361,7 @@ static int bind_range(const struct port_entry *e)
         if (*page != NULL)
             r = cell_insert(&(*page)->cell[port & 255], e);
         if (r != 0) {
-            unbind(e, port);
+            unbind(e, port); /* C-REG-10 */
             return r;
         }
     }

@@ -37,7 +37,7 @@ static int check_right(struct nc_owner *o, struct net_port_key *k)
             return 0;
         return owner_refuse(o, "net.client");
     }
-    if (rights_allow_port(o->rights, k, link_name))
+    if (rights_allow_port(o->rights, k, link_name)) /* C-REG-1 */
         return 0;
     if (k->link == LINK_ANY) {
         struct net_port_key narrow = *k;
@@ -69,7 +69,7 @@ static int choose_any(struct net_port_key *k)
     uint32_t lo = echo ? 1 : EPHEMERAL_LO, span = EPHEMERAL_HI - lo + 1;
     uint32_t chance[ANY_TRIES];
 
-    nc_random(chance, sizeof(chance));
+    nc_random(chance, sizeof(chance)); /* C-REG-3 */
     for (unsigned i = 0; i < ANY_TRIES; i++)
         if (number_free(k, lo + chance[i] % span))
             return 0;
@@ -105,7 +105,7 @@ static int check_claim(struct port_entry *e, void *ctx)
     struct nc_owner *o = c->endpoint->owner;
 
     if (e->state == PORT_RESERVED)
-        return same_name(e->reservation->name, o->name) ? 0 : -EADDRINUSE;
+        return same_name(e->reservation->name, o->name) ? 0 : -EADDRINUSE; /* C-REG-6 */
     if (port_has_owner(e, o)) {
         if (port_key_equal(&e->key, c->key))
             c->same = e;
@@ -180,7 +180,7 @@ int port_register(struct net_endpoint *e, struct net_port_op *op)
     if (r == 0 && op->key.port_lo == 0)
         r = choose_any(&op->key);
     if (r == 0)
-        r = port_each_overlap(&op->key, check_claim, &c);
+        r = port_each_overlap(&op->key, check_claim, &c); /* C-REG-2 */
     if (r != 0)
         return r;
     p = c.same;

@@ -31,7 +31,7 @@ void port_reserve(struct port_entry *e, const char *name)
         return;
     }
     r->entry = e;
-    r->expires_ns = nc_now_ns() + RESERVE_NS;
+    r->expires_ns = nc_now_ns() + RESERVE_NS; /* C-REG-6 */
     for (unsigned i = 0; i < NAME_MAX_BYTES - 1 && name[i] != 0; i++)
         r->name[i] = name[i];
     r->next = reserved;
@@ -46,7 +46,7 @@ void port_park(struct port_entry *e, const struct packet *p)
     struct reservation *r = e->reservation;
     struct parked *k = NULL;
 
-    if (r->count < PARKED_MAX && p->l3_len <= PARKED_BYTES_MAX)
+    if (r->count < PARKED_MAX && p->l3_len <= PARKED_BYTES_MAX) /* C-REG-7 */
         k = nc_alloc(sizeof(*k) + p->l3_len);
     if (k == NULL) {
         count_drop(DROP_PARK_FULL);

@@ -153,7 +153,7 @@ static void find_mac(struct dst_cache *d)
     n = neigh_find(d->link->index, NET_INET, &hop);
     /* A stale entry is netd's to confirm; without netd it is as good as known. */
     if (n != NULL && (n->state == NEIGH_REACHABLE || n->state == NEIGH_PERMANENT ||
-                      (n->state == NEIGH_STALE && core.slot[SLOT_NEIGHBOUR] == NULL))) {
+                      (n->state == NEIGH_STALE && core.slot[SLOT_NEIGHBOUR] == NULL))) { /* C-NETD-1 */
         __builtin_memcpy(d->mac, n->mac, 6);
         d->mac_known = true;
     }

@@ -22,7 +22,7 @@ int slot_register(struct net_endpoint *e, uint32_t slot)
     if (now == e)
         return 0;
     if (now != NULL && now->owner != e->owner)
-        return -EBUSY;
+        return -EBUSY; /* C-REG-9 */
     if (now != NULL)
         now->slots &= ~(1u << slot);
     core.slot[slot] = e;

@@ -31,7 +31,7 @@ void ring_walk(struct net_endpoint *e,
         else
             __builtin_memcpy(&copy, record, 8);
         __asm__ volatile("" ::: "memory"); /* judge the copy, never the original again */
-        if (copy.size < 16 || (copy.size & 15) != 0 || copy.size > left || copy.size > to_end)
+        if (copy.size < 16 || (copy.size & 15) != 0 || copy.size > left || copy.size > to_end) /* C-RING-6 */
             return;
         if (copy.kind != RX_PAD && (copy.size < sizeof(copy) || copy.len > copy.size - sizeof(copy)))
             return;
@@ -118,7 +118,7 @@ static int transfer_port(struct nc_owner *o, struct net_endpoint *to, const stru
     if (m.packet == NULL)
         return -ENOMEM;
     for (struct port_member *x = p->members; x != NULL; x = x->next)
-        if (x->endpoint->owner == o && x->endpoint != to && !records_fit(x->endpoint, &m))
+        if (x->endpoint->owner == o && x->endpoint != to && !records_fit(x->endpoint, &m)) /* C-REG-8 */
             return -ENOBUFS;
     bool there = false;
     for (struct port_member *x = p->members; x != NULL; x = x->next)

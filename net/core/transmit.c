@@ -73,7 +73,7 @@ static bool build(struct tx *t)
     nb->total_len = t->total;
     nb->cookie = r->cookie;
     nb->tx_flags = r->flags;
-    __builtin_memcpy(nb->head, t->endpoint->arena + r->hdr_off, r->hdr_len);
+    __builtin_memcpy(nb->head, t->endpoint->arena + r->hdr_off, r->hdr_len); /* C-TX-1 */
     t->ip = nb->head;
     return true;
 }
@@ -161,7 +161,7 @@ static bool ask_netd(struct tx *t)
 
     if (netd == NULL || (n != NULL && n->state == NEIGH_FAILED) || (t->record.flags & TX_RESEND) != 0)
         return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -EHOSTUNREACH);
-    if (flat == NULL || ring_free(netd) < netd->rx_size / 2 + t->total + 2 * sizeof(meta))
+    if (flat == NULL || ring_free(netd) < netd->rx_size / 2 + t->total + 2 * sizeof(meta)) /* C-TX-8 */
         return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -ENOBUFS);
     if (t->record.csum == CSUM_PARTIAL && !prepare_checksum(t, NULL))
         return false;
@@ -269,11 +269,11 @@ static uint32_t takeable(struct net_endpoint *e)
         return 0;
     waiting = shared_load(&e->ring->tx_head) - e->tx_tail;
     unread = e->cq_head - shared_load(&e->ring->cq_tail);
-    if (waiting > e->tx_entries || unread > e->cq_entries) {
+    if (waiting > e->tx_entries || unread > e->cq_entries) { /* C-RING-2 */
         endpoint_fail(e, "transmit index");
         return 0;
     }
-    return unread + e->inflight < e->cq_entries ? waiting : 0;
+    return unread + e->inflight < e->cq_entries ? waiting : 0; /* C-RING-5 */
 }
 
 /* Takes up to `max` records, fewer when `bytes` (NULL: no limit) is spent. */
@@ -340,7 +340,7 @@ bool tx_poll(int budget)
         struct net_endpoint *e = dequeue();
         unsigned n;
 
-        e->deficit_bytes += QUANTUM_BYTES;
+        e->deficit_bytes += QUANTUM_BYTES; /* C-TX-6 */
         n = serve(e, (unsigned)budget, &e->deficit_bytes);
         budget -= (int)(n != 0 ? n : 1);
         if (n != 0)

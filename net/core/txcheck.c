@@ -34,7 +34,7 @@ bool tx_check_record(struct tx *t)
         return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
     t->total = r->hdr_len;
     for (unsigned i = 0; i < r->nseg; i++) {
-        if (!in_arena(e, r->seg[i].off, r->seg[i].len))
+        if (!in_arena(e, r->seg[i].off, r->seg[i].len)) /* C-TX-2 */
             return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
         if (r->seg[i].len > IP_PACKET_MAX - t->total)
             return tx_refuse(t, DROP_TX_MTU, -EMSGSIZE);
@@ -57,7 +57,7 @@ static bool check_source(struct tx *t)
     t->foreign = true;
     if (t->src != 0 && (t->src & 0xff) < 224 && endpoint_has(e, RIGHT_NET_FORWARD))
         return true;
-    return tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES);
+    return tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES); /* C-TX-3 */
 }
 
 static bool check_destination(struct tx *t)
@@ -139,7 +139,7 @@ bool tx_check_ports(struct tx *t)
         return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
     if (proto == NET_ICMP && l4[0] != 8) /* replies and errors speak for the host */
         return may_send(t, RIGHT_NET_DEFAULT) || tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES);
-    return owns(t, &ports) || tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES);
+    return owns(t, &ports) || tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES); /* C-TX-4 */
 }
 
 /* --- whole frames ------------------------------------------------------------------------------------ */
@@ -155,7 +155,7 @@ bool tx_check_frame(struct tx *t)
     ethernet = (l->flags & LINKF_ETHERNET) != 0;
     arp = ethernet && t->total >= ARP_FRAME_BYTES && be16(f + 12) == ETHERTYPE_ARP &&
           __builtin_memcmp(f + 6, l->mac, 6) == 0;
-    if (!may_send(t, RIGHT_NET_RAW) && !(arp && may_send(t, RIGHT_NET_DEFAULT)))
+    if (!may_send(t, RIGHT_NET_RAW) && !(arp && may_send(t, RIGHT_NET_DEFAULT))) /* C-TX-5 */
         return tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES);
     if (t->total > l->mtu + (ethernet ? ETH_HDR : 0))
         return tx_refuse(t, DROP_TX_MTU, -EMSGSIZE);

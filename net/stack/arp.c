@@ -159,6 +159,7 @@ void arp_resolve(struct arp *a, uint16_t link, const uint8_t ip[4], const void *
     }
     if (!e)
         e = take_entry(a, link, ip);
+    /* C-NETD-2 */
     if (!e || e->waiting >= ARP_WAITING_PER_ENTRY || a->waiting_bytes + len > ARP_WAITING_BYTES) {
         a->dropped++;
         return;
@@ -238,7 +239,7 @@ void arp_input(struct arp *a, uint16_t link, const void *frame, size_t len, uint
         else
             a->ignored++;
     }
-    if (request && to_us)
+    if (request && to_us) /* C-NETD-3 */
         send_arp(a, link, OP_REPLY, f + ARP_SHA, f + ARP_TPA, f + ARP_SPA);
 }
 

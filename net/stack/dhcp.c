@@ -84,7 +84,7 @@ void dhcp_conflict(struct dhcp_client *c, uint64_t now_ns)
 {
     if (c->state != DHCP_BOUND && c->state != DHCP_RENEWING && c->state != DHCP_REBINDING)
         return;
-    c->state = DHCP_DECLINED;
+    c->state = DHCP_DECLINED; /* C-NETD-6 */
     c->tries = 0;
     c->next_ns = now_ns;
 }
@@ -209,7 +209,7 @@ unsigned dhcp_poll(struct dhcp_client *c, uint64_t now_ns, struct dhcp_output *o
     default:
         break;
     }
-    if (!c->reported_failure && now_ns - c->started_ns >= DHCP_GIVE_UP_NS) {
+    if (!c->reported_failure && now_ns - c->started_ns >= DHCP_GIVE_UP_NS) { /* C-TIME-4 */
         c->reported_failure = true;
         events |= DHCP_FAILED;
     }

@@ -35,7 +35,7 @@ static struct frag_datagram *find_or_take(struct frag *f, const uint8_t key[11],
             return d;
         same_source += memcmp(d->key, key, 4) == 0;
     }
-    if (!spare || same_source >= FRAG_PER_SOURCE) {
+    if (!spare || same_source >= FRAG_PER_SOURCE) { /* C-NETD-5 */
         f->full++;
         return NULL;
     }
@@ -118,7 +118,7 @@ uint8_t *frag_input(struct frag *f, const uint8_t *p, size_t len, uint64_t now_n
         if (d->piece[i].start == start && d->piece[i].end == end)
             return NULL; /* a duplicate is no overlap */
         if (start < d->piece[i].end && d->piece[i].start < end) {
-            f->overlaps++;
+            f->overlaps++; /* C-NETD-4 */
             drop(f, d);
             return NULL;
         }

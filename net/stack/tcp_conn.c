@@ -101,7 +101,7 @@ static uint64_t tuple_hash(const struct ns_port *port, const struct tcp_node *n,
 /* RFC 6528: a clock that ticks every 4 us plus a keyed hash of the 4-tuple. */
 uint32_t tcp_new_iss(struct netstack *ns, const struct ns_port *port, const struct tcp_node *n)
 {
-    return (uint32_t)(ns->now / 4000) + (uint32_t)tuple_hash(port, n, 'i');
+    return (uint32_t)(ns->now / 4000) + (uint32_t)tuple_hash(port, n, 'i'); /* C-TCP-1 */
 }
 
 uint32_t tcp_new_ts_offset(const struct ns_port *port, const struct tcp_node *n)

@@ -19,7 +19,7 @@ void tcp_challenge(struct tcb *t)
         t->challenge_ns = now;
         t->challenges = 0;
     }
-    if (t->challenges++ < 10)
+    if (t->challenges++ < 10) /* C-TCP-2 */
         t->ack_now = true;
 }
 

@@ -176,7 +176,7 @@ static struct tcb *establish(struct netstack *ns, struct tcp_syn *y)
     struct tcb *l = y->parent, *t;
     const struct ip_path *path;
 
-    if (l->listener->accepts >= l->listener->backlog) {
+    if (l->listener->accepts >= l->listener->backlog) { /* C-TCP-3 */
         ns->count.tcp_accept_overflow++;
         return NULL;
     }

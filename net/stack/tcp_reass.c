@@ -40,7 +40,7 @@ static struct ooo *ooo_new(struct tcb *t, struct ooo **at, uint32_t seq)
 {
     struct ooo *o;
 
-    if (t->ooo_n >= TCP_OOO_MAX || (o = ns_alloc(t->s.ns, sizeof(*o))) == NULL)
+    if (t->ooo_n >= TCP_OOO_MAX || (o = ns_alloc(t->s.ns, sizeof(*o))) == NULL) /* C-TCP-4 */
         return NULL;
     o->seq = o->end = seq;
     o->next = *at;

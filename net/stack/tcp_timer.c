@@ -50,7 +50,7 @@ static void repeat_syn(struct tcb *t)
     struct netstack *ns = t->s.ns;
     uint8_t flags = t->state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
 
-    if (ns->now - t->opened_ns >= TCP_CONNECT_LIMIT) {
+    if (ns->now - t->opened_ns >= TCP_CONNECT_LIMIT) { /* C-TIME-3 */
         tcb_abort(t, ETIMEDOUT, false);
         return;
     }
