@@ -91,7 +91,7 @@ static int chip_reset(struct rtl *n)
     w16(n, IMR, 0);
     w8(n, CR, CR_RST);
     while (r8(n, CR) & CR_RST) {
-        if (now_ns() > deadline)
+        if (now_ns() > deadline) /* C-BOUND-2 */
             return -ETIMEDOUT;
         delay_us(10);
     }
@@ -105,7 +105,7 @@ static void rx_start(struct rtl *n)
     w32(n, RBSTART, (uint32_t)virt_to_phys(n->ring));
     w16(n, CAPR, (uint16_t)(0u - CAPR_LAG));
     w8(n, CR, CR_RE | CR_TE);
-    w32(n, RCR, RCR_VALUE); /* takes effect only while RE is set */
+    w32(n, RCR, RCR_VALUE); /* takes effect only while RE is set (C-RTL-4) */
 }
 
 static void chip_start(struct rtl *n)
@@ -214,7 +214,7 @@ int rtl8139_attach(struct pci_device *d)
         goto fail;
     n->io = (uint16_t)d->bar[0].base;
     r = -ENOMEM;
-    ring = page_alloc(RX_ORDER, PAGE_ZERO | PAGE_BELOW_4G); /* 32-bit addresses */
+    ring = page_alloc(RX_ORDER, PAGE_ZERO | PAGE_BELOW_4G); /* 32-bit addresses (C-DMA-7) */
     tx = page_alloc(TX_ORDER, PAGE_ZERO | PAGE_BELOW_4G);
     if (ring == 0 || tx == 0)
         goto fail;
@@ -289,9 +289,9 @@ static int rx_one(struct rtl *n, uint32_t *room)
     if (h == 0 || len == RX_UNFINISHED)
         return 0;
     step = (RX_HEADER + len + 3) & ~3u;
-    if (!(status & RX_ROK) || (status & RX_BAD) || len < ETH_CRC_MIN || step > *room)
+    if (!(status & RX_ROK) || (status & RX_BAD) || len < ETH_CRC_MIN || step > *room) /* C-RTL-2 */
         return -EPROTO;
-    link_rx(&n->link, n->ring + n->rx_at + RX_HEADER, len - RX_CRC, &meta);
+    link_rx(&n->link, n->ring + n->rx_at + RX_HEADER, len - RX_CRC, &meta); /* C-RTL-1 */
     *head = 0; /* a stale header of the last lap must not look like a frame */
     n->rx_at = (n->rx_at + step) % RX_RING;
     *room -= step;
@@ -326,7 +326,7 @@ static void tx_reclaim(struct rtl *n)
 {
     while (n->tx_tail != n->tx_head) { /* ends: at most TX_DESCS */
         uint32_t s = r32(n, TSD0 + 4 * (n->tx_tail % TX_DESCS));
-        if (!(s & TSD_OWN))
+        if (!(s & TSD_OWN)) /* C-RTL-3 */
             break;
         if (s & (TSD_TABT | TSD_TUN))
             n->link.tx_errors++;
@@ -407,7 +407,7 @@ static void tx_tick(void *arg)
     tx_reclaim(n);
     if (n->tx_tail != n->tx_seen || n->queue == NULL) {
         n->tx_stalled = 0;
-    } else if (++n->tx_stalled >= TX_STALL_TICKS) {
+    } else if (++n->tx_stalled >= TX_STALL_TICKS) { /* C-BOUND-7 */
         klog(LOG_WARN, "%s: the transmitter stands still, resetting the card", n->link.name);
         n->link.tx_errors++;
         rtl_restart(n);
@@ -428,7 +428,7 @@ static int rtl_restart(struct rtl *n)
     r = chip_reset(n);
     tx_abort(n);
     if (r < 0) {
-        n->dead = true;
+        n->dead = true; /* C-DMA-6 */
         pci_enable(n->pci, false, true, false);
         link_carrier(&n->link, false);
         klog(LOG_ERROR, "%s: the card did not come back (%d)", n->link.name, r);
@@ -533,7 +533,7 @@ static int rtl_poll(struct link *l, int budget)
     do { /* ends: a turn without a frame is the last */
         int got = serve(n, isr, budget - done);
         done += got;
-        if (done >= budget)
+        if (done >= budget) /* C-BOUND-1 */
             return done;
         isr = r16(n, ISR);
         if (got == 0)

@@ -64,7 +64,7 @@ size_t slip_decode(struct slip_rx *rx, const uint8_t *in, size_t bytes, size_t *
             b = unescape(rx, b);
         if (rx->dropping)
             continue;
-        if (rx->len == rx->cap) {
+        if (rx->len == rx->cap) { /* C-SLIP-2 */
             rx->oversize++;
             rx->dropping = true;
             continue;
@@ -83,7 +83,7 @@ size_t slip_encode(uint8_t *out, const uint8_t *in, size_t bytes)
 
         if (b == SLIP_END || b == SLIP_ESC) {
             *p++ = SLIP_ESC;
-            b = b == SLIP_END ? SLIP_ESC_END : SLIP_ESC_ESC;
+            b = b == SLIP_END ? SLIP_ESC_END : SLIP_ESC_ESC; /* C-SLIP-1 */
         }
         *p++ = b;
     }

@@ -318,7 +318,7 @@ static void line_error(struct uart *u, uint8_t lsr)
     if (lsr & (LSR_PE | LSR_FE | LSR_BI))
         u->count.framing_errors++;
     if (u->user.ready != NULL) {
-        rx_byte(u, u->user.on_error[0]);
+        rx_byte(u, u->user.on_error[0]); /* C-SLIP-3 */
         rx_byte(u, u->user.on_error[1]);
     }
 }
@@ -372,7 +372,7 @@ static bool uart_interrupt(void *arg)
             serve_tx(u);
         get(u, MSR); /* a modem line moved: reading it is all it wants */
     }
-    if (turn == IRQ_TURNS) { /* enough for now: drop the line, raise it again */
+    if (turn == IRQ_TURNS) { /* enough for now: drop the line, raise it again (C-BOUND-4) */
         put(u, IER, 0);
         put(u, IER, u->ier);
     }
@@ -438,7 +438,7 @@ static void console_to(struct uart *u, const char *text, size_t bytes)
             continue;
         if (deadline == 0)
             deadline = now_ns() + CONSOLE_WAIT_NS;
-        if (u->lost != u->told || !interrupts_on() || now_ns() > deadline)
+        if (u->lost != u->told || !interrupts_on() || now_ns() > deadline) /* C-BOUND-5 */
             break; /* a line that stands still is waited for once */
         cpu_relax();
     }

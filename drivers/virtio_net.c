@@ -126,7 +126,7 @@ static bool read_carrier(struct virtio_net *n)
     return (status & VN_LINK_UP) != 0;
 }
 
-/* Feature negotiation and what follows from it. */
+/* Feature negotiation and what follows from it (C-VIRTIO-5). */
 static int vn_begin(struct virtio_net *n)
 {
     int r = virtio_begin(&n->dev, vn_features, sizeof(vn_features) / sizeof(vn_features[0]));
@@ -376,7 +376,7 @@ static void tx_abort(struct virtio_net *n)
 
     while ((cookie = vq_reclaim(&n->tx, &cursor)) != NULL)
         if (cookie != n->probe)
-            netbuf_done(cookie, -ENOBUFS); /* as a full link: TCP sends again */
+            netbuf_done(cookie, -ENOBUFS); /* as a full link: TCP sends again (C-DMA-4) */
 }
 
 /* 3.3: after a reset the driver starts over. The same must be agreed on, or
@@ -386,7 +386,7 @@ static int vn_restart(struct virtio_net *n)
     uint64_t agreed = n->dev.features;
     int r = vn_begin(n);
 
-    if (r == 0 && n->dev.features != agreed)
+    if (r == 0 && n->dev.features != agreed) /* C-VIRTIO-6 */
         r = -EPROTO;
     if (r < 0) {
         virtio_fail(&n->dev);
@@ -465,7 +465,7 @@ static void vn_tx_tick(void *arg)
         n->tx_stall_ns = 0;
     } else {
         n->tx_stall_ns += n->tx_wait_ns;
-        if (n->tx_stall_ns >= VN_TX_STALL_NS) {
+        if (n->tx_stall_ns >= VN_TX_STALL_NS) { /* C-BOUND-7 */
             n->link.tx_errors++;
             vn_fault(n, "transmit queue");
             return;
@@ -487,7 +487,7 @@ static bool vn_interrupt(void *arg)
             n->config_changed = true;
     } else {
         uint8_t isr = n->dev.ops->isr(&n->dev); /* lowers the line */
-        if (isr == 0 || isr == 0xff)
+        if (isr == 0 || isr == 0xff) /* C-IRQ-1 */
             return false; /* another's, or the card is gone */
         if (isr & VIRTIO_ISR_CONFIG)
             n->config_changed = true;

@@ -30,7 +30,7 @@ int virtio_reset(struct virtio_device *v)
 
     v->ops->set_status(v, 0);
     /* 4.1.4.3.2: the driver waits until it reads 0 back. */
-    while (v->ops->status(v) != 0) {
+    while (v->ops->status(v) != 0) { /* C-VIRTIO-1 */
         if (now_ns() > deadline)
             return -ETIMEDOUT;
         delay_us(10);
@@ -52,7 +52,7 @@ static int negotiate(struct virtio_device *v, const struct virtio_feature *table
         /* A legacy device has the first 32 only (6.1). */
         if (!v->modern && table[i].bit >= 32)
             continue;
-        if (table[i].wish != VIRTIO_REFUSED && (offered & bit))
+        if (table[i].wish != VIRTIO_REFUSED && (offered & bit)) /* C-VIRTIO-2 */
             accept |= bit;
         else if (table[i].wish == VIRTIO_REQUIRED) {
             klog(LOG_ERROR, "virtio: the device lacks the feature %s, which is needed", table[i].name);
@@ -64,7 +64,7 @@ static int negotiate(struct virtio_device *v, const struct virtio_feature *table
     if (!v->modern)
         return 0;
     add_status(v, VIRTIO_FEATURES_OK);
-    if (!(v->ops->status(v) & VIRTIO_FEATURES_OK)) {
+    if (!(v->ops->status(v) & VIRTIO_FEATURES_OK)) { /* C-VIRTIO-3 */
         klog(LOG_ERROR, "virtio: the device refused the features %lx of %lx", (unsigned long)accept,
              (unsigned long)offered);
         return -ENOTSUP;
@@ -91,7 +91,7 @@ void virtio_fail(struct virtio_device *v)
 {
     if (virtio_reset(v) == 0)
         v->ops->set_status(v, VIRTIO_FAILED);
-    pci_enable(v->pci, true, true, false); /* whatever it does, not to our memory */
+    pci_enable(v->pci, true, true, false); /* whatever it does, not to our memory (C-DMA-6) */
 }
 
 static unsigned order_of(size_t bytes)
@@ -128,7 +128,7 @@ int virtio_queue_create(struct virtio_device *v, struct virtqueue *vq, uint16_t 
     phys_t p;
     int r;
 
-    if (size == 0 || size > VQ_SIZE_MAX || (size & (size - 1)) != 0) {
+    if (size == 0 || size > VQ_SIZE_MAX || (size & (size - 1)) != 0) { /* C-VIRTIO-4 */
         klog(LOG_ERROR, "virtio: queue %u has the impossible size %u", index, size);
         return -ENODEV;
     }

@@ -128,7 +128,7 @@ int vq_take(struct virtqueue *vq, struct vq_done *done)
 
     if (ready == 0)
         return 0;
-    if (ready > vq->inflight)
+    if (ready > vq->inflight) /* C-VIRTIO-7 */
         return -EPROTO; /* finished more than it was given */
     e = &vq->used_ring[vq->last_used & (vq->size - 1)];
     id = e->id; /* read once: the device may change it under us */
@@ -136,7 +136,7 @@ int vq_take(struct virtqueue *vq, struct vq_done *done)
     if (id >= vq->size)
         return -EPROTO;
     s = &vq->slot[id];
-    if (s->owner != VQ_DEVICE)
+    if (s->owner != VQ_DEVICE) /* C-DMA-2 */
         return -EPROTO; /* not a chain it holds: never given, or returned twice */
     /* Where the device writes nothing, old ones put anything there (2.7.8.1). */
     if (s->room == 0)
@@ -163,7 +163,7 @@ void vq_release(struct virtqueue *vq, uint16_t id)
     struct vq_slot *s = &vq->slot[id];
     uint16_t at = id;
 
-    KASSERT(id < vq->size && s->owner == VQ_DRIVER);
+    KASSERT(id < vq->size && s->owner == VQ_DRIVER); /* C-DMA-1 */
     for (unsigned i = 0; i < s->count; i++) {
         vq->slot[at].owner = VQ_FREE;
         at = vq->slot[at].next;
@@ -197,7 +197,7 @@ bool vq_publish(struct virtqueue *vq)
     if (old == now)
         return false;
     for (uint16_t id = vq->offered; id != VQ_NONE; id = vq->slot[id].also)
-        vq->slot[id].owner = VQ_DEVICE;
+        vq->slot[id].owner = VQ_DEVICE; /* C-DMA-3 */
     vq->offered = VQ_NONE;
     store16(&vq->avail[AVAIL_IDX], now);
     vq->published = now;
@@ -225,5 +225,5 @@ bool vq_irq_on(struct virtqueue *vq, uint16_t ahead)
     else
         store16(&vq->avail[AVAIL_FLAGS], 0);
     full_fence(vq);
-    return (uint16_t)(load16(&vq->used[USED_IDX]) - vq->last_used) > ahead;
+    return (uint16_t)(load16(&vq->used[USED_IDX]) - vq->last_used) > ahead; /* C-IRQ-2 */
 }

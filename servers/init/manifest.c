@@ -322,7 +322,7 @@ static void begin(struct parser *p, char **words, int n)
         p->skip = false;
         p->bad = false;
         p->s = &m->server[m->count];
-        memset(p->s, 0, sizeof *p->s);
+        memset(p->s, 0, sizeof *p->s); /* C-RIGHT-3 */
         strcpy(p->s->name, words[1]);
         strcpy(p->s->rights.serves, words[1]);
         p->s->priority = PRIO_NORMAL;

@@ -173,7 +173,7 @@ void server_ended(struct server *s, uint64_t now_ns)
     if (!s->wanted) {
         enter(s, SERVER_OFF, now_ns, NEVER);
     } else if (s->conf->restart == RESTART_ALWAYS || (s->conf->restart == RESTART_FAILURE && !well)) {
-        schedule_restart(s, ran_ns, now_ns);
+        schedule_restart(s, ran_ns, now_ns); /* C-INIT-1 */
     } else {
         s->wanted = false;
         enter(s, well ? SERVER_DONE : SERVER_FAILED, now_ns, NEVER);

@@ -27,7 +27,7 @@ static const char *unknown_numbers(void)
     return NULL;
 }
 
-static const char *bad_pointers(void)
+static const char *bad_pointers(void) /* C-MEM-3 */
 {
     static const uint64_t bad[] = {0,          8, KERNEL_ADDRESS, NON_CANONICAL, UINT64_MAX, UINT64_MAX - 7,
                                    USER_TOP - 4};
@@ -64,7 +64,7 @@ static const char *flags_survive(void)
     return NULL;
 }
 
-static const char *memory(void)
+static const char *memory(void) /* C-MEM-2 */
 {
     int64_t a = sys_mem_map(0, 3 * PAGE, PROT_R | PROT_W);
     volatile uint8_t *p = (uint8_t *)(uintptr_t)a;
@@ -90,7 +90,7 @@ static const char *memory(void)
     return NULL;
 }
 
-static const char *handles(void)
+static const char *handles(void) /* C-MEM-4 */
 {
     int e = sys_endpoint_create(1), stale = e;
     struct sys_msg m;
@@ -157,7 +157,7 @@ static const char *memory_objects(void)
     return NULL;
 }
 
-static const char *waiting(void)
+static const char *waiting(void) /* C-TIME-2 */
 {
     static struct wait_item items[WAIT_ITEMS_MAX];
     int e = sys_endpoint_create(1), h = sys_memobj_create(PAGE);

@@ -201,7 +201,7 @@ static const char *no_free_handle(void)
     return NULL;
 }
 
-static const char *calls_time_out(void)
+static const char *calls_time_out(void) /* C-MSG-5 */
 {
     struct sys_msg m = message(HANG);
     int process, peer;
@@ -218,7 +218,7 @@ static const char *calls_time_out(void)
     return NULL;
 }
 
-static const char *death_is_an_error_at_once(void)
+static const char *death_is_an_error_at_once(void) /* C-MSG-2 */
 {
     struct wait_item w = {.kind = WAIT_HANDLE, .want = 0};
     struct sys_msg m = message(DIE);
@@ -243,7 +243,7 @@ static const char *death_is_an_error_at_once(void)
 
 /* A server of low priority behind one that never sleeps: only what the call
  * lends it brings the answer. */
-static const char *a_call_lends_its_priority(void)
+static const char *a_call_lends_its_priority(void) /* C-MSG-7 */
 {
     struct sys_msg m = message(ECHO);
     int server = start_at(PRIO_LOW, "server", ""), peer, hog;
@@ -265,7 +265,7 @@ static const char *a_call_lends_its_priority(void)
     return NULL;
 }
 
-static const char *full_queues_refuse(void)
+static const char *full_queues_refuse(void) /* C-MSG-1, C-MSG-3 */
 {
     struct sys_msg m = message(ECHO);
     int process, peer;
@@ -279,7 +279,7 @@ static const char *full_queues_refuse(void)
     return NULL;
 }
 
-static const char *bits_gather(void)
+static const char *bits_gather(void) /* C-MSG-3, C-MSG-4 */
 {
     struct wait_item w = {.kind = WAIT_HANDLE, .handle = mine, .want = READY_IN};
     struct sys_msg m;
@@ -298,7 +298,7 @@ static const char *bits_gather(void)
     return NULL;
 }
 
-static const char *forged_tokens_find_nothing(void)
+static const char *forged_tokens_find_nothing(void) /* C-MSG-5 */
 {
     struct sys_msg m = message(0);
 

@@ -117,7 +117,7 @@ static const char *exit_status(void)
     return NULL;
 }
 
-static const char *faults_are_reported(void)
+static const char *faults_are_reported(void) /* C-PROC-1, C-PROC-3 */
 {
     static const struct {
         const char *how;
@@ -199,7 +199,7 @@ static const char *spawn_refuses(void)
     return NULL;
 }
 
-static const char *limits_hold(void)
+static const char *limits_hold(void) /* C-MEM-5 */
 {
     struct sys_rights r = rights_none();
 
@@ -220,7 +220,7 @@ static uint64_t memory_free(uint32_t *processes)
     return s.memory_free;
 }
 
-static const char *nothing_is_left_behind(void)
+static const char *nothing_is_left_behind(void) /* C-PROC-2 */
 {
     uint64_t before = 0, after;
     uint32_t processes = 0, still;

@@ -101,7 +101,7 @@ static int role_take(int argc, char **argv)
 
 /* --- tests ------------------------------------------------------------------ */
 
-static const char *refused_without_right(void)
+static const char *refused_without_right(void) /* C-REG-1 */
 {
     struct sys_rights r = rights_none();
     struct raw e;
@@ -118,7 +118,7 @@ static const char *refused_without_right(void)
     return NULL;
 }
 
-static const char *rights_do_not_grow(void)
+static const char *rights_do_not_grow(void) /* C-RIGHT-1 */
 {
     struct sys_rights r = rights_none();
     rights_add_port(&r, NET_TCP, 80, 80);
@@ -131,7 +131,7 @@ static const char *rights_do_not_grow(void)
     return NULL;
 }
 
-static const char *taken_port_is_in_use(void)
+static const char *taken_port_is_in_use(void) /* C-REG-2 */
 {
     struct sys_rights r = rights_none();
     uint8_t a[NET_SECRET_BYTES], b[NET_SECRET_BYTES];
@@ -148,7 +148,7 @@ static const char *taken_port_is_in_use(void)
     return NULL;
 }
 
-static const char *free_after_death(void)
+static const char *free_after_death(void) /* C-REG-5 */
 {
     struct sys_rights r = rights_none();
     uint8_t secret[NET_SECRET_BYTES];
@@ -179,7 +179,7 @@ static const char *unregister_frees_at_once(void)
     return NULL;
 }
 
-static const char *any_is_free_and_unpredictable(void)
+static const char *any_is_free_and_unpredictable(void) /* C-REG-3 */
 {
     struct sys_rights r = rights_none();
     struct raw e;
@@ -200,7 +200,7 @@ static const char *any_is_free_and_unpredictable(void)
     return NULL;
 }
 
-static const char *default_slots_are_taken(void)
+static const char *default_slots_are_taken(void) /* C-REG-9 */
 {
     struct sys_rights r = rights_none();
     CHECK(role_run("slot", "0", &r) == EACCES);
@@ -215,7 +215,7 @@ static const char *default_slots_are_taken(void)
     return NULL;
 }
 
-static const char *sends_only_from_its_own(void)
+static const char *sends_only_from_its_own(void) /* C-TX-4 */
 {
     struct sys_rights r = rights_none();
     rights_add_port(&r, NET_UDP, 7006, 7006);
@@ -237,7 +237,7 @@ static bool hear(int endpoint, uint32_t type, void *out, size_t bytes)
     return sys_reply(token, &m) == 0;
 }
 
-static const char *transfer_loses_nothing(void)
+static const char *transfer_loses_nothing(void) /* C-REG-8 */
 {
     static struct sys_exit status;
     struct sys_rights r = rights_none();

@@ -92,7 +92,7 @@ static const char *futex_wakes(void)
 
 /* A wake-up between reading the word and blocking must not be lost: if one
  * were, the wait below would time out. */
-static const char *no_wake_is_lost(void)
+static const char *no_wake_is_lost(void) /* C-MSG-6 */
 {
     struct wait_item w = {.kind = WAIT_FUTEX, .addr = (uint64_t)(uintptr_t)&word};
 
