@@ -132,7 +132,7 @@ def test_fragments_are_reassembled(wire):
     assert peer.ping()
 
 
-def test_syn_flood_of_a_closed_port_starves_nobody(wire):
+def test_syn_flood_of_a_closed_port_starves_nobody(wire):  # C-RX-2
     """10^5 frames to unbound ports; ARP is answered all the while."""
     machine, peer = wire
     frames = [p.eth(p.ipv4(p.udp(b"", sport=1000 + i, dport=20000 + i), proto=17)) for i in range(500)]

@@ -8,12 +8,12 @@ import urllib.request
 
 import pytest
 
-from conftest import NICS
+from conftest import EVERYWHERE, options_of
 
 
-@pytest.fixture(params=NICS)
+@pytest.fixture(params=EVERYWHERE)
 def machine(start, big_file, request):
-    return start(nic=request.param, cmdline="start=echo", extra=[(big_file, "www/big.bin")], mem=128).wait_ready()
+    return start(extra=[(big_file, "www/big.bin")], mem=128, **options_of(request.param, "start=echo")).wait_ready()
 
 
 def wait_for_new_pid(machine, name, old, seconds=10):
@@ -37,7 +37,7 @@ def download(address, result):
     result["digest"] = hashlib.sha256(data).digest()
 
 
-def test_killing_netd_in_a_download(machine, big_file):
+def test_killing_netd_in_a_download(machine, big_file):  # C-NETD-1
     result = {"got": 0}
     t = threading.Thread(target=download, args=(machine.address, result), daemon=True)
     old = machine.pid_of("netd")
@@ -71,7 +71,7 @@ def test_killing_netd_is_repaired_within_a_second(machine):
     assert 0 <= started[-1] - ended[-1] < 1.0
 
 
-def test_killing_httpd(machine):
+def test_killing_httpd(machine):  # C-INIT-1
     echo = socket.create_connection((machine.address, 7), timeout=20)
     echo.sendall(b"before")
     assert echo.recv(100) == b"before"

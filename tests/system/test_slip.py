@@ -11,6 +11,8 @@ import urllib.request
 
 import pytest
 
+from conftest import WAYS, options_of
+
 GUEST = "192.168.7.2"
 HOST = "192.168.7.1"
 
@@ -42,10 +44,10 @@ def mib(build):
     return build.random_file("mib.bin", 1 << 20)
 
 
-@pytest.fixture(scope="module")
-def cable(build, mib):
+@pytest.fixture(scope="module", params=list(WAYS))
+def cable(build, mib, request):
     import vm
-    machine = vm.Vm(build, nic="virtio", cmdline="start=echo", extra=[(mib, "www/mib.bin")])
+    machine = vm.Vm(build, extra=[(mib, "www/mib.bin")], **options_of((request.param, "virtio"), "start=echo"))
     with machine.closed_on_failure():
         machine.wait_ready()
         attach = Attach(build, machine)
@@ -99,7 +101,7 @@ def test_ping_from_the_guest(cable):
     assert "4 received" in cable.command(f"ping {HOST}", 60)
 
 
-def test_noise_on_the_line(build, start):
+def test_noise_on_the_line(build, start):  # C-SLIP-2
     """Random bytes, endless frames, broken escapes; then a good frame."""
     guest, host = "192.168.8.2", "192.168.8.1"
     machine = start(cmdline=f"slip={guest}:{host}")

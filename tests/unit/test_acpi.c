@@ -192,7 +192,7 @@ static void test_madt_is_full(void **state)
     assert_int_equal(info.nioapics, ACPI_IOAPICS_MAX);
 }
 
-static void test_madt_zero_length_entry(void **state)
+static void test_madt_zero_length_entry(void **state) /* C-BOUND-6 */
 {
     static const uint8_t bad[] = {0, 0, 0, 0}, cpu[] = {0, 8, 0, 0, 1, 0, 0, 0};
     struct acpi_info info = {0};
@@ -333,7 +333,7 @@ static void parse_all(const uint8_t *t, size_t bytes)
 
 /* Every prefix, in a block of exactly its size: the sanitizer sees each read
  * beyond it. Then the same with bytes flipped. */
-static void test_hostile(void **state)
+static void test_hostile(void **state) /* C-BOUND-6 */
 {
     void (*const makers[])(void) = {make_madt, make_fadt};
     uint32_t x = 99;

@@ -104,7 +104,7 @@ static void make(uint8_t f[42], unsigned op, const uint8_t sha[6], const uint8_t
     memcpy(f + 38, tpa, 4);
 }
 
-static void answers_only_for_us(void **state)
+static void answers_only_for_us(void **state) /* C-NETD-3 */
 {
     (void)state;
     uint8_t f[42];
@@ -120,7 +120,7 @@ static void answers_only_for_us(void **state)
     assert_int_equal(seen.sent, 1);
 }
 
-static void resolves_and_resends(void **state)
+static void resolves_and_resends(void **state) /* C-NETD-2 */
 {
     (void)state;
     uint8_t f[42];

@@ -107,7 +107,7 @@ static void test_good(void **state)
     assert_int_equal(bi.fb_type, 0);
 }
 
-static void test_every_truncation_is_refused(void **state)
+static void test_every_truncation_is_refused(void **state) /* C-BOOT-1 */
 {
     (void)state;
     good();
@@ -133,7 +133,7 @@ static void expect(const char *part)
     assert_non_null(strstr(why, part));
 }
 
-static void test_faults_are_named(void **state)
+static void test_faults_are_named(void **state) /* C-BOOT-1 */
 {
     (void)state;
     begin();

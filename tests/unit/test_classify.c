@@ -110,7 +110,7 @@ static void each_slot(void **state)
     only_in(SLOT_FORWARD);
 }
 
-static void slots_have_one_owner(void **state)
+static void slots_have_one_owner(void **state) /* C-REG-9 */
 {
     struct proc other;
 
@@ -131,7 +131,7 @@ static void slots_have_one_owner(void **state)
     assert_int_equal(slot_register(netd[0].ep, 0), 0);
 }
 
-static void slots_do_not_starve_each_other(void **state)
+static void slots_do_not_starve_each_other(void **state) /* C-RX-2 */
 {
     uint8_t arp[28] = {0};
 
@@ -252,7 +252,7 @@ static void drop_oversize(void **state)
     only_dropped(DROP_OVERSIZE);
 }
 
-static void drop_not_our_mac(void **state)
+static void drop_not_our_mac(void **state) /* C-RX-3 */
 {
     static const uint8_t other[6] = {2, 0, 0, 0, 0, 2};
 
@@ -268,7 +268,7 @@ static void drop_ethertype(void **state)
     only_dropped(DROP_ETHERTYPE);
 }
 
-static void lying_headers(void **state)
+static void lying_headers(void **state) /* C-RX-4 */
 {
     struct {
         unsigned at;
@@ -417,7 +417,7 @@ static void drop_link_down(void **state)
     assert_int_equal(ring_count(app.ring), 1);
 }
 
-static void drop_ring_full(void **state)
+static void drop_ring_full(void **state) /* C-RING-4 */
 {
     struct net_port_info info;
 
@@ -451,7 +451,7 @@ static uint32_t make_ip6(uint8_t next, const uint8_t *dst, uint32_t payload)
     return 40 + payload;
 }
 
-static void ipv6(void **state)
+static void ipv6(void **state) /* C-RX-4 */
 {
     struct net_config c = {
         .kind = NETCFG_ADDR_ADD, .link = world.eth.index, .family = NET_INET6, .prefix = 64};

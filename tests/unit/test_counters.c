@@ -223,7 +223,7 @@ static void one_run(uint64_t seed)
     world_down(&state);
 }
 
-static void books_balance(void **state)
+static void books_balance(void **state) /* C-RX-1 */
 {
     const char *seed = getenv("SLIPWAY_SEED"), *runs = getenv("SLIPWAY_RUNS");
     unsigned n = runs != NULL ? (unsigned)atoi(runs) : 60;

@@ -190,7 +190,7 @@ static void refuses_bad_headers(void **state)
     WITH(im.p[HEAD].filesz = 8, "program headers are in no segment");
 }
 
-static void refuses_bad_segments(void **state)
+static void refuses_bad_segments(void **state) /* C-BOOT-2 */
 {
     struct image im;
 
@@ -213,7 +213,7 @@ static void refuses_bad_segments(void **state)
     WITH((im.p[HEAD].memsz = 0), "exceeds");
 }
 
-static void refuses_every_truncation(void **state)
+static void refuses_every_truncation(void **state) /* C-BOOT-2 */
 {
     struct elf_plan plan;
     struct image im;

@@ -82,7 +82,7 @@ static void reads_a_whole_block(void **state)
     assert_int_equal(s->line, 2);
 }
 
-static void defaults_grant_nothing(void **state)
+static void defaults_grant_nothing(void **state) /* C-RIGHT-3 */
 {
     (void)state;
     assert_int_equal(parse("server a {\n program /bin/a\n}"), 0);

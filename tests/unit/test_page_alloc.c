@@ -143,7 +143,7 @@ static int panics(uint32_t pfn, unsigned order)
     return hit;
 }
 
-static void test_wrong_frees_are_caught(void **state)
+static void test_wrong_frees_are_caught(void **state) /* C-MEM-1 */
 {
     (void)state;
     buddy_add(&b, 1024, 1024);

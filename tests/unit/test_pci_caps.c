@@ -57,7 +57,7 @@ static void test_find(void **state)
     assert_int_equal(pci_cap_find(&small, 0x11, 0), 0);
 }
 
-static void test_loops(void **state)
+static void test_loops(void **state) /* C-BOUND-3 */
 {
     (void)state;
     with_list();
@@ -90,7 +90,7 @@ static void test_extended(void **state)
 }
 
 /* Any bytes: within bounds (read32 asserts them) and in bounded time. */
-static void test_noise(void **state)
+static void test_noise(void **state) /* C-BOUND-3 */
 {
     uint32_t x = 1;
 

@@ -31,7 +31,7 @@ static int down(void **state)
     return world_down(state);
 }
 
-static void right_is_needed(void **state)
+static void right_is_needed(void **state) /* C-REG-1 */
 {
     (void)state;
     assert_int_equal(try_register(&a, port_key(NET_TCP, 81, 81), NULL), -EACCES);
@@ -65,7 +65,7 @@ static void client_right_is_needed(void **state)
     assert_int_equal(try_register(&a, port_key(NET_ICMP, 1, 65535), NULL), -EACCES);
 }
 
-static void taken_by_another(void **state)
+static void taken_by_another(void **state) /* C-REG-2 */
 {
     struct net_port_key near = port_key(NET_TCP, 80, 80);
 
@@ -98,7 +98,7 @@ static void idempotent_for_the_owner(void **state)
     assert_int_equal(ring_count(a.ring), 1);
 }
 
-static void secret_survives_a_restart(void **state)
+static void secret_survives_a_restart(void **state) /* C-REG-4 */
 {
     struct net_port_op first, second, other;
     static const uint8_t zero[NET_SECRET_BYTES];
@@ -127,7 +127,7 @@ static void secret_survives_a_restart(void **state)
     assert_memory_not_equal(first.secret, other.secret, NET_SECRET_BYTES);
 }
 
-static void any_is_unpredictable(void **state)
+static void any_is_unpredictable(void **state) /* C-REG-3 */
 {
     struct net_port_op op;
     uint16_t port[64];
@@ -190,7 +190,7 @@ static void unregister_frees_at_once(void **state)
     assert_int_equal(port_unregister(&b.owner, NULL, &other), 0);
 }
 
-static void death_frees(void **state)
+static void death_frees(void **state) /* C-REG-5 */
 {
     (void)state;
     assert_int_equal(try_register(&a, port_key(NET_UDP, 5000, 5000), NULL), 0);
@@ -381,7 +381,7 @@ static void bad_keys(void **state)
     assert_int_equal(port_unregister(&a.owner, NULL, &none), -ENOENT);
 }
 
-static void out_of_memory_is_an_error(void **state)
+static void out_of_memory_is_an_error(void **state) /* C-REG-10 */
 {
     struct net_port_op op;
     int r = -ENOMEM;

@@ -76,7 +76,7 @@ static void other_segments_go_to_netd(void **state)
     assert_int_equal(counters().in_flight, 0);
 }
 
-static void sixty_four_at_most(void **state)
+static void sixty_four_at_most(void **state) /* C-REG-7 */
 {
     (void)state;
     die(&web, true);
@@ -92,7 +92,7 @@ static void sixty_four_at_most(void **state)
     assert_in_range(info.reserved_ms, 1, 2000);
 }
 
-static void two_seconds_and_no_more(void **state)
+static void two_seconds_and_no_more(void **state) /* C-REG-6 */
 {
     (void)state;
     die(&web, true);
@@ -129,7 +129,7 @@ static void two_deaths_two_timers(void **state)
     assert_int_equal(dropped(DROP_PARK_EXPIRED), 2);
 }
 
-static void only_the_same_name_may_take_it(void **state)
+static void only_the_same_name_may_take_it(void **state) /* C-REG-6 */
 {
     struct proc thief;
 
@@ -207,7 +207,7 @@ static void a_dead_ring_is_not_believed(void **state)
     endpoint_close(victim.ep);
 }
 
-static void ruined_records_end_the_walk(void **state)
+static void ruined_records_end_the_walk(void **state) /* C-RING-6 */
 {
     (void)state;
     for (unsigned i = 0; i < 4; i++)
@@ -237,7 +237,7 @@ static void a_group_is_reserved_by_its_last(void **state)
 
 /* --- transfer ------------------------------------------------------------------------- */
 
-static void transfer_under_traffic(void **state)
+static void transfer_under_traffic(void **state) /* C-REG-8 */
 {
     struct proc heir;
     struct net_port_op op = {.key = port_key(NET_TCP, 80, 80)};

@@ -121,7 +121,7 @@ static void validity(void **state)
     assert_false(rights_valid(&r));
 }
 
-static void subsets(void **state)
+static void subsets(void **state) /* C-RIGHT-1 */
 {
     struct sys_rights parent = sample(), child = sample();
     const char *what = NULL;

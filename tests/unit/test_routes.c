@@ -274,7 +274,7 @@ static void neighbours(void **state)
     assert_int_equal(net_config_apply(NULL, &c), -EINVAL);
 }
 
-static void writing_needs_the_right(void **state)
+static void writing_needs_the_right(void **state) /* C-RIGHT-2 */
 {
     struct proc q;
     struct net_config c = {.kind = NETCFG_LINK_DOWN, .link = 1};

@@ -57,7 +57,7 @@ static size_t wrap(uint8_t *out, const uint8_t *p, size_t n)
     return len;
 }
 
-static void bytes_are_those_of_the_rfc(void **state)
+static void bytes_are_those_of_the_rfc(void **state) /* C-SLIP-1 */
 {
     static const uint8_t in[] = {0x45, 0xc0, 0x00, 0xdb, 0xdc, 0xdd};
     static const uint8_t want[] = {0xc0, 0x45, 0xdb, 0xdc, 0x00, 0xdb, 0xdd, 0xdc, 0xdd, 0xc0};
@@ -95,7 +95,7 @@ static void empty_frames_are_nothing(void **state)
     assert_int_equal(rx.frames + rx.oversize + rx.escapes, 0);
 }
 
-static void longest_passes_one_more_is_dropped(void **state)
+static void longest_passes_one_more_is_dropped(void **state) /* C-SLIP-2 */
 {
     uint8_t in[CAP + 1], out[SLIP_ENCODED_MAX(CAP + 1)];
 
@@ -126,7 +126,7 @@ static void endless_noise_is_counted_once(void **state)
     assert_int_equal(ngot, 1);
 }
 
-static void broken_escape_drops_the_packet(void **state)
+static void broken_escape_drops_the_packet(void **state) /* C-SLIP-2 */
 {
     static const uint8_t bad[] = {SLIP_END, 1, SLIP_ESC, 0x41, 2, SLIP_ESC, 0x42, SLIP_END};
     static const uint8_t cut[] = {SLIP_END, 1, 2, SLIP_ESC, SLIP_END, 7, 8, SLIP_END};
@@ -157,7 +157,7 @@ static void starts_in_the_middle(void **state)
 
 /* Any packets, cut anywhere, with any damage between: those sent whole come out
  * as they went in. */
-static void random_traffic(void **state)
+static void random_traffic(void **state) /* C-SLIP-1 */
 {
     (void)state;
     srand(7);

@@ -42,7 +42,7 @@ static void test_half_open_rejects(void **st)
     assert_int_equal(rig.ns->conn_n, 0);
 }
 
-static void test_backlog(void **st)
+static void test_backlog(void **st) /* C-TCP-3 */
 {
     struct nsock *a;
     uint32_t iss[4];
@@ -117,7 +117,7 @@ static void test_connect_refused(void **st)
     assert_int_equal(state(), TCP_SYN_SENT);
 }
 
-static void test_connect_times_out(void **st)
+static void test_connect_times_out(void **st) /* C-TIME-3 */
 {
     uint64_t began = rig.now;
     unsigned syns = 0;
@@ -225,7 +225,7 @@ static void test_syn_in_window_is_challenged(void **st)
     assert_int_equal(state(), TCP_ESTABLISHED);
 }
 
-static void test_challenges_are_limited(void **st)
+static void test_challenges_are_limited(void **st) /* C-TCP-2 */
 {
     (void)st;
     accepted(65535);

@@ -215,7 +215,7 @@ static void test_broken_segments(void **st)
     assert_int_equal(state(), TCP_ESTABLISHED);
 }
 
-static void test_piece_flood_is_bounded(void **st)
+static void test_piece_flood_is_bounded(void **st) /* C-TCP-4 */
 {
     struct tcb *t;
 

@@ -34,7 +34,7 @@ static void test_siphash(void **st)
     assert_true(siphash24(key, data, 15) == 0xa129ca6149be45e5u); /* the paper's appendix A */
 }
 
-static void test_initial_sequence(void **st)
+static void test_initial_sequence(void **st) /* C-TCP-1 */
 {
     struct ns_port port = {.port = 80};
     struct tcp_node a = {.lport = 80, .rport = 1000}, b = a;

@@ -76,7 +76,7 @@ static void test_order(void **state)
 }
 
 /* Arm, move, cancel and take at random; the model is the array itself. */
-static void test_random(void **state)
+static void test_random(void **state) /* C-TIME-1 */
 {
     static struct timer timer[TIMERS];
     struct timerq q;

@@ -90,7 +90,7 @@ static void scattered_payload(void **state)
 
 /* --- rights ---------------------------------------------------------------------------- */
 
-static void ports_of_others(void **state)
+static void ports_of_others(void **state) /* C-TX-4 */
 {
     struct proc q;
     struct net_port_op op;
@@ -114,7 +114,7 @@ static void ports_of_others(void **state)
     proc_start(&app, "app", 0);
 }
 
-static void addresses_of_others(void **state)
+static void addresses_of_others(void **state) /* C-TX-3 */
 {
     (void)state;
     assert_int_equal(send_now(&app, p, make_udp(p, PEER_IP, APP_PORT, PEER_IP, 9, 4), 0), -EACCES);
@@ -253,7 +253,7 @@ MANGLE(m_l4_split, t->hdr_len = 27; t->seg[0].off = 27; t->seg[0].len = 401)
 MANGLE(m_partial_fragment, t->csum = CSUM_PARTIAL; put16(h + 6, 0x2000))
 MANGLE(m_nothing, (void)0)
 
-static void impossible_records(void **state)
+static void impossible_records(void **state) /* C-TX-2 */
 {
     static void (*const bad[])(struct net_tx *, uint8_t *) = {
         m_hdr_off,  m_hdr_end,  m_hdr_long,  m_hdr_short,        m_nseg,  m_seg_off,
@@ -334,7 +334,7 @@ static void cache_follows_configuration(void **state)
     assert_int_equal(send_now(&app, p, udp_to(PEER_IP, 4), 0), -EACCES); /* no longer our address */
 }
 
-static void stale_without_netd(void **state)
+static void stale_without_netd(void **state) /* C-NETD-1 */
 {
     (void)state;
     assert_int_equal(set_neighbour(PEER_IP, peer_mac, NEIGH_STALE), 0);
@@ -393,7 +393,7 @@ static void unresolved_goes_by_netd(void **state)
     assert_int_equal(send_now(&app, p, n, 0), -EHOSTUNREACH);
 }
 
-static void unresolved_leave_room_for_arp(void **state)
+static void unresolved_leave_room_for_arp(void **state) /* C-TX-8 */
 {
     uint8_t arp[28] = {0};
     unsigned ok = 0;
@@ -548,7 +548,7 @@ static void injected_is_classified(void **state)
     check_books();
 }
 
-static void inject_does_not_loop(void **state)
+static void inject_does_not_loop(void **state) /* C-RX-5 */
 {
     (void)state;
     assert_int_equal(slot_register(netd.ep, SLOT_FRAGMENTS), 0);
@@ -584,7 +584,7 @@ static int send_frame(struct proc *q, uint16_t ethertype, const uint8_t *src, ui
     return c.status;
 }
 
-static void frames(void **state)
+static void frames(void **state) /* C-TX-5 */
 {
     uint16_t e0 = world.eth.index;
 
@@ -609,7 +609,7 @@ static void frames(void **state)
  * ------------------------------------------------------------------------------------------------------ */
 
 /* A bulk sender holds half of the card's queue at most; the other still gets in. */
-static void a_full_link_is_shared(void **state)
+static void a_full_link_is_shared(void **state) /* C-TX-7 */
 {
     struct proc q;
     struct net_port_op op;
@@ -675,7 +675,7 @@ static void finished_but_not_noticed(void **state)
 }
 
 /* What one call leaves over waits its turn beside the others'. */
-static void turns_are_by_bytes(void **state)
+static void turns_are_by_bytes(void **state) /* C-TX-6 */
 {
     struct proc q[2];
     struct net_port_op op[2];

@@ -137,7 +137,7 @@ static void test_stalls(void **state)
     assert_near(r.tsc_hz, 2000000000, 100);
 }
 
-static void test_reference_stands(void **state)
+static void test_reference_stands(void **state) /* C-BOUND-8 */
 {
     struct tsc_result r;
 
@@ -149,7 +149,7 @@ static void test_reference_stands(void **state)
 }
 
 /* A TSC that changes its pace from one window to the next is not trusted. */
-static void test_pace_changes(void **state)
+static void test_pace_changes(void **state) /* C-CLOCK-2 */
 {
     struct tsc_result r;
 
@@ -183,7 +183,7 @@ static void test_refine(void **state)
     assert_int_equal(tsc_refine(r.tsc_hz), 0);
 }
 
-static void test_watch(void **state)
+static void test_watch(void **state) /* C-CLOCK-3 */
 {
     (void)state;
     machine(2000000000, 3579545);

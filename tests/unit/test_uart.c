@@ -337,7 +337,7 @@ static void the_queue_is_bounded(void **state)
     assert_int_equal(fake_transmit(1, 900), 1);
 }
 
-static void damage_drops_the_packet(void **state)
+static void damage_drops_the_packet(void **state) /* C-SLIP-3 */
 {
     static const uint8_t a[] = {SLIP_END, 1, 2, 3}, b[] = {4, 5}, c[] = {6, SLIP_END};
     static const uint8_t good[] = {SLIP_END, 9, 9, SLIP_END};
@@ -378,7 +378,7 @@ static void a_flood_without_polls_is_counted(void **state)
     assert_int_equal(fake.frames, 1);
 }
 
-static void an_interrupt_that_never_ends_is_left_and_raised_anew(void **state)
+static void an_interrupt_that_never_ends_is_left_and_raised_anew(void **state) /* C-BOUND-4 */
 {
     static const uint8_t x[] = {1};
 
@@ -404,7 +404,7 @@ static void the_console_types_and_prints(void **state)
     assert_int_equal(card[1].nout, 300);
 }
 
-static void a_stuck_console_costs_no_time(void **state)
+static void a_stuck_console_costs_no_time(void **state) /* C-BOUND-5 */
 {
     static char text[40000];
     uint64_t before;

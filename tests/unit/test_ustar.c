@@ -111,7 +111,7 @@ static void test_longest_path(void **state)
     assert_int_equal(strlen(f.path), 255);
 }
 
-static void test_hostile(void **state)
+static void test_hostile(void **state) /* C-BOOT-3 */
 {
     uint8_t *h;
     (void)state;
@@ -145,7 +145,7 @@ static void test_hostile(void **state)
     assert_int_equal(walk(used, NULL), 1);
 }
 
-static void test_truncations(void **state)
+static void test_truncations(void **state) /* C-BOOT-3 */
 {
     (void)state;
     fresh();

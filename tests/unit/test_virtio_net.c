@@ -210,7 +210,7 @@ static int detach(void **state)
     return 0;
 }
 
-static void what_is_agreed(void **state)
+static void what_is_agreed(void **state) /* C-VIRTIO-2 */
 {
     (void)state;
     assert_int_equal(dev.agreed, 1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_EVENT_IDX |
@@ -226,7 +226,7 @@ static void what_is_agreed(void **state)
     assert_int_equal(avail(0)[1], 256);
 }
 
-static void what_legacy_agrees(void **state)
+static void what_legacy_agrees(void **state) /* C-VIRTIO-2, C-VIRTIO-4, C-VIRTIO-5 */
 {
     (void)state;
     assert_int_equal(dev.agreed >> 32, 0);
@@ -237,7 +237,7 @@ static void what_legacy_agrees(void **state)
     assert_int_equal(dev.last_len, 10 + 54 + 100);
 }
 
-static void packets_go_out_whole(void **state)
+static void packets_go_out_whole(void **state) /* C-VIRTIO-5 */
 {
     static const uint8_t zeros[12];
 
@@ -344,7 +344,7 @@ static void expect_recovery(void)
     assert_int_equal(dev.sent, sent + 1);
 }
 
-static void nonsense_in_the_receive_queue_resets(void **state)
+static void nonsense_in_the_receive_queue_resets(void **state) /* C-VIRTIO-7 */
 {
     (void)state;
     for (unsigned i = 0; i < 6; i++) {
@@ -389,7 +389,7 @@ static void resets_slow_down(void **state)
     expect_recovery();
 }
 
-static void a_transmitter_that_stands_still_is_reset(void **state)
+static void a_transmitter_that_stands_still_is_reset(void **state) /* C-BOUND-7 */
 {
     (void)state;
     dev.tx_hangs = true;
@@ -404,7 +404,7 @@ static void a_transmitter_that_stands_still_is_reset(void **state)
     expect_recovery();
 }
 
-static void a_device_that_does_not_come_back_is_cut_off(void **state)
+static void a_device_that_does_not_come_back_is_cut_off(void **state) /* C-DMA-4, C-DMA-6 */
 {
     (void)state;
     fake_transmit(3, 100);
@@ -422,7 +422,7 @@ static void a_device_that_does_not_come_back_is_cut_off(void **state)
     expect_recovery();
 }
 
-static void other_terms_after_a_reset_are_refused(void **state)
+static void other_terms_after_a_reset_are_refused(void **state) /* C-VIRTIO-6 */
 {
     (void)state;
     dev.offered &= ~(1ull << VIRTIO_F_EVENT_IDX);
@@ -453,7 +453,7 @@ static void the_link_is_watched(void **state)
     expect_recovery();
 }
 
-static void a_shared_line_is_not_ours_without_isr(void **state)
+static void a_shared_line_is_not_ours_without_isr(void **state) /* C-IRQ-1 */
 {
     (void)state;
     dev.isr = 0;
@@ -475,7 +475,7 @@ static void refused(int want)
     assert_int_equal(fake.detached, fake.handler == NULL ? 0 : fake.mode == IRQ_MSIX ? 3 : 1);
     assert_int_equal(fake.allocations, 0);
 }
-static void bad_devices_are_left_alone(void **state)
+static void bad_devices_are_left_alone(void **state) /* C-VIRTIO-1, C-VIRTIO-3, C-VIRTIO-4 */
 {
     (void)state;
     begin(true, IRQ_MSIX);

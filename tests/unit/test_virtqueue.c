@@ -154,7 +154,7 @@ static void recycled_buffers_keep_their_descriptors(void **state)
     assert_int_equal(vq.inflight, 1);
 }
 
-static void ids_and_lengths_are_checked(void **state)
+static void ids_and_lengths_are_checked(void **state) /* C-DMA-2 */
 {
     struct vq_done d;
     int in = add(0, 2, slots), out = add(2, 0, slots);
@@ -185,7 +185,7 @@ static void ids_and_lengths_are_checked(void **state)
     assert_int_equal(d.len, 200);
 }
 
-static void what_was_not_published_cannot_come_back(void **state)
+static void what_was_not_published_cannot_come_back(void **state) /* C-DMA-3 */
 {
     struct vq_done d;
     int id = add(0, 1, slots);
@@ -200,7 +200,7 @@ static void what_was_not_published_cannot_come_back(void **state)
     assert_int_equal(vq_take(&vq, &d), -EPROTO);
 }
 
-static void a_used_index_that_runs_away_is_caught(void **state)
+static void a_used_index_that_runs_away_is_caught(void **state) /* C-VIRTIO-7 */
 {
     struct vq_done d;
     int id = add(0, 1, slots);
@@ -216,7 +216,7 @@ static void a_used_index_that_runs_away_is_caught(void **state)
     assert_int_equal(vq_take(&vq, &d), 1);
 }
 
-static void ownership_is_asserted(void **state)
+static void ownership_is_asserted(void **state) /* C-DMA-1 */
 {
     struct vq_done d;
     int id = add(0, 1, slots);
@@ -232,7 +232,7 @@ static void ownership_is_asserted(void **state)
     assert_panics(vq_release(&vq, d.id));
 }
 
-static void reclaim_returns_all_of_them(void **state)
+static void reclaim_returns_all_of_them(void **state) /* C-DMA-4 */
 {
     uint16_t cursor = 0;
     unsigned n = 0;
@@ -271,7 +271,7 @@ static bool need_event(uint16_t event, uint16_t now, uint16_t old)
     return (uint16_t)(now - event - 1) < (uint16_t)(now - old);
 }
 
-static void event_idx_interrupts_once(void **state)
+static void event_idx_interrupts_once(void **state) /* C-IRQ-2 */
 {
     struct vq_done d;
     uint16_t *used_event = &avail()[2 + SIZE];
@@ -377,7 +377,7 @@ static void random_traffic(void **state)
 
 /* A device that writes anything anywhere in its part: every answer is in
  * bounds, and no chain comes back twice. */
-static void random_lies(void **state)
+static void random_lies(void **state) /* C-DMA-2 */
 {
     (void)state;
     srand(2);
