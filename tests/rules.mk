@@ -15,7 +15,7 @@
 
 UNIT_TAPS = $(UNIT_TESTS:%=tests/unit/%.tap)
 SIM_TAPS = $(SIM_TESTS:%=tests/sim/%.tap)
-HOST_TAPS = tests/unit/hygiene.tap $(UNIT_TAPS) $(SIM_TAPS)
+HOST_TAPS = tests/unit/hygiene.tap tests/unit/contracts.tap $(UNIT_TAPS) $(SIM_TAPS)
 HOST_TRS = $(HOST_TAPS:.tap=.trs)
 
 TEST_FLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
@@ -49,6 +49,12 @@ tests/unit/hygiene.tap: $(srcdir)/build-aux/check-hygiene $(FLAGS_STAMP)
 	   echo "exec env READELF='$(READELF)' NM='$(NM)' \$${SHELL:-sh} '$(srcdir)/build-aux/check-hygiene'" \
 	        "'$(TARGET_CC)' '$(TARGET_CC_INCLUDE)' '$(NEWLIB_DIR)'" \
 	        "'$(KERNEL_FLAGS)' '$(USER_FLAGS)'"; } > $@.new
+	@chmod +x $@.new && mv -f $@.new $@
+
+tests/unit/contracts.tap: $(srcdir)/build-aux/check-contracts $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	@{ echo '#!/bin/sh'; \
+	   echo "exec env AWK='$(AWK)' \$${SHELL:-sh} '$(srcdir)/build-aux/check-contracts' '$(srcdir)'"; } > $@.new
 	@chmod +x $@.new && mv -f $@.new $@
 
 # Always run anew: a result is not a file that can be up to date.
