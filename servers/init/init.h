@@ -27,8 +27,13 @@
 #define STEADY_MS        10000u
 #define DEATHS_MAX       10
 #define DEATHS_WINDOW_MS 60000u
-/* A server that never says it is ready counts as up after this. */
-#define STARTING_MS 1000u
+/* A server that never says it is ready counts as up after this: long where its
+ * manifest lets it call init, since "ready:" promises that it listens, and a slow
+ * machine may need seconds to load it and to gather its first random numbers. */
+#define STARTING_MS      10000u
+#define STARTING_MUTE_MS 1000u /* it may not call init */
+/* The ready: lines wait no longer than this for a server that keeps dying. */
+#define SETTLE_MS 10000u
 
 #define MS    1000000ull
 #define NEVER SYS_NO_DEADLINE
@@ -61,7 +66,7 @@ void server_ended(struct server *s, uint64_t now_ns); /* its process handle beca
 void server_ready(struct server *s, uint64_t now_ns);
 void servers_run_timers(uint64_t now_ns);
 uint64_t servers_deadline(void);
-bool servers_settled(void); /* none is still starting */
+bool servers_settled(void); /* none is still starting, or about to start again */
 
 /* control.c */
 int control_open(void); /* endpoint, or -errno */

@@ -94,6 +94,7 @@ static void __attribute__((noreturn)) loop(int endpoint)
 {
     static struct wait_item items[1 + MANIFEST_SERVERS_MAX];
     static struct server *who[1 + MANIFEST_SERVERS_MAX];
+    uint64_t settle_ns = sys_now_ns() + SETTLE_MS * MS; /* NEVER once all is announced */
 
     for (;;) {
         uint32_t n = 0;
@@ -106,7 +107,8 @@ static void __attribute__((noreturn)) loop(int endpoint)
             items[n++] =
                 (struct wait_item){.kind = WAIT_HANDLE, .handle = servers[i].handle, .want = READY_IN};
         }
-        int r = sys_wait(items, n, servers_deadline());
+        uint64_t due_ns = servers_deadline();
+        int r = sys_wait(items, n, settle_ns < due_ns ? settle_ns : due_ns);
         uint64_t now_ns = sys_now_ns();
         for (uint32_t i = 0; r > 0 && i < n; i++) {
             if (items[i].got == 0)
@@ -117,8 +119,10 @@ static void __attribute__((noreturn)) loop(int endpoint)
                 server_ended(who[i], now_ns);
         }
         servers_run_timers(now_ns);
-        if (servers_settled())
+        if (settle_ns != NEVER && (servers_settled() || now_ns >= settle_ns)) {
+            settle_ns = NEVER;
             all_up();
+        }
     }
 }
 

@@ -68,6 +68,16 @@ static void give_up(struct server *s, uint64_t now_ns, const char *why)
     enter(s, SERVER_FAILED, now_ns, NEVER);
 }
 
+static uint32_t starting_ms(const struct server *s)
+{
+    const struct sys_rights *r = &s->conf->rights;
+
+    for (uint32_t i = 0; i < r->ncalls; i++)
+        if (strcmp(r->calls[i], "init") == 0)
+            return STARTING_MS;
+    return STARTING_MUTE_MS;
+}
+
 static int launch(struct server *s)
 {
     uint64_t now_ns = sys_now_ns();
@@ -81,7 +91,7 @@ static int launch(struct server *s)
     struct sys_exit e;
     s->handle = handle;
     s->pid = sys_process_status(handle, &e) == 0 ? e.pid : 0;
-    enter(s, SERVER_STARTING, now_ns, now_ns + STARTING_MS * MS);
+    enter(s, SERVER_STARTING, now_ns, now_ns + starting_ms(s) * MS);
     return 0;
 }
 
@@ -219,7 +229,7 @@ uint64_t servers_deadline(void)
 bool servers_settled(void)
 {
     for (unsigned i = 0; i < server_count; i++)
-        if (servers[i].state == SERVER_STARTING)
+        if (servers[i].state == SERVER_STARTING || servers[i].state == SERVER_BACKOFF)
             return false;
     return true;
 }
