@@ -309,6 +309,38 @@ static void test_probe_byte_taken(void **st)
     assert_true(o.any && o.seq == our_iss + 103 && o.text_len == 98);
 }
 
+/* The peer's window is shut, but all has been acknowledged: nothing to probe for,
+ * and no reason to give up. */
+static void test_no_probes_without_text(void **st)
+{
+    struct seg g;
+
+    (void)st;
+    accepted(100);
+    assert_int_equal(ns_send(s, pattern, 101, 0, NULL), 101);
+    assert_int_equal(rig_out().text_len, 100);
+    g = seg(TCP_ACK, PEER_ISS + 1, our_iss + 101);
+    g.wnd = 0;
+    rig_in(&g);
+    rig.now = netstack_deadline(rig.ns);
+    rig_run();
+    assert_int_equal(rig_out().text_len, 1);
+    g.ack++; /* the last byte is taken, still shut */
+    rig_in(&g);
+    g = seg(TCP_ACK | TCP_PSH, PEER_ISS + 1, our_iss + 102);
+    g.text = pattern;
+    g.text_len = 10;
+    g.wnd = 0;
+    rig_in(&g);
+    rig_sleep(RIG_S); /* the delayed ACK */
+    rig_drain();
+    assert_true(netstack_deadline(rig.ns) == UINT64_MAX);
+    for (int i = 0; i < 300; i++)
+        rig_sleep(RIG_S);
+    assert_false(rig_out().any);
+    assert_int_equal(state(), TCP_ESTABLISHED);
+}
+
 static void test_nagle(void **st)
 {
     (void)st;
@@ -511,6 +543,7 @@ int main(void)
         T(test_initial_window_and_slow_start),
         T(test_peer_window),
         T(test_probe_byte_taken),
+        T(test_no_probes_without_text),
         T(test_nagle),
         T(test_rto_backs_off),
         T(test_gives_up),
