@@ -56,7 +56,7 @@ static bool trim_to_window(struct tcb *t, struct tcp_in *in)
                 t->ack_now = true;
             else
                 tcp_challenge(t);
-            if ((in->flags & (TCP_RST | TCP_SYN)) || old > (1u << 30))
+            if ((in->flags & TCP_SYN) || old > (1u << 30))
                 return false;
             in->flags &= (uint8_t)~TCP_FIN;
             in->len = 0;
@@ -67,8 +67,6 @@ static bool trim_to_window(struct tcb *t, struct tcp_in *in)
         in->len -= old;
     }
     if (seq_gt(in->seq, right) || (in->seq == right && in->seq != t->rcv_nxt)) {
-        if (in->flags & TCP_RST)
-            return false;
         if (in->len != 0 || (in->flags & TCP_FIN))
             t->ack_now = true;
         else
@@ -159,11 +157,15 @@ static void syn_sent_segment(struct tcb *t, struct tcp_in *in)
 }
 
 /* --- the synchronised states (3.10.7.4) -------------------------------------------------- */
-static bool handle_rst(struct tcb *t, const struct tcp_in *in)
+/* RFC 5961 3.2: only the very next number ends the connection, another one in
+ * the window is asked about, and the rest is dropped without a word. It looks at
+ * the segment as it came: text on a RST must not move its beginning. */
+static void handle_rst(struct tcb *t, const struct tcp_in *in)
 {
     if (in->seq != t->rcv_nxt) {
-        tcp_challenge(t); /* RFC 5961 3.2 */
-        return false;
+        if (seq_gt(in->seq, t->rcv_nxt) && seq_lt(in->seq, t->rcv_adv))
+            tcp_challenge(t);
+        return;
     }
     t->s.ns->count.tcp_rst_in++;
     if (t->state == TCP_SYN_RCVD)
@@ -172,7 +174,6 @@ static bool handle_rst(struct tcb *t, const struct tcp_in *in)
         tcb_abort(t, 0, false);
     else
         tcb_abort(t, ECONNRESET, false);
-    return false;
 }
 
 /* A SYN where none belongs. In SYN_RCVD (simultaneous open) it is the peer's
@@ -264,13 +265,15 @@ static void synchronised_segment(struct tcb *t, struct tcp_in *in)
 {
     if (!check_timestamp(t, in))
         return;
-    if (t->state == TCP_SYN_RCVD && (in->flags & TCP_SYN) && in->seq == t->irs && !(in->flags & TCP_RST)) {
+    if (in->flags & TCP_RST) {
+        handle_rst(t, in);
+        return;
+    }
+    if (t->state == TCP_SYN_RCVD && (in->flags & TCP_SYN) && in->seq == t->irs) {
         if (!handle_syn(t, in))
             return;
     }
     if (!trim_to_window(t, in))
-        return;
-    if ((in->flags & TCP_RST) && !handle_rst(t, in))
         return;
     if ((in->flags & TCP_SYN) && !handle_syn(t, in))
         return;

@@ -89,6 +89,21 @@ int tcp_accept(struct tcb *l, struct nsock **out, struct ns_addr *peer)
     return 0;
 }
 
+/* What an earlier attempt on this socket has left behind. */
+static void forget_attempt(struct tcb *t)
+{
+    t->rto_ns = TCP_RTO_INITIAL;
+    t->srtt_us = t->rttvar_us = 0;
+    t->backoff = t->dupacks = t->probes = t->ack_pending = 0;
+    t->timing = t->syn_repeated = t->in_recovery = t->persisting = false;
+    t->mss_peer = TCP_MSS_DEFAULT;
+    t->ts_on = t->sack_ok = t->wscale_on = false;
+    t->snd_wscale = 0;
+    t->snd_wnd = t->max_wnd = 0;
+    t->rd_eof = t->fin_queued = t->fin_seen = t->rd_shut = false;
+    bufq_free(t->s.ns, &t->rcv);
+}
+
 static int open_to(struct tcb *t, const struct ns_addr *a)
 {
     struct netstack *ns = t->s.ns;
@@ -130,6 +145,7 @@ int tcp_connect(struct tcb *t, const struct ns_addr *a)
     if (a->port == 0 || addr_any(&a->addr))
         return -EADDRNOTAVAIL;
     ns_clock(ns);
+    forget_attempt(t);
     r = open_to(t, a);
     if (r != 0)
         return r;
@@ -139,7 +155,6 @@ int tcp_connect(struct tcb *t, const struct ns_addr *a)
     t->buf_seq = t->snd_sml = t->iss + 1;
     t->rcv_wscale = tcp_rcv_wscale(t->rcvbuf_limit);
     t->rcv_nxt = t->rcv_adv = 0;
-    t->rd_eof = t->fin_queued = t->fin_seen = t->rd_shut = false;
     t->snd_mss = TCP_MSS_DEFAULT;
     t->opened_ns = t->progress_ns = ns->now;
     t->state = TCP_SYN_SENT;

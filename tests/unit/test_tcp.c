@@ -215,6 +215,50 @@ static void test_reset(void **st)
     assert_int_equal(ns_send(s, b, 4, 0, NULL), -EPIPE);
 }
 
+/* The text of a RST that begins before the window must not be cut off, or the rest
+ * would begin at the very number that ends the connection (RFC 5961 3.2). */
+static void test_reset_with_text(void **st)
+{
+    struct seg g = seg(TCP_RST | TCP_ACK, PEER_ISS + 1 - 500, 0);
+
+    (void)st;
+    accepted(65535);
+    g.ack = our_iss + 1;
+    g.text = pattern;
+    g.text_len = 1000;
+    rig_in(&g);
+    assert_int_equal(state(), TCP_ESTABLISHED);
+    in(TCP_RST, PEER_ISS, 0); /* an old one is no reason for an ACK */
+    assert_false(rig_out().any);
+    g.seq = PEER_ISS + 1;
+    rig_in(&g);
+    assert_int_equal(state(), TCP_CLOSED);
+}
+
+static void test_connect_again(void **st)
+{
+    struct ns_addr to = {.family = NET_INET, .port = PEER_PORT};
+    uint64_t began;
+    int e = 0;
+
+    (void)st;
+    connecting();
+    for (int i = 0; i < 60; i++) {
+        rig_sleep(RIG_S);
+        rig_drain();
+    }
+    assert_int_equal(ns_getopt(s, NSO_ERROR, &e), 0);
+    assert_int_equal(e, ETIMEDOUT);
+    put32(to.addr.b, PEER_IP);
+    assert_int_equal(ns_connect(s, &to), -EINPROGRESS);
+    assert_true(rig_out().flags == TCP_SYN);
+    began = rig.now; /* the waits begin anew, they do not go on where they were */
+    rig.now = netstack_deadline(rig.ns);
+    rig_run();
+    assert_true(rig_out().flags == TCP_SYN);
+    assert_int_equal(rig.now - began, TCP_RTO_INITIAL);
+}
+
 static void test_syn_in_window_is_challenged(void **st)
 {
     (void)st;
@@ -509,6 +553,8 @@ int main(void)
         T(test_simultaneous_open),
         T(test_old_syn_ack_in_syn_sent),
         T(test_reset),
+        T(test_reset_with_text),
+        T(test_connect_again),
         T(test_syn_in_window_is_challenged),
         T(test_challenges_are_limited),
         T(test_ack_outside_is_challenged),
