@@ -19,6 +19,23 @@ netns.enter()
 
 NICS = ["virtio-modern", "virtio-legacy", "rtl8139"]
 
+# The default, and the old ways in which all must work just the same.
+WAYS = {
+    "default": dict(),
+    "pit-pic": dict(cmdline="timer=pit irq=pic"),
+    "pc-nohpet": dict(machine="pc,hpet=off"),
+    "acpi-off": dict(cmdline="acpi=off"),
+}
+EVERYWHERE = [pytest.param((way, nic), id=f"{way}-{nic}") for way in WAYS for nic in NICS]
+
+
+def options_of(param, cmdline):
+    """Vm options of one of EVERYWHERE, with more boot options."""
+    way, nic = param
+    options = dict(WAYS[way], nic=nic)
+    options["cmdline"] = (options.get("cmdline", "") + " " + cmdline).strip()
+    return options
+
 
 @pytest.fixture(scope="session")
 def build():
@@ -49,10 +66,10 @@ def start(build, request):
         print(f"---- console of {machine.name} ----\n{machine.console_text()[-6000:]}")
 
 
-@pytest.fixture(scope="module", params=NICS)
+@pytest.fixture(scope="module", params=EVERYWHERE)
 def served(build, big_file, request):
-    """One running machine for all tests of a module, on each kind of card."""
-    machine = vm_module.Vm(build, nic=request.param, cmdline="start=echo", extra=[(big_file, "www/big.bin")], mem=128)
+    """One running machine for all tests of a module, in each way on each card."""
+    machine = vm_module.Vm(build, extra=[(big_file, "www/big.bin")], mem=128, **options_of(request.param, "start=echo"))
     with machine.closed_on_failure():
         machine.wait_ready()
     yield machine
