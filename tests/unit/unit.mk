@@ -48,9 +48,10 @@ UNIT_TESTS += test_elf test_rights test_chacha20
 test_elf_SOURCES_LIST = tests/unit/test_elf.c kernel/elf.c
 test_rights_SOURCES_LIST = tests/unit/test_rights.c kernel/rights.c
 test_chacha20_SOURCES_LIST = tests/unit/test_chacha20.c
-UNIT_TESTS += test_routes test_transmit test_counters
+UNIT_TESTS += test_routes test_transmit test_transmit_turns test_counters
 test_routes_SOURCES_LIST = tests/unit/test_routes.c $(NET_CORE_TEST_SOURCES)
 test_transmit_SOURCES_LIST = tests/unit/test_transmit.c $(NET_CORE_TEST_SOURCES)
+test_transmit_turns_SOURCES_LIST = tests/unit/test_transmit_turns.c $(NET_CORE_TEST_SOURCES)
 test_counters_SOURCES_LIST = tests/unit/test_counters.c $(NET_CORE_TEST_SOURCES)
 
 # libnet: a stack on a bench, the test plays the kernel and the peer.
