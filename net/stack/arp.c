@@ -160,12 +160,14 @@ void arp_resolve(struct arp *a, uint16_t link, const uint8_t ip[4], const void *
     if (!e)
         e = take_entry(a, link, ip);
     /* C-NETD-2 */
-    if (!e || e->waiting >= ARP_WAITING_PER_ENTRY || a->waiting_bytes + len > ARP_WAITING_BYTES) {
+    if (!e) {
         a->dropped++;
         return;
     }
-    struct arp_packet *p = a->env.alloc(a->env.ctx, sizeof(*p) + len);
-    if (!p) {
+    struct arp_packet *p = NULL;
+    if (e->waiting < ARP_WAITING_PER_ENTRY && a->waiting_bytes + len <= ARP_WAITING_BYTES)
+        p = a->env.alloc(a->env.ctx, sizeof(*p) + len);
+    if (!p) { /* ask all the same: packets for dead hosts must not keep others from being found */
         a->dropped++;
     } else {
         p->next = NULL;
@@ -183,6 +185,18 @@ void arp_resolve(struct arp *a, uint16_t link, const uint8_t ip[4], const void *
         e->state = NEIGH_INCOMPLETE;
         ask(a, e, now_ns);
     }
+}
+
+void arp_adopt(struct arp *a, uint16_t link, const uint8_t ip[4], const uint8_t mac[6], uint64_t age_ns,
+               uint64_t now_ns)
+{
+    struct arp_entry *e = find(a, link, ip) ? NULL : take_entry(a, link, ip);
+
+    if (!e)
+        return;
+    memcpy(e->mac, mac, 6);
+    e->state = NEIGH_REACHABLE;
+    due_at(a, &e->next_ns, age_ns < ARP_LIFETIME_NS ? now_ns + ARP_LIFETIME_NS - age_ns : now_ns);
 }
 
 /* --- receiving ------------------------------------------------------------- */
@@ -264,6 +278,21 @@ void arp_probe_stop(struct arp *a, uint16_t link, const uint8_t ip[4])
     for (unsigned i = 0; i < ARP_PROBES_MAX; i++)
         if (a->probe[i].active && a->probe[i].link == link && memcmp(a->probe[i].ip, ip, 4) == 0)
             a->probe[i].active = false;
+}
+
+bool arp_probing(const struct arp *a, uint16_t link, const uint8_t ip[4])
+{
+    for (unsigned i = 0; i < ARP_PROBES_MAX; i++) {
+        const struct arp_probe *p = &a->probe[i];
+        if (p->active && p->sent <= 3 && p->link == link && memcmp(p->ip, ip, 4) == 0)
+            return true;
+    }
+    return false;
+}
+
+void arp_announce(struct arp *a, uint16_t link, const uint8_t ip[4])
+{
+    send_arp(a, link, OP_REQUEST, broadcast_mac, ip, ip);
 }
 
 /* Three probes a second apart, then two announcements two seconds apart (RFC

@@ -80,11 +80,18 @@ struct arp {
 void arp_init(struct arp *a, const struct arp_env *env);
 /* A packet for next hop `ip` has no neighbour entry: keep a copy and ask. */
 void arp_resolve(struct arp *a, uint16_t link, const uint8_t ip[4], const void *packet, size_t len, uint64_t now_ns);
+/* A neighbour that the kernel learned age_ns ago from an earlier netd: without
+ * an entry here it would never end. */
+void arp_adopt(struct arp *a, uint16_t link, const uint8_t ip[4], const uint8_t mac[6], uint64_t age_ns,
+               uint64_t now_ns);
 /* A frame of type 0x0806, Ethernet header included. */
 void arp_input(struct arp *a, uint16_t link, const void *frame, size_t len, uint64_t now_ns);
 /* Probe an address that is already in use by us, then announce it. */
 void arp_probe_start(struct arp *a, uint16_t link, const uint8_t ip[4], uint64_t now_ns);
 void arp_probe_stop(struct arp *a, uint16_t link, const uint8_t ip[4]);
+bool arp_probing(const struct arp *a, uint16_t link, const uint8_t ip[4]);
+/* Defends an address (RFC 5227 section 2.4). */
+void arp_announce(struct arp *a, uint16_t link, const uint8_t ip[4]);
 void arp_run(struct arp *a, uint64_t now_ns);
 uint64_t arp_deadline(const struct arp *a); /* O(1); may be earlier than needed */
 /* Drop every entry and waiting packet of a link that went away. */

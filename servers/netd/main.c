@@ -119,6 +119,20 @@ static void answer_request(struct netd *n)
     sys_reply(token, &m);
 }
 
+/* What an earlier netd resolved goes on, but must end some day. */
+static void adopt_neighbours(struct netd *n)
+{
+    struct net_neigh_info i;
+    uint64_t now_ns = sys_now_ns();
+
+    for (uint64_t at = 0; at < ARP_ENTRIES; at++) {
+        if (sys_net_info(NETINFO_NEIGH, at, &i, sizeof(i)) != (int64_t)sizeof(i))
+            return;
+        if (i.entry.family == NET_INET && i.entry.state == NEIGH_REACHABLE)
+            arp_adopt(&n->arp, i.entry.link, i.entry.addr.b, i.entry.mac, i.age_ns, now_ns);
+    }
+}
+
 /* --- start and loop -------------------------------------------------------- */
 
 static void fail(const char *what, int r)
@@ -188,6 +202,7 @@ int main(int argc, char **argv)
     if (n->endpoint < 0 || (r = sys_name_register("netd", n->endpoint)) < 0)
         fail("cannot serve under the name netd", n->endpoint < 0 ? n->endpoint : r);
     links_init(n, argc, argv);
+    adopt_neighbours(n);
     sys_ready();
 
     for (unsigned i = 0; i < NETD_SLOTS; i++)

@@ -43,6 +43,7 @@ struct netd_if {
     bool configured;           /* lease below is in the kernel */
     struct dhcp_lease lease;   /* what was configured */
     uint32_t conflicts;
+    uint64_t defended_ns;      /* when our address was last announced against another's use; 0: never */
     bool has_fallback;         /* --fallback on the command line */
     uint8_t fallback[4], fallback_prefix, fallback_gw[4];
 };

@@ -166,11 +166,48 @@ static void a_scan_does_not_push_out_questions(void **state)
     assert_int_equal(seen.resent, 1);
 }
 
+static void dead_hosts_do_not_silence_questions(void **state)
+{
+    static const uint8_t packet[1400];
+    (void)state;
+    uint8_t f[42];
+    for (unsigned i = 0; i < 200; i++)
+        arp_resolve(&a, 0, (const uint8_t[]){10, 0, 5, (uint8_t)i}, packet, sizeof(packet), 0);
+    assert_true(a.dropped > 0 && a.waiting_bytes <= ARP_WAITING_BYTES);
+    assert_int_equal(seen.sent, 200); /* no room for the packet, but it is asked */
+    make(f, 2, peer_mac, (const uint8_t[]){10, 0, 5, 199}, own_ip);
+    arp_input(&a, 0, f, 42, 1);
+    assert_int_equal(seen.learned, 1);
+    arp_flush(&a, 0);
+    assert_int_equal(seen.blocks, 0);
+}
+
+static void adopted_neighbours_end(void **state)
+{
+    const uint64_t NS_S = 1000000000ull;
+    static const uint8_t old_mac[6] = {2, 9, 9, 9, 9, 9};
+    (void)state;
+    uint8_t f[42];
+    uint64_t now = 5000 * NS_S;
+    arp_adopt(&a, 0, peer_ip, old_mac, 100 * NS_S, now);
+    arp_adopt(&a, 0, (const uint8_t[]){10, 0, 7, 7}, peer_mac, 2 * ARP_LIFETIME_NS, now);
+    assert_int_equal(seen.learned, 0); /* the kernel has them */
+    arp_run(&a, now);
+    assert_int_equal(seen.forgotten, 1);
+    make(f, 2, peer_mac, peer_ip, peer_ip); /* the neighbour has a new card, and says so */
+    arp_input(&a, 0, f, 42, now);
+    assert_int_equal(seen.learned, 1);
+    assert_memory_equal(seen.mac, peer_mac, 6);
+    arp_run(&a, now + ARP_LIFETIME_NS);
+    assert_int_equal(seen.forgotten, 2);
+}
+
 static void probes_announces_and_sees_conflicts(void **state)
 {
     (void)state;
     uint8_t f[42];
     arp_probe_start(&a, 0, own_ip, 0);
+    assert_true(arp_probing(&a, 0, own_ip));
     unsigned probes = 0, announcements = 0;
     while (arp_deadline(&a) != UINT64_MAX) {
         arp_run(&a, arp_deadline(&a));
@@ -179,6 +216,7 @@ static void probes_announces_and_sees_conflicts(void **state)
         else
             announcements++;
     }
+    assert_false(arp_probing(&a, 0, own_ip));
     assert_int_equal(seen.sent, 5);
     assert_int_equal(probes, 3);
     assert_int_equal(announcements, 2 + 0);
@@ -214,6 +252,8 @@ int main(void)
         cmocka_unit_test_setup(resolves_and_resends, setup),
         cmocka_unit_test_setup(gives_up_and_tells, setup),
         cmocka_unit_test_setup(a_scan_does_not_push_out_questions, setup),
+        cmocka_unit_test_setup(dead_hosts_do_not_silence_questions, setup),
+        cmocka_unit_test_setup(adopted_neighbours_end, setup),
         cmocka_unit_test_setup(probes_announces_and_sees_conflicts, setup),
         cmocka_unit_test_setup(refuses_malformed, setup),
     };
