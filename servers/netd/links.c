@@ -17,6 +17,7 @@
 #define BLOB_MAGIC 0x6e657464u
 #define BLOB_VERSION 1u
 #define BLOB_LEASES 8
+#define DEFEND_NS 10000000000ull /* RFC 5227 section 1.1, DEFEND_INTERVAL */
 
 struct blob {
     uint32_t magic, version, count, pad;
@@ -119,6 +120,22 @@ static void configure(struct netd *n, struct netd_if *l, const struct dhcp_lease
     announce(l, lease->address);
 }
 
+/* A renewal may change everything but the address. */
+static void renewed(struct netd *n, struct netd_if *l)
+{
+    const struct dhcp_lease *old = &l->lease, *now = &l->client.lease;
+    bool same = old->prefix == now->prefix && old->mtu == now->mtu && old->have_router == now->have_router &&
+                memcmp(old->router, now->router, 4) == 0 && old->nroutes == now->nroutes &&
+                memcmp(old->route, now->route, sizeof(old->route)) == 0;
+    if (!same) {
+        lease_routes(l, NETCFG_ROUTE_DEL, old);
+        config(NETCFG_ADDR_ADD, l->info.index, now->address, now->prefix, NULL, 0, 0); /* in the old one's place */
+        lease_routes(l, NETCFG_ROUTE_ADD, now);
+    }
+    l->lease = *now;
+    blob_save(n);
+}
+
 static void use_fallback(struct netd_if *l)
 {
     sys_logf(SYS_LOG_WARN, "netd: %s: no DHCP server answered in 30 s; still asking%s", l->info.name,
@@ -153,10 +170,8 @@ static void apply(struct netd *n, struct netd_if *l, unsigned events, uint64_t n
         drop_fallback(l);
         configure(n, l, &l->client.lease, now_ns);
     }
-    if (events & DHCP_RENEWED) {
-        l->lease = l->client.lease;
-        blob_save(n);
-    }
+    if (events & DHCP_RENEWED)
+        renewed(n, l);
 }
 
 /* --- DHCP over the wire ---------------------------------------------------- */
@@ -230,13 +245,19 @@ void links_run(struct netd *n, uint64_t now_ns)
     }
 }
 
+/* Somebody else uses an address of ours. An address that has passed its probes is
+ * defended once; who insists within ten seconds gets it (RFC 5227 section 2.4 b),
+ * so that one forged frame does not cost us our address and every connection. */
 void links_conflict(struct netd *n, uint16_t link, const uint8_t ip[4], uint64_t now_ns)
 {
     if (link >= NETD_LINKS_MAX)
         return;
     struct netd_if *l = &n->links[link];
     l->conflicts++;
-    if (l->dhcp && l->configured && memcmp(l->lease.address, ip, 4) == 0) {
+    if (!arp_probing(&n->arp, link, ip) && (l->defended_ns == 0 || now_ns - l->defended_ns >= DEFEND_NS)) {
+        l->defended_ns = now_ns;
+        arp_announce(&n->arp, link, ip);
+    } else if (l->dhcp && l->configured && memcmp(l->lease.address, ip, 4) == 0) {
         dhcp_conflict(&l->client, now_ns);
         n->dhcp_next_ns = 0;
     }
@@ -295,13 +316,15 @@ static bool asked_for_dhcp(const char *cmdline, const char *link)
     return at && (at == cmdline || at[-1] == ' ') && (at[len] == 0 || at[len] == ' ');
 }
 
-/* Addresses that the kernel has already: from the command line. */
+/* Addresses that the kernel has already: from the command line. The fallback of
+ * an earlier netd is not one of them, DHCP goes on beside it. */
 static bool announce_static(const struct netd_if *l)
 {
     struct net_config a;
     bool any_found = false;
     for (uint64_t i = 0; i < 256 && sys_net_info(NETINFO_ADDR, i, &a, sizeof(a)) == (int64_t)sizeof(a); i++)
-        if (a.family == NET_INET && a.link == l->info.index && (a.flags & ADDR_STATIC)) {
+        if (a.family == NET_INET && a.link == l->info.index && (a.flags & ADDR_STATIC) &&
+            !(l->has_fallback && memcmp(a.addr.b, l->fallback, 4) == 0)) {
             announce(l, a.addr.b);
             any_found = true;
         }
@@ -336,12 +359,15 @@ void links_init(struct netd *n, int argc, char **argv)
             continue;
         sys_random(&seed, sizeof(seed), RANDOM_NONBLOCK);
         l->dhcp = true;
-        if (blob_find(l, &lease) && now_ns < lease.expiry_ns) {
-            dhcp_resume(&l->client, l->info.mac, &lease, seed ^ (uint32_t)now_ns, now_ns);
+        if (blob_find(l, &lease)) {
             l->lease = lease;
             l->configured = true; /* the kernel still has it */
+        }
+        if (l->configured && now_ns < l->lease.expiry_ns) {
+            dhcp_resume(&l->client, l->info.mac, &lease, seed ^ (uint32_t)now_ns, now_ns);
         } else {
             dhcp_start(&l->client, l->info.mac, seed ^ (uint32_t)now_ns, now_ns);
+            unconfigure(n, l); /* it ran out while no netd lived */
         }
     }
     n->dhcp_next_ns = 0;
