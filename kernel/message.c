@@ -163,6 +163,7 @@ static void owner_closed(struct object *o)
         e->head = (e->head + 1) % e->depth;
         e->count--;
     }
+    e->cancelled = 0; /* they went with the rest: whoever sits in recv must not drop them again */
     waitq_wake(&e->readers);
     waitq_wake(&e->senders);
 }
@@ -314,7 +315,26 @@ SYSCALL_HANDLER(notify)
     return r;
 }
 
-/* The caller gives up: a message that nobody has taken yet must not be served. */
+static void queue_drop_head(struct endpoint *e)
+{
+    if (++e->head == e->depth)
+        e->head = 0;
+    e->count--;
+}
+
+static void queue_drop_cancelled(struct endpoint *e)
+{
+    while (e->cancelled != 0 && e->queue[e->head].cancelled) {
+        if (e->queue[e->head].object != NULL)
+            object_unref(e->queue[e->head].object);
+        queue_drop_head(e);
+        e->cancelled--;
+    }
+}
+
+/* The caller gives up: a message that nobody has taken yet must not be served.
+ * Nor may it keep its place: a queue of such messages alone wakes no server, and
+ * would refuse everybody else for good. */
 static void call_cancel(struct call *c)
 {
     struct endpoint *e = c->endpoint;
@@ -326,6 +346,7 @@ static void call_cancel(struct call *c)
             e->cancelled++;
         }
     }
+    queue_drop_cancelled(e);
     call_close(c);
 }
 
@@ -406,23 +427,6 @@ SYSCALL_HANDLER(call)
 }
 
 /* --- receiving --- */
-
-static void queue_drop_head(struct endpoint *e)
-{
-    if (++e->head == e->depth)
-        e->head = 0;
-    e->count--;
-}
-
-static void queue_drop_cancelled(struct endpoint *e)
-{
-    while (e->cancelled != 0 && e->queue[e->head].cancelled) {
-        if (e->queue[e->head].object != NULL)
-            object_unref(e->queue[e->head].object);
-        queue_drop_head(e);
-        e->cancelled--;
-    }
-}
 
 /* Hand the oldest message, or the bits alone, to the current thread. For a bad
  * address it stays queued. */

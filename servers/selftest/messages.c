@@ -313,6 +313,25 @@ static const char *forged_tokens_find_nothing(void) /* C-MSG-5 */
     return NULL;
 }
 
+/* Callers that give up leave no place taken: the server that waits would never
+ * hear of them, and nobody else could send. */
+static const char *given_up_calls_make_room(void)
+{
+    int e = sys_endpoint_create(2);
+    struct sys_msg m = message(ECHO);
+
+    CHECK(e >= 0);
+    for (int i = 0; i < 5; i++)
+        CHECK(sys_call(e, &m, 0) == -EAGAIN);
+    m = message(HELLO);
+    CHECK(sys_send(e, &m) == 0);
+    CHECK(sys_call(e, &m, 0) == -EAGAIN); /* behind one that stays */
+    CHECK(sys_recv(e, &m, 0) == 0 && m.type == HELLO);
+    CHECK(sys_recv(e, &m, 0) == -EAGAIN);
+    CHECK(sys_handle_close(e) == 0);
+    return NULL;
+}
+
 const struct test messages_tests[] = {
     {"calls-are-answered", calls_are_answered},
     {"memory-goes-along", memory_goes_along},
@@ -321,6 +340,7 @@ const struct test messages_tests[] = {
     {"death-is-an-error-at-once", death_is_an_error_at_once},
     {"a-call-lends-its-priority", a_call_lends_its_priority},
     {"full-queues-refuse", full_queues_refuse},
+    {"given-up-calls-make-room", given_up_calls_make_room},
     {"bits-gather", bits_gather},
     {"forged-tokens-find-nothing", forged_tokens_find_nothing},
     {NULL, NULL},
