@@ -61,12 +61,14 @@ void vm_prune_tables(struct address_space *as, uint64_t start, uint64_t end)
 {
     bool freed = false;
 
-    for (uint64_t at = start & ~(TABLE_SPAN - 1); at < end; at += TABLE_SPAN) {
+    for (uint64_t at = start & ~(TABLE_SPAN - 1), step; at < end; at = (at & ~(step - 1)) + step) {
         uint64_t *table = as->root, *entry[4] = {0};
+        step = TABLE_SPAN;
         for (unsigned level = 3; level > 0; level--) {
             entry[level] = &table[(at >> (PAGE_SHIFT + 9 * level)) & 511];
             if (!(*entry[level] & PTE_P)) {
                 entry[level] = NULL;
+                step = PAGE_SIZE << (9 * level); /* 80 TiB without a table are a few steps */
                 break;
             }
             table = phys_to_virt(*entry[level] & PTE_ADDR);
