@@ -92,6 +92,8 @@ struct memobj *memobj_create(uint64_t bytes);
 struct memobj *memobj_wrap(phys_t first, uint64_t bytes); /* existing RAM, never freed: the initrd */
 void memobj_ref(struct memobj *m);
 void memobj_unref(struct memobj *m);
+/* fn(arg, bytes in whole pages) when the last handle and the last mapping are gone. */
+void memobj_on_free(struct memobj *m, void (*fn)(void *arg, uint64_t bytes), void *arg);
 uint64_t memobj_bytes(const struct memobj *m);
 phys_t memobj_page(const struct memobj *m, uint64_t index);
 bool memobj_read_only(const struct memobj *m); /* wrapped memory is */

@@ -17,17 +17,13 @@ static void mem_object_destroy(struct object *o)
     struct mem_object *m = (struct mem_object *)o;
 
     memobj_unref(m->memory);
-    if (m->charged != NULL) {
-        process_uncharge(m->charged, m->bytes);
-        object_unref(&m->charged->object);
-    }
     kfree(m);
 }
 
 static const struct object_ops mem_object_ops = {.destroy = mem_object_destroy};
 
 /* Takes over a reference to m. NULL when memory is out. */
-static struct object *mem_object_new(struct memobj *m, struct process *charged, uint64_t bytes, bool writable)
+static struct object *mem_object_new(struct memobj *m, bool writable)
 {
     struct mem_object *o = kzalloc(sizeof *o);
 
@@ -35,12 +31,18 @@ static struct object *mem_object_new(struct memobj *m, struct process *charged, 
         return NULL;
     o->object = (struct object){.kind = OBJ_MEMOBJ, .refs = 1, .ops = &mem_object_ops};
     o->memory = m;
-    o->charged = charged;
-    o->bytes = bytes;
     o->writable = writable;
-    if (charged != NULL)
-        object_ref(&charged->object);
     return &o->object;
+}
+
+/* The pages are gone: a process that maps an object and closes its handle has
+ * not given them back. */
+static void uncharge(void *arg, uint64_t bytes)
+{
+    struct process *p = arg;
+
+    process_uncharge(p, bytes);
+    object_unref(&p->object);
 }
 
 static int handle_to(struct process *p, struct object *o)
@@ -55,14 +57,20 @@ static int handle_to(struct process *p, struct object *o)
 static int64_t create_charged(struct process *p, uint64_t bytes)
 {
     struct memobj *m = memobj_create(bytes);
-    struct object *o = m != NULL ? mem_object_new(m, p, bytes, true) : NULL;
+    struct object *o;
 
-    if (o != NULL)
-        return handle_to(p, o);
-    if (m != NULL)
+    if (m == NULL) {
+        process_uncharge(p, bytes);
+        return -ENOMEM;
+    }
+    object_ref(&p->object);
+    memobj_on_free(m, uncharge, p);
+    o = mem_object_new(m, true);
+    if (o == NULL) {
         memobj_unref(m);
-    process_uncharge(p, bytes);
-    return -ENOMEM;
+        return -ENOMEM;
+    }
+    return handle_to(p, o);
 }
 
 SYSCALL_HANDLER(memobj_create)
@@ -111,7 +119,7 @@ SYSCALL_HANDLER(initrd_open)
     if (r < 0)
         return r;
     memobj_ref(m);
-    o = mem_object_new(m, NULL, 0, false);
+    o = mem_object_new(m, false);
     if (o == NULL) {
         memobj_unref(m);
         return -ENOMEM;

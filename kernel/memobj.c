@@ -18,6 +18,8 @@ struct memobj {
     phys_t first;    /* contiguous; else 0 */
     phys_t *page;    /* not contiguous */
     uint64_t mapped; /* in kernel space; 0: not yet */
+    void (*freed)(void *arg, uint64_t bytes);
+    void *freed_arg;
 };
 
 static uint64_t vmap_next = VMAP_BASE;
@@ -105,8 +107,16 @@ void memobj_unref(struct memobj *m)
     if (!m->wrapped)
         for (uint64_t i = 0; i < m->npages; i++)
             page_unref(memobj_page(m, i));
+    if (m->freed != NULL)
+        m->freed(m->freed_arg, m->npages << PAGE_SHIFT);
     kfree(m->page);
     kfree(m);
+}
+
+void memobj_on_free(struct memobj *m, void (*fn)(void *arg, uint64_t bytes), void *arg)
+{
+    m->freed = fn;
+    m->freed_arg = arg;
 }
 
 uint64_t memobj_bytes(const struct memobj *m)

@@ -141,8 +141,6 @@ struct endpoint {
 struct mem_object {
     struct object object;
     struct memobj *memory;
-    struct process *charged; /* a reference; NULL: nobody */
-    uint64_t bytes;
     bool writable;
 };
 

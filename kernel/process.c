@@ -181,7 +181,15 @@ bool process_has(const struct process *p, uint32_t right_bit)
     return false;
 }
 
-/* Kernel memory that a process makes the kernel spend counts as its own. */
+/* What the kernel spends for a process leaves so much less for its own pages. */
+static void limit_space(struct process *p)
+{
+    if (p->as != NULL)
+        vm_set_limit(p->as, p->rights.memory_limit - p->charged_bytes);
+}
+
+/* Kernel memory that a process makes the kernel spend counts as its own. The
+ * space itself uses some, so what is left of the limit is never 0 (no limit). */
 int process_charge(struct process *p, uint64_t bytes)
 {
     uint64_t limit = p->rights.memory_limit, used = p->charged_bytes + vm_used_bytes(p->as);
@@ -189,12 +197,14 @@ int process_charge(struct process *p, uint64_t bytes)
     if (bytes > limit || used > limit - bytes) /* C-MEM-5 */
         return -ENOMEM;
     p->charged_bytes += bytes;
+    limit_space(p);
     return 0;
 }
 
 void process_uncharge(struct process *p, uint64_t bytes)
 {
     p->charged_bytes -= bytes;
+    limit_space(p);
 }
 
 /* --- birth --- */

@@ -197,7 +197,8 @@ static int64_t map_region(struct address_space *as, struct vm_region r, uint64_t
     uint32_t at = vm_find(as, r.start);
     if (at < as->nregions && as->regions[at].start < r.end)
         return -EEXIST;
-    if (anon && as->limit != 0 && vm_used_bytes(as) + bytes > as->limit)
+    /* An object's pages count where it was made; the tables to map it count here. */
+    if (as->limit != 0 && vm_used_bytes(as) + (anon ? bytes : 0) > as->limit)
         return -ENOMEM;
     if ((err = grow(as, 1)) != 0)
         return err;

@@ -142,6 +142,41 @@ static const char *handles_run_out(void)
     return NULL;
 }
 
+static uint64_t memory_used(uint64_t *limit)
+{
+    struct info_process p;
+
+    for (uint64_t i = 0; sys_info(INFO_PROCESS, i, &p, sizeof(p)) > 0; i++) {
+        if (p.pid == (uint32_t)sys_getpid()) {
+            *limit = p.memory_limit;
+            return p.memory_bytes;
+        }
+    }
+    return 0;
+}
+
+/* An object that is mapped counts as long as it is, handle or not. */
+static const char *mapped_objects_count(void)
+{
+    uint64_t limit, before = memory_used(&limit), half = (limit - before) / 2 & ~(uint64_t)(PAGE - 1);
+    int h = sys_memobj_create(64 * PAGE);
+    int64_t a;
+
+    CHECK(before != 0 && h >= 0);
+    a = sys_memobj_map(h, 0, 0, 64 * PAGE, PROT_R | PROT_W);
+    CHECK(a > 0 && sys_handle_close(h) == 0);
+    CHECK(memory_used(&limit) >= before + 64 * PAGE);
+    CHECK(sys_mem_unmap((uint64_t)a, 64 * PAGE) == 0);
+    CHECK(memory_used(&limit) == before);
+    h = sys_memobj_create(half); /* and objects and plain memory share one limit */
+    CHECK(h >= 0);
+    CHECK(sys_mem_map(0, half + 64 * PAGE, PROT_R | PROT_W) == -ENOMEM);
+    CHECK(sys_handle_close(h) == 0);
+    a = sys_mem_map(0, half + 64 * PAGE, PROT_R | PROT_W);
+    CHECK(a > 0 && sys_mem_unmap((uint64_t)a, half + 64 * PAGE) == 0);
+    return NULL;
+}
+
 static const char *memory_objects(void)
 {
     int h = sys_memobj_create(2 * PAGE);
@@ -162,6 +197,7 @@ static const char *memory_objects(void)
     CHECK(sys_mem_unmap((uint64_t)a, 2 * PAGE) == 0 && sys_mem_unmap((uint64_t)b, PAGE) == 0);
     CHECK(sys_memobj_create(0) == -EINVAL);
     CHECK(sys_memobj_create(1ull << 40) == -ENOMEM);
+    CHECK(mapped_objects_count() == NULL);
 
     h = sys_initrd_open(&bytes);
     CHECK(h >= 0 && bytes > 512);
