@@ -42,6 +42,15 @@ static bool still_held(const struct net_object *n)
     return o == &n->object;
 }
 
+/* An owner without endpoints is none. */
+static void owner_release(struct process *p, struct nc_owner *o)
+{
+    if (o == NULL || o->endpoints != NULL)
+        return;
+    kfree(o);
+    *process_net_slot(p) = NULL;
+}
+
 /* The opener gives its handle up, or it is ending and all its handles go. */
 static void net_closed(struct object *o)
 {
@@ -51,8 +60,7 @@ static void net_closed(struct object *o)
 
     if (n->endpoint == NULL || still_held(n))
         return;
-    void **slot = process_net_slot(n->process);
-    owner = *slot;
+    owner = *process_net_slot(n->process);
     died = process_find(n->pid) != n->process; /* it has left the table already */
     if (died && owner != NULL)
         owner_died(owner, process_restarts(n->process)); /* all its endpoints at once */
@@ -61,10 +69,7 @@ static void net_closed(struct object *o)
     waitq_wake(&n->wq);
     if (!died)
         (void)vm_unmap(process_as(n->process), n->base, n->bytes);
-    if (owner != NULL && owner->endpoints == NULL) {
-        kfree(owner);
-        *slot = NULL;
-    }
+    owner_release(n->process, owner);
 }
 
 static void net_destroy(struct object *o)
@@ -130,6 +135,7 @@ static int64_t open_endpoint(struct process *p, struct sys_net_open *io)
 
     if (owner == NULL || n == NULL) {
         kfree(n);
+        owner_release(p, owner);
         return -ENOMEM;
     }
     n->object = (struct object){.kind = OBJ_NET, .refs = 1, .ops = &net_ops};
@@ -144,6 +150,8 @@ static int64_t open_endpoint(struct process *p, struct sys_net_open *io)
     if (r < 0) { /* as if its handle had been closed */
         if (n->endpoint != NULL)
             net_closed(&n->object);
+        else
+            owner_release(p, owner);
         object_unref(&n->object);
     }
     return r;
