@@ -219,6 +219,16 @@ static int check_spawn(const struct process *parent, const struct sys_spawn *s)
     return s->priority > parent->priority ? -EPERM : 0;
 }
 
+/* Rings are memory, too, and 0 asks for the default: a child that asks for more
+ * gets what its parent has. */
+static void limit_rings(struct sys_rights *child, const struct sys_rights *parent)
+{
+    uint64_t most = parent->ring_limit != 0 ? parent->ring_limit : RING_LIMIT_DEFAULT;
+
+    if (child->ring_limit > most)
+        child->ring_limit = parent->ring_limit;
+}
+
 static int give_rights(const struct process *parent, struct process *p, uint64_t user)
 {
     const char *what = NULL;
@@ -232,6 +242,7 @@ static int give_rights(const struct process *parent, struct process *p, uint64_t
         p->rights.memory_limit = MEMORY_LIMIT_DEFAULT;
     if (p->rights.memory_limit > parent->rights.memory_limit)
         p->rights.memory_limit = parent->rights.memory_limit;
+    limit_rings(&p->rights, &parent->rights);
     if (!rights_subset(&p->rights, &parent->rights, &what)) {
         klog(LOG_WARN, "%s[%u]: refused, it cannot give %s a right that it lacks: %s", parent->name,
              parent->pid, p->name, what);

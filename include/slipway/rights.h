@@ -38,6 +38,8 @@ enum right_bit {
 #define RIGHTS_PORTS_MAX 16
 #define RIGHTS_CALLS_MAX 16
 
+#define RING_LIMIT_DEFAULT (4ull << 20) /* ring_limit 0: of all of a process' packet rings */
+
 struct sys_rights {
     uint32_t bits;        /* enum right_bit */
     uint32_t nports;

@@ -13,7 +13,6 @@
 #define RX_BYTES_MAX       (4u << 20)
 #define ARENA_MIN          (16u * 1024)
 #define ARENA_MAX          (64u << 20)
-#define RING_LIMIT_DEFAULT (4ull << 20) /* of all of an owner's rings */
 #define SHARED_PAGE        4096u
 
 void owner_init(struct nc_owner *o, uint32_t pid, const char *name, const struct sys_rights *rights)
