@@ -64,6 +64,7 @@
 #define RX_BURST 64u        /* bytes a turn */
 #define DRAIN_DEADLINE_MS 20u
 #define CONSOLE_WAIT_NS (4 * NS_PER_MS) /* no call into the kernel lasts 5 ms */
+#define CONSOLE_FULL (TX_RING - CONSOLE_READY_ROOM) /* with less in the ring, writers may go on */
 #define CONSOLE_CHUNK 64u   /* bytes with interrupts off */
 #define PORTS 2u
 
@@ -97,6 +98,7 @@ static struct uart ports[PORTS] = {
 
 static bool uart_interrupt(void *arg);
 static void console_sink(void *arg, const char *text, size_t bytes);
+static size_t console_room(void *arg);
 
 static uint8_t get(const struct uart *u, unsigned reg) { return inb((uint16_t)(u->io + reg)); }
 static void put(const struct uart *u, unsigned reg, uint8_t v) { outb((uint16_t)(u->io + reg), v); }
@@ -244,7 +246,7 @@ void uart_init(void)
         console = console || ports[i].role == ROLE_CONSOLE;
     }
     if (console)
-        console_set_sink(console_sink, NULL);
+        console_set_sink(console_sink, console_room, NULL);
 }
 
 /* --- rings ---------------------------------------------------------------- */
@@ -356,6 +358,8 @@ static void serve_tx(struct uart *u)
     for (uint32_t i = 0; i < burst; i++)
         put(u, THR, u->tx.buf[(u->tx.tail + i) % TX_RING]);
     store(&u->tx.tail, u->tx.tail + burst);
+    if (u->role == ROLE_CONSOLE && left > CONSOLE_FULL && left - burst <= CONSOLE_FULL)
+        console_output_ready();
 }
 
 /* The line is edge-triggered: it must have been low before the next interrupt
@@ -451,4 +455,15 @@ static void console_sink(void *arg, const char *text, size_t bytes)
     for (unsigned i = 0; i < PORTS; i++)
         if (ports[i].role == ROLE_CONSOLE)
             console_to(&ports[i], text, bytes);
+}
+
+static size_t console_room(void *arg)
+{
+    size_t least = TX_RING;
+
+    (void)arg;
+    for (unsigned i = 0; i < PORTS; i++)
+        if (ports[i].role == ROLE_CONSOLE && uart_room(&ports[i]) < least)
+            least = uart_room(&ports[i]);
+    return least;
 }

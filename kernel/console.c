@@ -4,7 +4,7 @@
  *
  * Owns: the polled 16550 output of the first moments and of panics, the choice
  * between serial ports and screen, the queue of typed bytes. Once the UART
- * driver runs by interrupt it is the sink, and nobody waits for the line.
+ * driver runs by interrupt it is the sink, and only processes wait for the line.
  */
 #include <kernel/boot_info.h>
 #include <kernel/console.h>
@@ -13,6 +13,7 @@
 #include <kernel/log.h>
 #include <kernel/options.h>
 #include <kernel/thread.h>
+#include <slipway/errno.h>
 
 #define COM1         0x3f8
 #define COM2         0x2f8
@@ -29,12 +30,17 @@
 #define WAIT_TURNS 600000u
 
 #define INPUT_BYTES 256u
+#define KERNEL_ROOM 1024u /* processes leave so much to the log */
+_Static_assert(2 * CONSOLE_PIECE_MAX + KERNEL_ROOM <= CONSOLE_READY_ROOM, "a woken writer finds room");
 
 static uint16_t port;
 static bool port_present, screen;
 static unsigned fifo_room;
 static void (*sink)(void *arg, const char *text, size_t bytes);
+static size_t (*sink_room)(void *arg);
 static void *sink_arg;
+static struct waitq output_wq;
+static bool stuck; /* no byte went out during a whole wait */
 
 static uint8_t input[INPUT_BYTES];
 static volatile uint32_t input_head, input_tail; /* running; the interrupt moves head */
@@ -48,6 +54,14 @@ static bool input_wake(void *arg)
     return false;
 }
 static struct poll_work input_work = {.run = input_wake};
+
+static bool output_wake(void *arg)
+{
+    (void)arg;
+    waitq_wake(&output_wq);
+    return false;
+}
+static struct poll_work output_work = {.run = output_wake};
 
 static void port_open(uint16_t base)
 {
@@ -155,6 +169,37 @@ void console_write(const char *text, size_t bytes)
     }
 }
 
+static int wait_room(size_t need, uint64_t deadline_ns)
+{
+    struct wait_entry entry = {.thread = thread_current()};
+    size_t before = sink_room(sink_arg);
+    int r = 0;
+
+    waitq_add(&output_wq, &entry);
+    while (sink_room(sink_arg) < need && r == 0)
+        r = thread_block(deadline_ns);
+    waitq_remove(&entry);
+    if (sink_room(sink_arg) >= need)
+        return 0;
+    if (r == -ETIMEDOUT && sink_room(sink_arg) <= before)
+        stuck = true;
+    return r;
+}
+
+int console_write_wait(const char *text, size_t bytes, uint64_t deadline_ns)
+{
+    size_t need = 2 * bytes + KERNEL_ROOM; /* all newlines, at worst */
+    int r = 0;
+
+    if (sink != NULL && sink_room(sink_arg) >= need)
+        stuck = false;
+    else if (sink != NULL && !stuck)
+        r = wait_room(need, deadline_ns);
+    if (r == 0)
+        console_write(text, bytes);
+    return r;
+}
+
 void console_write_polled(const char *text, size_t bytes)
 {
     fifo_room = 0; /* the driver may have filled it */
@@ -164,10 +209,17 @@ void console_write_polled(const char *text, size_t bytes)
         vga_write(text, bytes);
 }
 
-void console_set_sink(void (*write)(void *arg, const char *text, size_t bytes), void *arg)
+void console_set_sink(void (*write)(void *arg, const char *text, size_t bytes), size_t (*room)(void *arg),
+                      void *arg)
 {
     sink_arg = arg;
+    sink_room = room;
     sink = write;
+}
+
+void console_output_ready(void)
+{
+    poll_schedule(&output_work);
 }
 
 void console_input(uint8_t byte)

@@ -16,6 +16,9 @@
 #define COPY_CHUNK 512u       /* bytes that pass through the kernel stack at once */
 #define LOG_LINE_MAX 256u
 #define RANDOM_MAX (1u << 20) /* bytes a call gives */
+#define CONSOLE_MAX 4096u     /* bytes a call writes: the screen is slow */
+#define CONSOLE_WAIT_NS (10 * NS_PER_S)
+_Static_assert(COPY_CHUNK <= CONSOLE_PIECE_MAX, "the console takes a chunk whole");
 #define EFER_SCE 1u
 #define FLAGS_CLEARED 0x00254700u /* ID AC RF NT OF DF IF TF (rflags bits 21 18 16 14 10 9 8) */
 
@@ -319,19 +322,20 @@ SYSCALL_HANDLER(console_read)
 
 SYSCALL_HANDLER(console_write)
 {
+    uint64_t done = 0, bytes = a1 < CONSOLE_MAX ? a1 : CONSOLE_MAX, deadline = now_ns() + CONSOLE_WAIT_NS;
     char chunk[COPY_CHUNK];
-    uint64_t done = 0;
 
     if (!process_has(self_process(), RIGHT_CONSOLE))
         return -EACCES;
     if (!user_range_ok(a0, a1))
         return -EFAULT;
-    while (done < a1) {
-        uint64_t n = a1 - done < sizeof chunk ? a1 - done : sizeof chunk;
+    while (done < bytes) {
+        uint64_t n = bytes - done < sizeof chunk ? bytes - done : sizeof chunk;
         int r = copy_from_user(chunk, a0 + done, n);
+        if (r == 0)
+            r = console_write_wait(chunk, n, deadline);
         if (r < 0)
             return done > 0 ? (int64_t)done : r;
-        console_write(chunk, n);
         done += n;
     }
     return (int64_t)done;

@@ -33,9 +33,16 @@ static ssize_t console_read(struct file *f, void *buf, size_t n)
 
 static ssize_t console_write(struct file *f, const void *buf, size_t n)
 {
+    size_t done = 0;
+
     (void)f;
-    int64_t r = sys_console_write(buf, n);
-    return r < 0 ? r : (ssize_t)n;
+    while (done < n) { /* the kernel takes a few KiB a call */
+        int64_t r = sys_console_write((const char *)buf + done, n - done);
+        if (r < 0)
+            return done > 0 ? (ssize_t)done : r;
+        done += (size_t)r;
+    }
+    return (ssize_t)done;
 }
 
 static int chr_stat(struct file *f, struct stat *st)

@@ -61,11 +61,15 @@ static uint8_t typed[64];
 static unsigned ntyped;
 void console_input(uint8_t b) { typed[ntyped++ % 64] = b; }
 static void (*sink)(void *, const char *, size_t);
-void console_set_sink(void (*write)(void *, const char *, size_t), void *arg)
+static size_t (*sink_room)(void *);
+void console_set_sink(void (*write)(void *, const char *, size_t), size_t (*room)(void *), void *arg)
 {
     (void)arg;
     sink = write;
+    sink_room = room;
 }
+static unsigned told_ready;
+void console_output_ready(void) { told_ready++; }
 int irq_attach_isa(struct irq *irq, unsigned line, irq_handler *h, void *arg, const char *name)
 {
     *irq = (struct irq){.handler = h, .arg = arg, .name = name, .mode = IRQ_PIC, .line = line};
@@ -425,6 +429,26 @@ static void a_stuck_console_costs_no_time(void **state) /* C-BOUND-5 */
     assert_int_equal(card[1].nout, 16384 + 16 + 24 + 2); /* told once */
 }
 
+static void who_waits_for_room_is_told(void **state)
+{
+    static char text[16384 + 16];
+
+    (void)state;
+    drain_card(&card[1]);
+    told_ready = 0;
+    assert_int_equal(sink_room(NULL), 16384);
+    memset(text, 'z', sizeof(text));
+    sink(NULL, text, sizeof(text));
+    assert_in_range(sink_room(NULL), 0, 16);
+    assert_int_equal(told_ready, 0);
+    drain_card(&card[1]);
+    assert_int_equal(told_ready, 1); /* once, on the way down */
+    assert_int_equal(sink_room(NULL), 16384);
+    sink(NULL, text, 100);
+    drain_card(&card[1]);
+    assert_int_equal(told_ready, 1);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, start_all, stop)
@@ -441,6 +465,7 @@ int main(void)
         T(an_interrupt_that_never_ends_is_left_and_raised_anew),
         T(the_console_types_and_prints),
         T(a_stuck_console_costs_no_time),
+        T(who_waits_for_room_is_told),
     };
     return cmocka_run_group_tests_name("uart", tests, NULL, NULL);
 }
