@@ -149,16 +149,18 @@ static void *check_stream(void *arg)
 static const char *stream_both_ways(void)
 {
     struct sockaddr_in to = local(7024), name;
-    socklen_t len = sizeof(name);
+    socklen_t len = sizeof(name), got_len = sizeof(int);
     pthread_t server, reader;
     unsigned char buf[4000];
     void *result;
-    int on = 1, l = bound(SOCK_STREAM, 7024), s = socket(AF_INET, SOCK_STREAM, 0);
+    int on = 1, idle = 90, got = 0, l = bound(SOCK_STREAM, 7024), s = socket(AF_INET, SOCK_STREAM, 0);
 
     CHECK(l >= 0 && listen(l, 4) == 0 && s >= 0);
     CHECK(pthread_create(&server, NULL, echo_one, (void *)(intptr_t)l) == 0);
     CHECK(connect(s, (struct sockaddr *)&to, sizeof(to)) == 0);
     CHECK(setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0);
+    CHECK(setsockopt(s, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle)) == 0);
+    CHECK(getsockopt(s, IPPROTO_TCP, TCP_KEEPIDLE, &got, &got_len) == 0 && got == 90);
     CHECK(getpeername(s, (struct sockaddr *)&name, &len) == 0 && name.sin_port == to.sin_port);
     CHECK(pthread_create(&reader, NULL, check_stream, (void *)(intptr_t)s) == 0);
     for (size_t at = 0; at < STREAM_BYTES;) {

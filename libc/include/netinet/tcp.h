@@ -5,6 +5,9 @@
 #ifndef SLIPWAY_NETINET_TCP_H
 #define SLIPWAY_NETINET_TCP_H
 
-#define TCP_NODELAY 1
+#define TCP_NODELAY   1
+#define TCP_KEEPIDLE  4 /* seconds of silence before the first probe */
+#define TCP_KEEPINTVL 5 /* seconds between probes */
+#define TCP_KEEPCNT   6 /* probes before the connection is given up */
 
 #endif
