@@ -42,8 +42,9 @@ iso: slipway.iso
 
 .PHONY: run debug
 RUN_ENV = SLIPWAY_SRC='$(srcdir)' QEMU='$(QEMU)' GDB='$(GDB)' OVMF_CODE='$(OVMF_CODE)'
-run: iso
+# With slipway-attach, which the serial line needs.
+run: iso slipway-attach$(EXEEXT)
 	@$(RUN_ENV) $(srcdir)/tools/run
-debug: iso
+debug: iso slipway-attach$(EXEEXT)
 	@$(RUN_ENV) GDB_STUB=1 $(srcdir)/tools/run
 export NIC UEFI SMP MEM PCAP ACCEL MACHINE PORT SLIP QEMU_EXTRA

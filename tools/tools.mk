@@ -7,3 +7,4 @@
 bin_PROGRAMS += slipway-attach
 slipway_attach_SOURCES = tools/slipway-attach.c drivers/slip_codec.c drivers/slip_codec.h
 tools/slipway-attach.$(OBJEXT): obj/include/slipway_version.h
+dist_man_MANS = tools/slipway-attach.8
