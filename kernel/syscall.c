@@ -15,7 +15,8 @@
 
 #define COPY_CHUNK 512u       /* bytes that pass through the kernel stack at once */
 #define LOG_LINE_MAX 256u
-#define RANDOM_MAX (1u << 20) /* bytes a call gives */
+#define RANDOM_MAX (1u << 20) /* bytes a call may ask for ... */
+#define RANDOM_PIECE (1u << 16) /* ... and gets at most: more would hold the CPU for too long */
 #define CONSOLE_MAX 4096u     /* bytes a call writes: the screen is slow */
 #define CONSOLE_WAIT_NS (10 * NS_PER_S)
 _Static_assert(COPY_CHUNK <= CONSOLE_PIECE_MAX, "the console takes a chunk whole");
@@ -197,8 +198,8 @@ SYSCALL_HANDLER(clock_set)
 
 SYSCALL_HANDLER(random)
 {
+    uint64_t done = 0, bytes = a1 < RANDOM_PIECE ? a1 : RANDOM_PIECE;
     uint8_t chunk[COPY_CHUNK];
-    uint64_t done = 0;
     int r = 0;
 
     if ((a2 & ~(uint64_t)RANDOM_NONBLOCK) != 0 || a1 > RANDOM_MAX)
@@ -208,8 +209,8 @@ SYSCALL_HANDLER(random)
             return -EAGAIN;
         r = random_wait_seeded();
     }
-    while (r == 0 && done < a1) {
-        uint64_t n = a1 - done < sizeof chunk ? a1 - done : sizeof chunk;
+    while (r == 0 && done < bytes) {
+        uint64_t n = bytes - done < sizeof chunk ? bytes - done : sizeof chunk;
         random_bytes(chunk, n);
         r = copy_to_user(a0 + done, chunk, n);
         done += n;

@@ -270,6 +270,9 @@ static const char *randomness(void)
     CHECK(memcmp(a, b, sizeof(a)) != 0);
     CHECK(sys_random(a, 0, 0) == 0);
     CHECK(sys_random(a, 8, 2) == -EINVAL);
+    int64_t big = sys_mem_map(0, 1 << 20, PROT_R | PROT_W);
+    CHECK(big > 0 && sys_random((void *)(uintptr_t)big, 1 << 20, 0) == 1 << 16);
+    CHECK(sys_mem_unmap((uint64_t)big, 1 << 20) == 0);
     CHECK(sys_random(a, 1ull << 40, 0) == -EINVAL);
     return NULL;
 }
