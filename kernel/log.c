@@ -53,6 +53,9 @@ void kvlog(enum log_level level, const char *fmt, va_list ap)
     n += kvsnprintf(line + n, sizeof line - 1 - (size_t)n, fmt, ap);
     if (n > LINE_MAX - 2)
         n = LINE_MAX - 2;
+    for (int i = 0; i < n; i++) /* names come from processes: none may write a line of its own */
+        if ((uint8_t)line[i] < ' ' || line[i] == 0x7f)
+            line[i] = '?';
     line[n++] = '\n';
     emit(level, line, (size_t)n);
 }
