@@ -310,7 +310,12 @@ SYSCALL_HANDLER(net_config)
     struct net_config c;
     int64_t r = copy_from_user(&c, a0, sizeof(c));
 
-    return r < 0 ? r : net_config_apply(caller(&temporary), &c);
+    if (r < 0)
+        return r;
+    /* Here, because a temporary owner would log each refusal as its first. */
+    if (!process_has(process_current(), RIGHT_NET_DEFAULT))
+        return -EACCES;
+    return net_config_apply(caller(&temporary), &c);
 }
 
 SYSCALL_HANDLER(net_info)
@@ -338,6 +343,8 @@ SYSCALL_HANDLER(blob_set)
     void *buf;
     int64_t r;
 
+    if (!process_has(process_current(), RIGHT_NET_DEFAULT))
+        return -EACCES;
     if (a1 > NET_BLOB_MAX)
         return -EMSGSIZE;
     buf = kmalloc(NET_BLOB_MAX);
