@@ -224,6 +224,8 @@ unsigned dhcp_poll(struct dhcp_client *c, uint64_t now_ns, struct dhcp_output *o
     }
     build(c, out, c->state == DHCP_SELECTING ? DISCOVER : REQUEST, now_ns);
     c->next_ns = now_ns + retry_delay_ns(c);
+    if (!c->reported_failure && c->next_ns > c->started_ns + DHCP_GIVE_UP_NS)
+        c->next_ns = c->started_ns + DHCP_GIVE_UP_NS; /* the failure is told in time */
     c->tries++;
     return events;
 }

@@ -11,6 +11,9 @@
 
 #include "driver_fakes.h"
 #include "../../drivers/virtio_net.c"
+#include <kernel/cpu.h>
+
+struct cpu_features cpu; /* real hardware, as far as the fences go */
 
 #define ALL_FEATURES (1ull << VIRTIO_F_VERSION_1 | 1ull << VIRTIO_F_EVENT_IDX | 1ull << VIRTIO_F_ANY_LAYOUT | \
                       1ull << VN_F_MAC | 1ull << VN_F_STATUS | 1ull << VN_F_MTU | 1ull << VN_F_CSUM |         \
