@@ -8,6 +8,7 @@
 #include <string.h>
 
 #define NS_PER_S 1000000000ull
+#define LEASE_MIN_S 60u /* shorter leases are taken for this long */
 
 /* Message layout (section 2). */
 enum {
@@ -408,6 +409,13 @@ static void default_prefix(struct dhcp_lease *l)
     l->prefix = a < 128 ? 8 : a < 192 ? 16 : 24;
 }
 
+/* T1 and T2 come before what they precede, and not so soon that client and server
+ * would answer each other without a pause. */
+static bool believable(bool have, uint32_t t_s, uint64_t before_s)
+{
+    return have && t_s >= LEASE_MIN_S / 2 && t_s < before_s;
+}
+
 static unsigned take_ack(struct dhcp_client *c, struct parsed *p, uint64_t now_ns)
 {
     bool was_bound = c->state != DHCP_REQUESTING;
@@ -427,9 +435,9 @@ static unsigned take_ack(struct dhcp_client *c, struct parsed *p, uint64_t now_n
     if (p->lease_s == 0xffffffffu) {
         l->t1_ns = l->t2_ns = l->expiry_ns = UINT64_MAX;
     } else {
-        uint64_t s = p->lease_s < 60 ? 60 : p->lease_s;
-        uint64_t t2 = p->have_t2 && p->t2_s < s ? p->t2_s : s * 7 / 8;
-        uint64_t t1 = p->have_t1 && p->t1_s < t2 ? p->t1_s : t2 < s / 2 ? t2 : s / 2;
+        uint64_t s = p->lease_s < LEASE_MIN_S ? LEASE_MIN_S : p->lease_s;
+        uint64_t t2 = believable(p->have_t2, p->t2_s, s) ? p->t2_s : s * 7 / 8;
+        uint64_t t1 = believable(p->have_t1, p->t1_s, t2) ? p->t1_s : t2 < s / 2 ? t2 : s / 2;
         l->t1_ns = now_ns + t1 * NS_PER_S;
         l->t2_ns = now_ns + t2 * NS_PER_S;
         l->expiry_ns = now_ns + s * NS_PER_S;

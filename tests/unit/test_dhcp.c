@@ -86,6 +86,28 @@ static void binds(void **state)
     assert_int_equal(dhcp_deadline(&c), now + 1800 * S);
 }
 
+/* A server may say "renew at once"; obeyed, that would be a loop at the speed of the wire. */
+static void no_renewal_without_a_pause(void **state)
+{
+    (void)state;
+    static const uint8_t lies[][12] = {
+        {58, 4, 0, 0, 0, 0, 59, 4, 0, 0, 0, 0},
+        {58, 4, 0, 0, 0, 1, 59, 4, 0, 0, 0, 2},
+        {58, 4, 0, 0, 0, 0, 51, 4, 0, 0, 0, 0},
+        {58, 4, 255, 255, 255, 255, 59, 4, 0, 0, 0, 0},
+    };
+    for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
+        struct dhcp_client c;
+        struct dhcp_output out;
+        uint64_t now = 5 * S;
+        bind_client(&c, &now, lies[i], sizeof(lies[i]));
+        assert_true(dhcp_deadline(&c) >= now + 30 * S);
+        dhcp_poll(&c, now + 29 * S, &out);
+        assert_int_equal(out.len, 0);
+        assert_true(c.lease.t1_ns <= c.lease.t2_ns && c.lease.t2_ns <= c.lease.expiry_ns);
+    }
+}
+
 static void renews_then_rebinds_then_loses(void **state)
 {
     (void)state;
@@ -227,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binds),
+        cmocka_unit_test(no_renewal_without_a_pause),
         cmocka_unit_test(renews_then_rebinds_then_loses),
         cmocka_unit_test(nak_starts_over),
         cmocka_unit_test(conflict_declines),
