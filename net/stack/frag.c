@@ -21,9 +21,14 @@ static void drop(struct frag *f, struct frag_datagram *d)
     memset(d, 0, offsetof(struct frag_datagram, piece));
 }
 
+/* The datagram of `key`, or a slot for it. Who has too many under way, or everybody
+ * when all slots are taken, loses the oldest: pieces of an honest datagram come
+ * close together, those of a flood never complete, and must not keep the rest
+ * out until they time out. All expire after the same time, so the first to expire
+ * is the oldest. */
 static struct frag_datagram *find_or_take(struct frag *f, const uint8_t key[11], uint64_t now_ns)
 {
-    struct frag_datagram *spare = NULL;
+    struct frag_datagram *spare = NULL, *oldest = NULL, *own = NULL;
     unsigned same_source = 0;
     for (unsigned i = 0; i < FRAG_DATAGRAMS; i++) {
         struct frag_datagram *d = &f->datagram[i];
@@ -33,16 +38,41 @@ static struct frag_datagram *find_or_take(struct frag *f, const uint8_t key[11],
         }
         if (memcmp(d->key, key, 11) == 0)
             return d;
-        same_source += memcmp(d->key, key, 4) == 0;
+        if (!oldest || d->expiry_ns < oldest->expiry_ns)
+            oldest = d;
+        if (memcmp(d->key, key, 4) != 0)
+            continue;
+        same_source++;
+        if (!own || d->expiry_ns < own->expiry_ns)
+            own = d;
     }
-    if (!spare || same_source >= FRAG_PER_SOURCE) { /* C-NETD-5 */
+    if (same_source >= FRAG_PER_SOURCE || !spare) { /* C-NETD-5 */
+        spare = same_source >= FRAG_PER_SOURCE ? own : oldest;
         f->full++;
-        return NULL;
+        drop(f, spare);
     }
     spare->used = true;
     memcpy(spare->key, key, 11);
     spare->expiry_ns = now_ns + FRAG_TIMEOUT_NS;
     return spare;
+}
+
+/* Let the oldest others go until `more` bytes fit. */
+static bool fit(struct frag *f, const struct frag_datagram *keep, size_t more)
+{
+    while (f->bytes + more > FRAG_BYTES) {
+        struct frag_datagram *oldest = NULL;
+        for (unsigned i = 0; i < FRAG_DATAGRAMS; i++) {
+            struct frag_datagram *d = &f->datagram[i];
+            if (d->room && d != keep && (!oldest || d->expiry_ns < oldest->expiry_ns))
+                oldest = d;
+        }
+        if (!oldest)
+            return false;
+        f->full++;
+        drop(f, oldest);
+    }
+    return true;
 }
 
 /* Room for payload bytes [0, end). Grows by doubling, so copying stays linear. */
@@ -53,7 +83,7 @@ static bool make_room(struct frag *f, struct frag_datagram *d, uint32_t end)
     uint32_t room = d->room ? d->room : 2048;
     while (room < end)
         room *= 2;
-    if (f->bytes + room - d->room > FRAG_BYTES)
+    if (!fit(f, d, room - d->room))
         return false;
     uint8_t *bigger = f->alloc(f->ctx, room);
     if (!bigger)

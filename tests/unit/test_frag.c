@@ -149,6 +149,31 @@ static void bounded_and_timed(void **state) /* C-NETD-5 */
     frag_run(&f, UINT64_MAX);
 }
 
+/* Pieces that never complete fill every slot and all bytes; who comes after them
+ * is put together all the same, from any source. */
+static void a_flood_keeps_nobody_out(void **state) /* C-NETD-5 */
+{
+    (void)state;
+    size_t w;
+    uint8_t *whole;
+    for (uint16_t i = 0; i < 200; i++)
+        assert_null(piece(i, (uint8_t)(i % 200), i % 2 ? 0 : 60000, 1480, true, &w));
+    assert_true(f.bytes <= FRAG_BYTES);
+    for (uint8_t source = 1; source < 250; source = (uint8_t)(source + 7)) {
+        assert_null(piece(1000, source, 0, 1480, true, &w));
+        whole = piece(1000, source, 1480, 41, false, &w);
+        check_whole(whole, w, 1521);
+    }
+    for (uint16_t i = 0; i < 100; i++) /* and from the one that it pretends to be */
+        assert_null(piece(i, 9, 0, 1480, true, &w));
+    assert_null(piece(1001, 9, 0, 1480, true, &w));
+    whole = piece(1001, 9, 1480, 41, false, &w);
+    check_whole(whole, w, 1521);
+    frag_run(&f, UINT64_MAX);
+    assert_int_equal(blocks, 0);
+    assert_int_equal(f.bytes, 0);
+}
+
 static void survives_noise(void **state)
 {
     (void)state;
@@ -183,6 +208,7 @@ int main(void)
         cmocka_unit_test_setup(overlap_ends_it, setup),
         cmocka_unit_test_setup(pieces_past_the_end_never_complete, setup),
         cmocka_unit_test_setup(bounded_and_timed, setup),
+        cmocka_unit_test_setup(a_flood_keeps_nobody_out, setup),
         cmocka_unit_test_setup(survives_noise, setup),
         cmocka_unit_test_setup(in_any_order, setup),
     };
