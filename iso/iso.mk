@@ -26,7 +26,8 @@ obj/epoch.txt: slw-force
 
 INITRD_FILES = $(shell find $(srcdir)/iso/etc $(srcdir)/iso/www -type f ! -name "*~" 2>/dev/null)
 
-initrd.tar: $(PROGRAMS_TARGET) $(INITRD_FILES) obj/extra.txt obj/epoch.txt $(foreach e,$(EXTRA),$(firstword $(subst :, ,$(e)))) \
+initrd.tar: $(PROGRAMS_TARGET) $(INITRD_FILES) obj/extra.txt obj/epoch.txt \
+    $(wildcard $(foreach e,$(EXTRA),$(firstword $(subst :, ,$(e))))) \
     $(srcdir)/LICENSE $(srcdir)/COPYING.NEWLIB $(srcdir)/iso/mk-initrd $(srcdir)/iso/iso.mk
 	@$(slw_say) INITRD $@
 	$(slw_q)STRIP='$(STRIP)' TAR='$(TAR)' $(SHELL) $(srcdir)/iso/mk-initrd $@ obj/initrd \
