@@ -92,6 +92,13 @@ def test_tcp_echo(served):
     assert back == data
 
 
+def test_netcat_against_echo(served):
+    text = b"".join(b"line %d\n" % i for i in range(2000))
+    r = subprocess.run(["nc", "-N", "-w", "20", served.address, "7"], input=text, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, timeout=60)
+    assert r.returncode == 0 and r.stdout == text, (r.returncode, r.stderr, len(r.stdout))
+
+
 @pytest.mark.parametrize("request_text, status", [
     (b"GET /nothing-here HTTP/1.1\r\nHost: x\r\n\r\n", b"404"),
     (b"GET / HTTP/1.1\r\n\r\n", b"400"),
