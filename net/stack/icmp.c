@@ -9,6 +9,10 @@
  */
 #include <net/stack/tcp.h>
 
+/* Links with a smaller MTU are rarer than attackers that name one (RFC 5927,
+ * section 7.2). */
+#define PATH_MTU_MIN 552
+
 enum { ECHO_REPLY = 0, UNREACHABLE = 3, ECHO_REQUEST = 8, TIME_EXCEEDED = 11, PARAMETER = 12 };
 
 /* Token bucket; tokens are in nanoseconds of entitlement. */
@@ -94,6 +98,7 @@ static void error_arrived(struct netstack *ns, const struct ip_in *in)
     uint32_t n = in->len - 8, hdr;
     struct net_addr src, dst;
     uint16_t mtu = 0;
+    bool ours = false;
     int err = in->data[0] == UNREACHABLE ? unreachable_errno(in->data[1]) : EHOSTUNREACH;
 
     if (n < 20 || (q[0] >> 4) != 4 || (hdr = (uint32_t)(q[0] & 15) * 4) < 20 || n < hdr + 8 ||
@@ -105,17 +110,22 @@ static void error_arrived(struct netstack *ns, const struct ip_in *in)
         mtu = get16(in->data + 6);
         if (mtu < 68)
             mtu = 576; /* a router before RFC 1191 */
-        ip_route_mtu(ns, &dst, mtu);
+        else if (mtu < PATH_MTU_MIN)
+            mtu = PATH_MTU_MIN;
     }
     if (q[9] == NET_TCP)
-        tcp_error(ns, &src, &dst, get16(q + hdr), get16(q + hdr + 2), get32(q + hdr + 4), err, mtu);
+        ours = tcp_error(ns, &src, &dst, get16(q + hdr), get16(q + hdr + 2), get32(q + hdr + 4), err, mtu);
     else if (q[9] == NET_UDP)
-        udp_error(ns, &src, &dst, get16(q + hdr), get16(q + hdr + 2), err);
+        ours = udp_error(ns, &src, &dst, get16(q + hdr), get16(q + hdr + 2), err);
     else if (q[9] == NET_ICMP && q[hdr] == ECHO_REQUEST) {
         struct dsock *d = dgram_find(ns, NET_ICMP, &src, get16(q + hdr + 4), &dst, 0);
         if (d != NULL)
             sock_error(&d->s, err);
     }
+    /* Only a quote of what is really under way may shrink the path: anybody can
+     * send such an error (RFC 5927 section 7). */
+    if (ours && mtu != 0)
+        ip_route_mtu(ns, &dst, mtu);
 }
 
 void icmp_input(struct netstack *ns, const struct ip_in *in)

@@ -367,7 +367,7 @@ bool limit_take(uint64_t now, uint64_t *tokens, uint64_t *when_ns, uint32_t per_
 /* udp.c */
 void udp_input(struct netstack *ns, const struct ip_in *in);
 /* An ICMP error that quotes a datagram of ours. */
-void udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr,
+bool udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr,
                uint16_t lport, uint16_t rport, int err);
 struct dsock *dgram_find(struct netstack *ns, uint8_t proto, const struct net_addr *laddr, uint16_t lport,
                          const struct net_addr *raddr, uint16_t rport);

@@ -251,7 +251,7 @@ void tcb_names(struct tcb *t); /* what getsockname and getpeername say */
 void tcp_input(struct netstack *ns, const struct ip_in *ip);
 void tcp_segment(struct tcb *t, struct tcp_in *in);
 void tcp_challenge(struct tcb *t);
-void tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
+bool tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
                uint16_t rport, uint32_t seq, int err, uint16_t mtu);
 /* tcp_ack.c; false: the segment goes no further */
 bool tcp_ack(struct tcb *t, const struct tcp_in *in);

@@ -377,17 +377,17 @@ void tcp_input(struct netstack *ns, const struct ip_in *ip)
 
 /* An ICMP error that quotes a segment of ours (RFC 5927: only believed when the
  * quoted sequence number is in flight). */
-void tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
+bool tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
                uint16_t rport, uint32_t seq, int err, uint16_t mtu)
 {
     struct tcp_node *n = tcp_lookup(ns, l, r, lport, rport);
     struct tcb *t;
 
     if (n == NULL || n->kind != NODE_TCB)
-        return;
+        return false;
     t = ns_container(n, struct tcb, node);
     if (seq_lt(seq, t->snd_una) || seq_geq(seq, t->snd_max))
-        return;
+        return false;
     if (mtu != 0) {
         if (mtu < t->path.mtu && mtu >= 68) {
             t->path.mtu = mtu;
@@ -395,8 +395,9 @@ void tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_a
             t->snd_nxt = t->snd_una; /* what was too big goes again, smaller */
             tcp_output(t);
         }
-        return;
+        return true;
     }
     if (t->state == TCP_SYN_SENT || t->state == TCP_SYN_RCVD)
         tcb_abort(t, err, false); /* RFC 5461 4.1; an established connection outlives it */
+    return true;
 }

@@ -91,14 +91,16 @@ bad:
     ns->count.udp_bad++;
 }
 
-void udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr,
+bool udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr,
                uint16_t lport, uint16_t rport, int err)
 {
     struct dsock *d = dgram_find(ns, NET_UDP, laddr, lport, raddr, rport);
 
     /* Only a connected socket can tell whom the error concerns (RFC 1122 4.1.3.3). */
-    if (d != NULL && d->connected)
-        sock_error(&d->s, err);
+    if (d == NULL || !d->connected)
+        return false;
+    sock_error(&d->s, err);
+    return true;
 }
 
 /* --- the socket calls ---------------------------------------------------------------- */
