@@ -70,7 +70,7 @@ static void arp_learn(void *ctx, uint16_t link, const uint8_t ip[4], const uint8
     memcpy(c.mac, mac, 6);
     int r = sys_net_config(&c);
     if (r < 0 && r != -ENOENT)
-        sys_logf(SYS_LOG_WARN, "netd: neighbour %u.%u.%u.%u: error %d", ip[0], ip[1], ip[2], ip[3], -r);
+        sys_logf(SYS_LOG_WARN, "neighbour %u.%u.%u.%u: error %d", ip[0], ip[1], ip[2], ip[3], -r);
 }
 
 static void arp_resend(void *ctx, uint16_t link, const uint8_t mac[6], const void *packet, size_t len)
@@ -154,7 +154,7 @@ static bool arp_source(void *ctx, uint16_t link, const uint8_t target[4], uint8_
 
 static void arp_conflict(void *ctx, uint16_t link, const uint8_t ip[4], const uint8_t mac[6])
 {
-    sys_logf(SYS_LOG_WARN, "netd: %u.%u.%u.%u is in use by %02x:%02x:%02x:%02x:%02x:%02x", ip[0], ip[1], ip[2], ip[3],
+    sys_logf(SYS_LOG_WARN, "%u.%u.%u.%u is in use by %02x:%02x:%02x:%02x:%02x:%02x", ip[0], ip[1], ip[2], ip[3],
              mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
     links_conflict(ctx, link, ip, sys_now_ns());
 }

@@ -67,7 +67,7 @@ static void config(uint32_t kind, uint16_t link, const uint8_t dst[4], uint8_t p
         memcpy(c.gateway.b, gw, 4);
     int r = sys_net_config(&c);
     if (r < 0 && r != -EEXIST && r != -ENOENT)
-        sys_logf(SYS_LOG_WARN, "netd: %u.%u.%u.%u/%u on link %u: error %d", dst[0], dst[1], dst[2], dst[3], prefix, link, -r);
+        sys_logf(SYS_LOG_WARN, "%u.%u.%u.%u/%u on link %u: error %d", dst[0], dst[1], dst[2], dst[3], prefix, link, -r);
 }
 
 static void announce(const struct netd_if *l, const uint8_t a[4])
@@ -114,7 +114,7 @@ static void configure(struct netd *n, struct netd_if *l, const struct dhcp_lease
     l->configured = true;
     arp_probe_start(&n->arp, l->info.index, lease->address, now_ns);
     blob_save(n);
-    sys_logf(SYS_LOG_INFO, "netd: %s: %u.%u.%u.%u/%u from DHCP server %u.%u.%u.%u", l->info.name, lease->address[0],
+    sys_logf(SYS_LOG_INFO, "%s: %u.%u.%u.%u/%u from DHCP server %u.%u.%u.%u", l->info.name, lease->address[0],
              lease->address[1], lease->address[2], lease->address[3], lease->prefix, lease->server[0],
              lease->server[1], lease->server[2], lease->server[3]);
     announce(l, lease->address);
@@ -138,7 +138,7 @@ static void renewed(struct netd *n, struct netd_if *l)
 
 static void use_fallback(struct netd_if *l)
 {
-    sys_logf(SYS_LOG_WARN, "netd: %s: no DHCP server answered in 30 s; still asking%s", l->info.name,
+    sys_logf(SYS_LOG_WARN, "%s: no DHCP server answered in 30 s; still asking%s", l->info.name,
              l->has_fallback ? ", static address meanwhile" : "");
     if (!l->has_fallback)
         return;
@@ -162,7 +162,7 @@ static void apply(struct netd *n, struct netd_if *l, unsigned events, uint64_t n
     if (events & DHCP_FAILED)
         use_fallback(l);
     if (events & DHCP_LOST_LEASE) {
-        sys_logf(SYS_LOG_WARN, "netd: %s: lease lost", l->info.name);
+        sys_logf(SYS_LOG_WARN, "%s: lease lost", l->info.name);
         unconfigure(n, l);
         blob_save(n);
     }
@@ -303,7 +303,7 @@ static void parse_fallback(struct netd *n, const char *arg)
     }
     return;
 bad:
-    sys_logf(SYS_LOG_ERROR, "netd: --fallback %s: want LINK=ADDRESS/LENGTH[,GATEWAY]", arg);
+    sys_logf(SYS_LOG_ERROR, "--fallback %s: want LINK=ADDRESS/LENGTH[,GATEWAY]", arg);
 }
 
 /* Is net.LINK=dhcp on the boot command line? */

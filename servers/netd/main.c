@@ -137,7 +137,7 @@ static void adopt_neighbours(struct netd *n)
 
 static void fail(const char *what, int r)
 {
-    sys_logf(SYS_LOG_ERROR, "netd: %s: error %d", what, -r);
+    sys_logf(SYS_LOG_ERROR, "%s: error %d", what, -r);
     exit(1);
 }
 
