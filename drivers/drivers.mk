@@ -6,6 +6,8 @@ KERNEL_SOURCES += \
 	drivers/virtio/virtio_pci_legacy.c \
 	drivers/virtio_net.c \
 	drivers/rtl8139.c \
+	drivers/e1000_chip.c \
+	drivers/e1000.c \
 	drivers/slip_codec.c \
 	drivers/slip.c \
 	drivers/uart16550.c

@@ -12,11 +12,14 @@
 
 #define VENDOR_VIRTIO 0x1af4 /* VirtIO 1.2, 4.1.2 */
 #define VENDOR_REALTEK 0x10ec
+#define VENDOR_INTEL 0x8086
 
 const struct pci_driver pci_drivers[] = {
     {"virtio-net", VENDOR_VIRTIO, 0x1041, virtio_net_attach}, /* modern only */
     {"virtio-net", VENDOR_VIRTIO, 0x1000, virtio_net_attach}, /* legacy or transitional */
     {"rtl8139", VENDOR_REALTEK, 0x8139, rtl8139_attach},
+    {"e1000", VENDOR_INTEL, 0x100e, e1000_attach}, /* 82540EM */
+    {"e1000", VENDOR_INTEL, 0x10d3, e1000_attach}, /* 82574L */
 };
 const unsigned pci_driver_count = sizeof(pci_drivers) / sizeof(pci_drivers[0]);
 

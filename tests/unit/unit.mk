@@ -14,6 +14,9 @@ test_virtqueue_SOURCES_LIST = tests/unit/test_virtqueue.c drivers/virtio/virtque
 UNIT_TESTS += test_rtl8139
 test_rtl8139_SOURCES_LIST = tests/unit/test_rtl8139.c
 
+UNIT_TESTS += test_e1000
+test_e1000_SOURCES_LIST = tests/unit/test_e1000.c
+
 UNIT_TESTS += test_boot_info test_options test_ustar test_page_alloc
 test_boot_info_SOURCES_LIST = tests/unit/test_boot_info.c boot/multiboot2.c
 test_options_SOURCES_LIST = tests/unit/test_options.c kernel/options.c
