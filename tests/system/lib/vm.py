@@ -22,6 +22,8 @@ NIC_DEVICE = {
     "virtio-modern": "virtio-net-pci,disable-legacy=on,disable-modern=off",
     "virtio-legacy": "virtio-net-pci,disable-legacy=off,disable-modern=on",
     "rtl8139": "rtl8139",
+    "e1000": "e1000",
+    "e1000e": "e1000e",
 }
 
 
