@@ -65,6 +65,10 @@ static void show(void *ctx, const char *text, size_t n)
     fwrite(text, 1, n, stdout);
 }
 
+/* Typed while a command ran; take_keys goes on with it. */
+static char ahead[256];
+static size_t ahead_count;
+
 void shell_sleep(int ms)
 {
     struct pollfd p = {.fd = 0, .events = POLLIN};
@@ -74,9 +78,16 @@ void shell_sleep(int ms)
     if (poll(&p, 1, ms) <= 0)
         return;
     ssize_t n = read(0, keys, sizeof keys);
-    for (ssize_t i = 0; i < n; i++)
-        if (keys[i] == 3)
+    for (ssize_t i = 0; i < n; i++) {
+        if (keys[i] == 3) {
             interrupted = true;
+            ahead_count = 0; /* as a terminal does: what was typed ahead is off */
+        } else if (ahead_count < sizeof ahead) {
+            ahead[ahead_count++] = keys[i];
+        } else {
+            show(NULL, "\a", 1);
+        }
+    }
 }
 
 bool shell_interrupted(void)
@@ -143,6 +154,17 @@ static void run(char *line)
     printf("%s: no such command; try help\n", words[0]);
 }
 
+static void take_key(char key)
+{
+    enum edit_result r = edit_byte(&editor, (uint8_t)key);
+
+    if (r == EDIT_MORE)
+        return;
+    if (r == EDIT_LINE_DONE)
+        run(editor.line);
+    edit_begin(&editor);
+}
+
 static void take_keys(void)
 {
     char keys[KEYS];
@@ -150,13 +172,12 @@ static void take_keys(void)
 
     if (n < 0 && errno != EAGAIN)
         exit(1);
-    for (ssize_t i = 0; i < n; i++) {
-        enum edit_result r = edit_byte(&editor, (uint8_t)keys[i]);
-        if (r == EDIT_MORE)
-            continue;
-        if (r == EDIT_LINE_DONE)
-            run(editor.line);
-        edit_begin(&editor);
+    for (ssize_t i = 0; i < n; i++)
+        take_key(keys[i]);
+    while (ahead_count > 0) { /* a command run from here may be typed over, too */
+        char key = ahead[0];
+        memmove(ahead, ahead + 1, --ahead_count);
+        take_key(key);
     }
 }
 

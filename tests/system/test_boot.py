@@ -113,3 +113,13 @@ def test_unreadable_manifest_line(start, build, tmp_path):
     machine.wait_ready()
     assert f"servers.conf:{line}" in machine.console_text()
     assert b"</html>" in page(machine)
+
+
+def test_what_is_typed_ahead_runs(start):
+    """Keys that come while a command runs are the next commands."""
+    machine = start()
+    machine.wait_ready()
+    machine.write("ping -c 3 127.0.0.1\necho one\n")
+    machine.wait_for("1 sent|seq=0|seq=1")
+    machine.write("echo two\necho three\n")
+    machine.wait_for(r"3 sent, 3 received[\s\S]*^one$[\s\S]*^two$[\s\S]*^three$")
