@@ -103,7 +103,7 @@ def test_url_prompt_and_exit(make, tmp_path):
 
 
 @pytest.mark.parametrize("words, message", [
-    (["NIC=ne2000"], "run: NIC=ne2000: virtio, virtio-legacy, rtl8139 or none"),
+    (["NIC=ne2000"], "run: NIC=ne2000: virtio, virtio-legacy, rtl8139, e1000, e1000e or none"),
     (["MEM=lots"], "run: SMP and MEM are numbers, not SMP=1 MEM=lots"),
     (["NIC=none", "PCAP=x"], "run: PCAP needs a network card"),
 ])
