@@ -35,11 +35,11 @@ AC_DEFUN([SLIPWAY_WANT_FILE], [
 
 # The Python of the system tests: the system's own, which has Debian's modules.
 AC_DEFUN([SLIPWAY_WANT_PYTHON], [
-  AC_ARG_VAR([PYTHON], [path of a python3 that has pytest and scapy])
+  AC_ARG_VAR([PYTHON], [path of a python3 that has pytest])
   AC_PATH_PROG([PYTHON], [python3], [], [/usr/bin:$PATH])
   AS_IF([test -z "$PYTHON"], [slipway_absent="$slipway_absent
   python3 (package python3), for make check"])
-  m4_foreach([module], [[pytest], [scapy]], [
+  m4_foreach([module], [[pytest]], [
     AC_MSG_CHECKING([for Python's module])
     AS_IF([test -n "$PYTHON" && $PYTHON -c 'import module' 2>/dev/null </dev/null],
       [AC_MSG_RESULT([yes])], [
