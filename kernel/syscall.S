@@ -14,7 +14,7 @@
 #define PERCPU_SYSCALLS 72
 #define SEL_UDATA 0x1b
 #define SEL_UCODE 0x23
-#define SYS_MAX 64
+#define SYS_MAX 96
 #define ENOSYS 88
 #define VECTOR_SYSCALL 0x100 /* none of the 256: names the frame in reports */
 

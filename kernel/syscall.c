@@ -51,7 +51,7 @@ _Static_assert(offsetof(struct trap_frame, rax) == 112, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, vector) == 120, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, rip) == 136, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, rsp) == 160, "syscall.S");
-_Static_assert(SYS_MAX == 64 && ENOSYS == 88, "syscall.S");
+_Static_assert(SYS_MAX == 96 && ENOSYS == 88, "syscall.S");
 
 void syscall_init(void)
 {

@@ -19,7 +19,7 @@ enum sys_number {
 #include <slipway/syscalls.def>
 #undef SYSCALL
 };
-#define SYS_MAX 64
+#define SYS_MAX 96
 
 #define SYS_NO_DEADLINE UINT64_MAX
 
