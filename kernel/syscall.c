@@ -35,7 +35,7 @@ static SYSCALL_HANDLER(nosys)
 #pragma GCC diagnostic ignored "-Woverride-init"
 syscall_fn *const syscall_table[SYS_MAX] = {
     [0 ... SYS_MAX - 1] = sys_nosys,
-#define SYSCALL(number, name, arguments, meaning) [number] = sys_##name,
+#define SYSCALL(number, name, arguments, ...) [number] = sys_##name,
 #include <slipway/syscalls.def>
 #undef SYSCALL
 };

@@ -25,7 +25,7 @@
 
 typedef int64_t syscall_fn(uint64_t a0, uint64_t a1, uint64_t a2, uint64_t a3, uint64_t a4, uint64_t a5);
 
-#define SYSCALL(number, name, arguments, meaning) syscall_fn sys_##name;
+#define SYSCALL(number, name, arguments, ...) syscall_fn sys_##name;
 #include <slipway/syscalls.def>
 #undef SYSCALL
 

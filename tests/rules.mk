@@ -15,7 +15,7 @@
 
 UNIT_TAPS = $(UNIT_TESTS:%=tests/unit/%.tap)
 SIM_TAPS = $(SIM_TESTS:%=tests/sim/%.tap)
-HOST_TAPS = tests/unit/hygiene.tap tests/unit/contracts.tap $(UNIT_TAPS) $(SIM_TAPS)
+HOST_TAPS = tests/unit/hygiene.tap tests/unit/contracts.tap tests/unit/abi.tap $(UNIT_TAPS) $(SIM_TAPS)
 HOST_TRS = $(HOST_TAPS:.tap=.trs)
 
 TEST_FLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
@@ -56,6 +56,19 @@ tests/unit/contracts.tap: $(srcdir)/build-aux/check-contracts $(FLAGS_STAMP)
 	@{ echo '#!/bin/sh'; \
 	   echo "exec env AWK='$(AWK)' \$${SHELL:-sh} '$(srcdir)/build-aux/check-contracts' '$(srcdir)'"; } > $@.new
 	@chmod +x $@.new && mv -f $@.new $@
+
+tests/unit/abi.tap: $(srcdir)/build-aux/mk-abi $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	@{ echo '#!/bin/sh'; \
+	   echo "exec env AWK='$(AWK)' \$${SHELL:-sh} '$(srcdir)/build-aux/mk-abi' '$(srcdir)' --check"; } > $@.new
+	@chmod +x $@.new && mv -f $@.new $@
+
+# docs/ABI.md, from the headers in include/slipway.
+.PHONY: docs
+docs:
+	@$(slw_say) DOCS docs/ABI.md
+	$(slw_q)AWK='$(AWK)' $(SHELL) $(srcdir)/build-aux/mk-abi $(srcdir) > docs-abi.new && \
+	    mv -f docs-abi.new $(srcdir)/docs/ABI.md
 
 # Always run anew: a result is not a file that can be up to date.
 %.trs: %.tap slw-force

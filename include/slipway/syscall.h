@@ -15,7 +15,7 @@
 #define SLIPWAY_ABI_VERSION 1u
 
 enum sys_number {
-#define SYSCALL(number, name, arguments, meaning) SYS_##name = number,
+#define SYSCALL(number, name, arguments, ...) SYS_##name = number,
 #include <slipway/syscalls.def>
 #undef SYSCALL
 };
