@@ -1,4 +1,8 @@
 # SPDX-License-Identifier: MIT
-# bench/bench.mk: plugins for QEMU; the measurements are scripts beside them.
+# bench/bench.mk: plugins for QEMU, and programs that run in the guest while
+# they count; the measurements are scripts beside them.
 
 BENCH_PLUGINS += bench/insn_plugin.c
+
+BENCH_PROGRAMS += ipcguest
+SERVER_ipcguest_SOURCES = bench/ipc_guest.c

@@ -9,6 +9,9 @@
  * and the like, which the emulator runs one step an iteration; they are not in
  * [0]). For one virtual CPU: the counters are not atomic.
  *
+ * With marks=PATH2 too, each long no-op `nopl 0x5357nnnn(%rax)` that the guest
+ * executes adds a record of three 64-bit numbers there: nnnn and both counters.
+ *
  * Debian ships QEMU without the plugin header, so what is used of it (API
  * version 1) is declared here.
  */
@@ -30,6 +33,10 @@ size_t qemu_plugin_tb_n_insns(const struct qemu_plugin_tb *tb);
 struct qemu_plugin_insn *qemu_plugin_tb_get_insn(const struct qemu_plugin_tb *tb, size_t index);
 const void *qemu_plugin_insn_data(const struct qemu_plugin_insn *insn);
 size_t qemu_plugin_insn_size(const struct qemu_plugin_insn *insn);
+enum qemu_plugin_cb_flags { QEMU_PLUGIN_CB_NO_REGS };
+void qemu_plugin_register_vcpu_insn_exec_cb(struct qemu_plugin_insn *insn,
+                                            void (*cb)(unsigned vcpu, void *userdata),
+                                            enum qemu_plugin_cb_flags flags, void *userdata);
 void qemu_plugin_register_vcpu_insn_exec_inline(struct qemu_plugin_insn *insn, enum qemu_plugin_op op, void *ptr,
                                                 uint64_t imm);
 
@@ -39,6 +46,21 @@ EXPORT int qemu_plugin_version = 1;
 EXPORT int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **argv);
 
 static uint64_t *counters;
+static FILE *marks;
+
+static void marked(unsigned vcpu, void *number)
+{
+    uint64_t record[3] = {(uintptr_t)number, counters[0], counters[1]};
+    (void)vcpu;
+    fwrite(record, sizeof record, 1, marks);
+}
+
+/* Which mark it is, or -1. */
+static long mark_of(const uint8_t *p, size_t n)
+{
+    return n == 7 && p[0] == 0x0f && p[1] == 0x1f && p[2] == 0x80 && p[5] == 0x57 && p[6] == 0x53 ? p[3] | p[4] << 8
+                                                                                               : -1;
+}
 
 /* A repeat prefix (F2, F3), other prefixes, then a string opcode: ins outs movs
  * cmps stos lods scas (Intel SDM volume 2, section 2.1.1). */
@@ -63,6 +85,9 @@ static void translated(qemu_plugin_id_t id, struct qemu_plugin_tb *tb)
     (void)id;
     for (size_t i = 0; i < qemu_plugin_tb_n_insns(tb); i++) {
         struct qemu_plugin_insn *insn = qemu_plugin_tb_get_insn(tb, i);
+        long mark = mark_of(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
+        if (mark >= 0 && marks)
+            qemu_plugin_register_vcpu_insn_exec_cb(insn, marked, QEMU_PLUGIN_CB_NO_REGS, (void *)mark);
         bool string = is_repeated_string(qemu_plugin_insn_data(insn), qemu_plugin_insn_size(insn));
         qemu_plugin_register_vcpu_insn_exec_inline(insn, QEMU_PLUGIN_INLINE_ADD_U64, &counters[string], 1);
     }
@@ -72,6 +97,10 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **
 {
     (void)info;
     for (int i = 0; i < argc; i++) {
+        if (strncmp(argv[i], "marks=", 6) == 0 && !(marks = fopen(argv[i] + 6, "wb"))) {
+            perror(argv[i] + 6);
+            return 1;
+        }
         if (strncmp(argv[i], "counters=", 9) != 0)
             continue;
         int fd = open(argv[i] + 9, O_RDWR | O_CREAT | O_TRUNC, 0666);

@@ -16,6 +16,7 @@ SERVERS =
 UNIT_TESTS =
 SIM_TESTS =
 BENCH_PLUGINS =
+BENCH_PROGRAMS =
 
 FRAGMENTS = boot/boot.mk kernel/kernel.mk drivers/drivers.mk net/core/core.mk net/stack/stack.mk \
     libc/libc.mk servers/servers.mk tests/unit/unit.mk tests/sim/sim.mk tests/system/system.mk \
@@ -127,7 +128,8 @@ programs/$(1): $$(call slw_objects,$(1)) $$(CRT0_OBJECT) obj/u/libslipway.a $(NE
 	@mkdir -p $$(@D); $$(slw_say) LINK $$@
 	$$(slw_q)$$(TARGET_CC) $$(USER_LDFLAGS) -o $$@ $$(CRT0_OBJECT) $$(call slw_objects,$(1)) $$(USER_LIBS)
 endef
-$(foreach s,$(SERVERS),$(eval $(call slw_program,$(s))))
+# Programs of the benchmarks are built the same way, but are not on the ISO.
+$(foreach s,$(SERVERS) $(BENCH_PROGRAMS),$(eval $(call slw_program,$(s))))
 
 .PHONY: programs
 programs: $(PROGRAMS_TARGET)
@@ -160,7 +162,7 @@ bench/%.so: bench/%.c $(FLAGS_STAMP)
 	@mkdir -p $(@D); $(slw_say) PLUGIN $@
 	$(slw_q)$(CC) $(AM_CFLAGS) -O2 -g -fPIC -shared -o $@ $<
 .PHONY: bench-plugins
-bench-plugins: $(BENCH_PLUGIN_LIBS)
+bench-plugins: $(BENCH_PLUGIN_LIBS) $(addprefix programs/,$(BENCH_PROGRAMS))
 
 # distcheck's inner build takes this build's newlib, and leaves out the system
 # tests: `make check` runs them.
@@ -169,4 +171,4 @@ DISTCHECK_NEWLIB = --with-newlib=$(abspath $(NEWLIB_DIR))
 distcheck: $(NEWLIB_READY_STAMP)
 
 -include $(patsubst %.o,%.d,$(KERNEL_OBJECTS) $(LIBSLIPWAY_OBJECTS) $(CRT0_OBJECT) \
-    $(foreach s,$(SERVERS),$(call slw_objects,$(s))))
+    $(foreach s,$(SERVERS) $(BENCH_PROGRAMS),$(call slw_objects,$(s))))
