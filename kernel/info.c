@@ -21,6 +21,7 @@ union info_record {
     struct info_device device;
     struct info_irq irq;
     struct info_name name;
+    struct info_clock clock;
     char cmdline[BOOT_CMDLINE_MAX];
 };
 
@@ -167,8 +168,12 @@ static size_t fill(union info_record *r, uint64_t kind, uint64_t cursor)
         return fill_device(&r->device, cursor);
     case INFO_IRQ:
         return cursor <= UINT32_MAX && irq_info_get((unsigned)cursor, &r->irq) ? sizeof r->irq : 0;
-    default: /* INFO_NAME; others are refused before */
+    case INFO_NAME:
         return names_get(cursor, &r->name) ? sizeof r->name : 0;
+    case INFO_CLOCK:
+        return cursor <= UINT32_MAX && clock_info_get((unsigned)cursor, &r->clock) ? sizeof r->clock : 0;
+    default: /* a number between that means nothing yet; others are refused before */
+        return 0;
     }
 }
 
@@ -178,7 +183,7 @@ SYSCALL_HANDLER(info)
     size_t n;
     int err;
 
-    if (a0 < INFO_SYSTEM || a0 > INFO_NAME)
+    if (a0 < INFO_SYSTEM || a0 > INFO_CLOCK)
         return -EINVAL;
     r = kzalloc(sizeof *r);
     if (r == NULL)

@@ -14,7 +14,7 @@ KERNEL_SOURCES += \
 
 # Time
 KERNEL_SOURCES += \
-	kernel/time.c kernel/timerq.c kernel/tsc.c kernel/hpet.c kernel/pmtimer.c \
+	kernel/time.c kernel/time_page.c kernel/timerq.c kernel/tsc.c kernel/hpet.c kernel/pmtimer.c \
 	kernel/pit.c kernel/lapic_event.c kernel/rtc.c
 
 # Boot order, memory, log and console, options, self-tests

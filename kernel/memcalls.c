@@ -9,6 +9,7 @@
 #include <kernel/initrd.h>
 #include <kernel/proc.h>
 #include <kernel/syscall.h>
+#include <kernel/time_page.h>
 
 #define PROT_ALL (PROT_R | PROT_W | PROT_X)
 
@@ -104,11 +105,23 @@ SYSCALL_HANDLER(memobj_map)
     return r;
 }
 
+/* A handle to memory that the kernel keeps for all. */
+static int open_shared(struct memobj *m)
+{
+    struct object *o;
+
+    memobj_ref(m);
+    o = mem_object_new(m, false);
+    if (o == NULL) {
+        memobj_unref(m);
+        return -ENOMEM;
+    }
+    return handle_to(self_process(), o);
+}
+
 SYSCALL_HANDLER(initrd_open)
 {
-    struct process *p = self_process();
     struct memobj *m = initrd_memobj();
-    struct object *o;
     uint64_t bytes;
     int r;
 
@@ -116,15 +129,14 @@ SYSCALL_HANDLER(initrd_open)
         return -ENOENT;
     bytes = memobj_bytes(m);
     r = copy_to_user(a0, &bytes, sizeof bytes);
-    if (r < 0)
-        return r;
-    memobj_ref(m);
-    o = mem_object_new(m, false);
-    if (o == NULL) {
-        memobj_unref(m);
-        return -ENOMEM;
-    }
-    return handle_to(p, o);
+    return r < 0 ? r : open_shared(m);
+}
+
+SYSCALL_HANDLER(time_page)
+{
+    struct memobj *m = time_page_memobj();
+
+    return m == NULL ? -ENOENT : open_shared(m);
 }
 
 SYSCALL_HANDLER(mem_map)

@@ -20,7 +20,9 @@
 #include <kernel/log.h>
 #include <kernel/options.h>
 #include <kernel/time.h>
+#include <kernel/time_page.h>
 #include <kernel/timerq.h>
+#include <slipway/syscall.h>
 #include <stddef.h>
 
 #define PROBE_DELTA_NS     (200 * NS_PER_US)
@@ -38,6 +40,8 @@ static struct {
     uint64_t realtime_offset_ns;
     uint64_t tsc_hz, watched_ns;
     bool tsc_trusted;
+    uint64_t base_tsc, tsc_ticks; /* at base_cycles, where a trusted TSC counts a wrapping source's turns */
+    const struct clock_source *found[3]; /* HPET, PM timer, PIT; NULL where not there */
     const struct clock_source *fallback; /* where a demoted TSC leaves us */
 } clock;
 
@@ -52,16 +56,35 @@ static struct {
 
 /* --- reading --- */
 
+/* Whole turns that a wrapping source made unseen, in its ticks. It is read often
+ * enough (wrap_tick), unless interrupts come late: the PIT's turn is 55 ms. A TSC
+ * that has been trusted tells the number of turns if it is right within half a
+ * turn. Without one, time is lost when a reading is more than a turn late. */
+static uint64_t unseen_turns(uint64_t ticks)
+{
+    uint64_t tsc, passed, turn = clock.source->mask + 1, by_tsc;
+
+    if (!clock.tsc_trusted)
+        return 0;
+    tsc = rdtsc();
+    passed = tsc > clock.base_tsc ? tsc - clock.base_tsc : 0;
+    by_tsc = scale32(passed, clock.tsc_ticks);
+    clock.base_tsc = tsc;
+    return by_tsc <= ticks + turn / 2 ? 0 : (by_tsc - ticks + turn / 2) & ~clock.source->mask; /* C-CLOCK-6 */
+}
+
 static uint64_t now_wrapping(void)
 {
-    uint64_t flags, cycles, now;
+    uint64_t flags, cycles, ticks, now;
     unsigned __int128 ns;
 
     if (clock.source == NULL)
         return 0;
     flags = irq_save();
     cycles = clock.source->read();
-    ns = (unsigned __int128)((cycles - clock.base_cycles) & clock.source->mask) * clock.mult + clock.fraction;
+    ticks = (cycles - clock.base_cycles) & clock.source->mask;
+    ticks += unseen_turns(ticks);
+    ns = (unsigned __int128)ticks * clock.mult + clock.fraction;
     clock.base_cycles = cycles;
     clock.fraction = (uint32_t)ns;
     clock.base_ns += (uint64_t)(ns >> 32); /* C-CLOCK-1 */
@@ -77,6 +100,11 @@ uint64_t now_ns(void)
     return now_wrapping();
 }
 
+static void publish(void)
+{
+    time_page_publish(clock.is_tsc, clock.base_cycles, clock.base_ns, clock.mult, clock.realtime_offset_ns);
+}
+
 uint64_t realtime_ns(void)
 {
     return now_ns() + clock.realtime_offset_ns;
@@ -85,6 +113,7 @@ uint64_t realtime_ns(void)
 void realtime_set(uint64_t ns)
 {
     clock.realtime_offset_ns = ns - now_ns();
+    publish();
 }
 
 void delay_us(uint32_t us)
@@ -104,6 +133,27 @@ void delay_us(uint32_t us)
 const char *clock_name(void)
 {
     return clock.is_tsc ? "tsc" : clock.source != NULL ? clock.source->name : "none";
+}
+
+bool clock_info_get(unsigned index, struct info_clock *info)
+{
+    const struct clock_source *s = NULL;
+
+    if (index == 0) {
+        *info = (struct info_clock){.name = "tsc", .hz = clock.tsc_hz, .mask = UINT64_MAX, .serves = clock.is_tsc};
+        info->value = rdtsc();
+        return true;
+    }
+    for (unsigned i = 0; i < 3 && s == NULL; i++)
+        if (clock.found[i] != NULL && --index == 0)
+            s = clock.found[i];
+    if (s == NULL)
+        return false;
+    *info = (struct info_clock){.hz = s->hz, .mask = s->mask, .serves = !clock.is_tsc && clock.source == s};
+    for (unsigned i = 0; i + 1 < sizeof info->name && s->name[i] != 0; i++)
+        info->name[i] = s->name[i];
+    info->value = s->read();
+    return true;
 }
 
 const char *event_name(void)
@@ -210,6 +260,9 @@ static void clock_use(const struct clock_source *source)
     clock.base_cycles = source->read();
     clock.mult = ns_per_tick32(source->hz);
     clock.fraction = 0;
+    clock.base_tsc = rdtsc();
+    clock.tsc_ticks = scale32(ns_per_tick32(clock.tsc_hz), ticks_per_ns32(source->hz));
+    publish();
     irq_restore(flags);
 }
 
@@ -229,6 +282,7 @@ static void watch_tsc(uint64_t now)
     clock.watched_ns = now;
     if (clock.fallback == NULL || tsc_watch(clock.tsc_hz))
         return;
+    clock.tsc_trusted = false;
     clock_use(clock.fallback);
     klog(LOG_WARN, "clock: the TSC ran away from %s, which takes over", clock.fallback->name);
     timer_init(&wrap_timer, wrap_tick, NULL);
@@ -280,6 +334,7 @@ static void refine(void *arg)
     clock.base_cycles = cycles;
     clock.mult = ns_per_tick32(hz);
     clock.tsc_hz = hz;
+    publish();
     irq_restore(flags);
     deadline_event_set_rate(hz);
 }
@@ -290,6 +345,7 @@ static void use_tsc(void)
     clock.base_ns = 0;
     clock.mult = ns_per_tick32(clock.tsc_hz);
     clock.is_tsc = true;
+    publish();
 }
 
 /* "auto", or what clock=, event= or timer= asks for. */
@@ -316,6 +372,7 @@ static void choose_clock(const struct found *f, const char *want)
     const struct clock_source *order[] = {f->hpet, f->pmtimer, f->pit}, *choice = NULL;
 
     for (unsigned i = 0; i < 3; i++) {
+        clock.found[i] = order[i];
         if (order[i] == NULL)
             continue;
         if (clock.fallback == NULL)
@@ -425,7 +482,7 @@ static void read_date(void)
 {
     uint64_t seconds = rtc_read_seconds();
 
-    clock.realtime_offset_ns = seconds != 0 ? seconds * NS_PER_S - now_ns() : 0;
+    realtime_set(seconds != 0 ? seconds * NS_PER_S : now_ns());
 }
 
 void time_init(void)
@@ -434,6 +491,7 @@ void time_init(void)
     struct tsc_result rates = find_clocks(&f, option_is("timer", "pit"), lapic_present() && acpi.present);
 
     timerq_init(&timers.queue);
+    time_page_init();
     clock.tsc_hz = rates.tsc_hz;
     clock.tsc_trusted = rates.agreed;
     lapic_event_set_rate(rates.lapic_hz);

@@ -41,7 +41,6 @@ int __libc_futex_wait(uint32_t *word, uint32_t value, uint64_t deadline_ns);
 
 /* CLOCK_MONOTONIC as one reader sees it (time.c); all zero at first. */
 struct now_state {
-    uint64_t tsc, ns, mult;
     uint64_t floor; /* nothing earlier is returned */
 };
 uint64_t __libc_now(struct now_state *s);

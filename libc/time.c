@@ -2,99 +2,99 @@
  *
  * libc/time.c: clocks and sleeping.
  *
- * Owns: the conversion from TSC to nanoseconds. Whoever reads it (a thread, the
- * protocol stack) keeps a struct now_state: TSC and time of its last look at
- * the kernel's clock, renewed every second, and the rate seen between two
- * looks. What it returns never goes back. A TSC that disagrees with the kernel
- * by a per cent is not used any more. Context: any thread.
+ * Owns: the mapping of the kernel's time page, through which both clocks are
+ * read without a system call while the TSC serves (slipway/time_page.h). Whoever
+ * reads (a thread, the protocol stack) keeps a struct now_state: what it returns
+ * never goes back, whatever the processors' counters say. Context: any thread.
  */
 #include "libc.h"
 #include "tcb.h"
 #include <errno.h>
+#include <slipway/time_page.h>
 #include <string.h>
 #include <sys/time.h>
 #include <sys/times.h>
 #include <time.h>
 #include <unistd.h>
 
-#define SECOND_NS 1000000000ull
+#define SECOND_NS  1000000000ull
+#define PAGE_BYTES 4096u
+#define READ_TRIES 100 /* the kernel writes a few times an hour; more is a broken page */
 
-static struct {
-    uint32_t state;    /* 0 not looked at, 1 usable, 2 not */
-    uint64_t hz, mult; /* ns = ticks * mult >> 32 */
-} tsc;
-
+static const struct time_page *time_page; /* NULL: not looked for, or not there */
+static uint32_t looked;
 static __thread struct now_state thread_now;
 
 static inline uint64_t read_tsc(void)
 {
     uint32_t lo, hi;
-    __asm__ volatile("rdtsc" : "=a"(lo), "=d"(hi));
+    __asm__ volatile("lfence; rdtsc" : "=a"(lo), "=d"(hi)::"memory");
     return (uint64_t)hi << 32 | lo;
 }
 
-static uint64_t kernel_now(void)
+/* Two threads may both do it at first: the page is then mapped twice, for once. */
+static void look_for_page(void)
+{
+    int handle = sys_time_page();
+    const struct time_page *p = NULL;
+
+    if (handle >= 0) {
+        int64_t at = sys_memobj_map(handle, 0, 0, PAGE_BYTES, PROT_R);
+        if (at > 0)
+            p = (const struct time_page *)at;
+        sys_handle_close(handle);
+    }
+    if (p != NULL && p->version == TIME_PAGE_VERSION)
+        __atomic_store_n(&time_page, p, __ATOMIC_RELEASE);
+    __atomic_store_n(&looked, 1, __ATOMIC_RELEASE);
+}
+
+/* C-CLOCK-5: CLOCK_MONOTONIC and what REALTIME is ahead of it, out of one state
+ * of the page. False: ask the kernel. */
+static bool read_page(uint64_t *ns, uint64_t *offset)
+{
+    const struct time_page *p;
+
+    if (!__atomic_load_n(&looked, __ATOMIC_ACQUIRE))
+        look_for_page();
+    p = __atomic_load_n(&time_page, __ATOMIC_ACQUIRE);
+    for (unsigned i = 0; p != NULL && i < READ_TRIES; i++) {
+        uint32_t seq = __atomic_load_n(&p->seq, __ATOMIC_ACQUIRE), serves = p->tsc;
+        uint64_t now = read_tsc(), ticks = now > p->base_tsc ? now - p->base_tsc : 0;
+
+        *ns = p->base_ns + (uint64_t)((unsigned __int128)ticks * p->mult >> 32);
+        *offset = p->realtime_offset_ns;
+        __atomic_thread_fence(__ATOMIC_ACQUIRE);
+        if (!(seq & 1) && __atomic_load_n(&p->seq, __ATOMIC_RELAXED) == seq)
+            return serves;
+    }
+    return false;
+}
+
+static uint64_t kernel_clock(uint32_t clock)
 {
     uint64_t ns = 0;
-    sys_clock_get(SYS_CLOCK_MONOTONIC, &ns);
-    return ns;
-}
-
-/* May run in two threads at first; both write the same. */
-static void look_at_clock(void)
-{
-    struct info_system s;
-    uint32_t state = 2;
-
-    if (sys_info(INFO_SYSTEM, 0, &s, sizeof s) > 0 && strcmp(s.clock, "tsc") == 0 && s.tsc_hz >= 1000000) {
-        tsc.hz = s.tsc_hz;
-        tsc.mult = (SECOND_NS << 32) / s.tsc_hz;
-        state = 1;
-    }
-    __atomic_store_n(&tsc.state, state, __ATOMIC_RELEASE);
-}
-
-/* The rate between two looks corrects the one that the kernel first measured. */
-static void learn_rate(struct now_state *s, uint64_t ticks, uint64_t ns)
-{
-    uint64_t by_tsc = (uint64_t)(((unsigned __int128)ticks * tsc.mult) >> 32);
-    uint64_t off = ns > by_tsc ? ns - by_tsc : by_tsc - ns;
-
-    if (off > ns / 100 + 1000000)
-        __atomic_store_n(&tsc.state, 2, __ATOMIC_RELEASE);
-    else if (ns >= SECOND_NS / 2 && ns < 4 * SECOND_NS)
-        s->mult = (ns << 32) / ticks;
-}
-
-static uint64_t renew(struct now_state *s, uint64_t now_tsc)
-{
-    uint64_t ns = kernel_now();
-
-    if (s->ns == 0)
-        s->mult = tsc.mult;
-    else if (now_tsc - s->tsc < 16 * tsc.hz)
-        learn_rate(s, now_tsc - s->tsc, ns - s->ns);
-    s->tsc = now_tsc;
-    s->ns = ns;
+    sys_clock_get(clock, &ns);
     return ns;
 }
 
 uint64_t __libc_now(struct now_state *s)
 {
-    uint64_t ns;
+    uint64_t ns, offset;
 
-    if (tsc.state == 0)
-        look_at_clock();
-    if (tsc.state == 1) {
-        uint64_t now = read_tsc(), ticks = now - s->tsc;
-        ns = s->ns == 0 || ticks >= tsc.hz ? renew(s, now) : s->ns + (ticks * s->mult >> 32);
-    } else {
-        ns = kernel_now();
-    }
+    if (!read_page(&ns, &offset))
+        ns = kernel_clock(SYS_CLOCK_MONOTONIC);
     if (ns < s->floor)
         return s->floor;
     s->floor = ns;
     return ns;
+}
+
+static uint64_t realtime_now(void)
+{
+    uint64_t ns, offset;
+
+    return read_page(&ns, &offset) ? ns + offset : kernel_clock(SYS_CLOCK_REALTIME);
 }
 
 uint64_t sys_now_ns(void)
@@ -111,10 +111,8 @@ static int clock_number(clockid_t id, uint32_t *out)
 int clock_gettime(clockid_t id, struct timespec *ts)
 {
     uint32_t clock;
-    uint64_t ns = 0;
     int r = clock_number(id, &clock);
-    if (r == 0)
-        r = sys_clock_get(clock, &ns);
+    uint64_t ns = r != 0 ? 0 : clock == SYS_CLOCK_REALTIME ? realtime_now() : sys_now_ns();
     ts->tv_sec = (time_t)(ns / SECOND_NS);
     ts->tv_nsec = (long)(ns % SECOND_NS);
     return (int)__libc_result(r);
@@ -138,19 +136,18 @@ int clock_settime(clockid_t id, const struct timespec *ts)
 
 int gettimeofday(struct timeval *restrict tv, void *restrict zone)
 {
-    uint64_t ns = 0;
+    uint64_t ns = realtime_now();
     (void)zone;
-    int r = sys_clock_get(SYS_CLOCK_REALTIME, &ns);
     tv->tv_sec = (time_t)(ns / SECOND_NS);
     tv->tv_usec = (suseconds_t)(ns % SECOND_NS / 1000);
-    return (int)__libc_result(r);
+    return 0;
 }
 
 /* Sleeps until the deadline; 0 or -EINTR. */
 static int sleep_until(uint64_t deadline_ns)
 {
     int r;
-    while ((r = sys_wait(NULL, 0, deadline_ns)) >= 0 && kernel_now() < deadline_ns)
+    while ((r = sys_wait(NULL, 0, deadline_ns)) >= 0 && sys_now_ns() < deadline_ns)
         ;
     return r == -EINTR ? -EINTR : 0;
 }
@@ -164,10 +161,10 @@ int clock_nanosleep(clockid_t id, int flags, const struct timespec *want, struct
         want->tv_nsec >= (long)SECOND_NS)
         return EINVAL;
     if (flags & TIMER_ABSTIME) { /* of either clock: what is left of it */
-        sys_clock_get(clock, &now);
+        now = kernel_clock(clock);
         ns = ns > now ? ns - now : 0;
     }
-    int r = ns == 0 ? 0 : sleep_until(kernel_now() + ns);
+    int r = ns == 0 ? 0 : sleep_until(sys_now_ns() + ns);
     if (left != NULL && r == 0)
         *left = (struct timespec){0, 0};
     return -r;
@@ -181,13 +178,13 @@ int nanosleep(const struct timespec *want, struct timespec *left)
 
 int usleep(useconds_t us)
 {
-    return (int)__libc_result(us == 0 ? 0 : sleep_until(kernel_now() + (uint64_t)us * 1000));
+    return (int)__libc_result(us == 0 ? 0 : sleep_until(sys_now_ns() + (uint64_t)us * 1000));
 }
 
 unsigned sleep(unsigned seconds)
 {
     if (seconds != 0)
-        sleep_until(kernel_now() + seconds * SECOND_NS);
+        sleep_until(sys_now_ns() + seconds * SECOND_NS);
     return 0;
 }
 
@@ -200,5 +197,5 @@ clock_t times(struct tms *t)
     for (uint64_t i = 0; sys_info(INFO_PROCESS, i, &p, sizeof p) > 0; i++)
         if (p.pid == me)
             t->tms_utime = (clock_t)(p.cpu_ns / (SECOND_NS / CLOCKS_PER_SEC));
-    return (clock_t)(kernel_now() / (SECOND_NS / CLOCKS_PER_SEC));
+    return (clock_t)(sys_now_ns() / (SECOND_NS / CLOCKS_PER_SEC));
 }

@@ -103,6 +103,7 @@ enum sys_info {
     INFO_DEVICE = 4,  /* struct info_device */
     INFO_IRQ = 5,     /* struct info_irq */
     INFO_NAME = 6,    /* struct info_name */
+    INFO_CLOCK = 11,  /* struct info_clock */
 };
 
 struct info_system {
@@ -145,6 +146,14 @@ struct info_irq {
     uint32_t vector, line;
     char mode[12], name[20];
     uint64_t count;
+};
+
+/* A counter that counts time, in its own ticks; wraps at mask. */
+struct info_clock {
+    char name[8];
+    uint32_t serves; /* the one that CLOCK_MONOTONIC is made of */
+    uint32_t reserved;
+    uint64_t hz, mask, value;
 };
 
 struct info_name {

@@ -131,6 +131,42 @@ static const char *descriptors(void)
 
 /* --- clocks --- */
 
+static uint64_t clock_ns(clockid_t id)
+{
+    struct timespec ts = {0, 0};
+
+    clock_gettime(id, &ts);
+    return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+/* C-CLOCK-5: both clocks go on without a step while the kernel learns its TSC's
+ * rate, cost no call where the TSC serves, and are what the kernel says. */
+static const char *clocks_without_calls(void)
+{
+    struct info_system before, after;
+    uint64_t last = clock_ns(CLOCK_MONOTONIC), end = last + 300 * MS, gap = 0, kernel = 0;
+
+    while (last < end) { /* the rate is refined 100 ms after the kernel's entry */
+        uint64_t now = clock_ns(CLOCK_MONOTONIC);
+        CHECK(now >= last);
+        gap = now - last > gap ? now - last : gap;
+        last = now;
+    }
+    CHECK(gap < 200 * MS);
+    for (unsigned id = 0; id < 2; id++) {
+        clockid_t own = id == 0 ? CLOCK_MONOTONIC : CLOCK_REALTIME;
+        uint64_t first = clock_ns(own);
+        CHECK(sys_clock_get(id == 0 ? SYS_CLOCK_MONOTONIC : SYS_CLOCK_REALTIME, &kernel) == 0);
+        CHECK(first <= kernel && kernel <= clock_ns(own));
+    }
+    CHECK(sys_info(INFO_SYSTEM, 0, &before, sizeof before) > 0);
+    for (unsigned i = 0; i < 1000; i++)
+        (void)clock_ns(i & 1 ? CLOCK_REALTIME : CLOCK_MONOTONIC);
+    CHECK(sys_info(INFO_SYSTEM, 0, &after, sizeof after) > 0);
+    CHECK(strcmp(after.clock, "tsc") != 0 || after.syscalls - before.syscalls < 500);
+    return NULL;
+}
+
 static const char *clocks_agree(void)
 {
     struct timespec ts;
@@ -279,6 +315,7 @@ const struct test libc_tests[] = {
     {"folders-and-paths", folders_and_paths},
     {"descriptors", descriptors},
     {"clocks-agree", clocks_agree},
+    {"clocks-without-calls", clocks_without_calls},
     {"threads-share-and-do-not", threads_share_and_do_not},
     {"detached-threads-are-swept", detached_threads_are_swept},
     {"mutex-kinds", mutex_kinds},

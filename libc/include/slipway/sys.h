@@ -104,6 +104,10 @@ static inline int64_t sys_memobj_map(int handle, uint64_t addr, uint64_t offset,
 {
     return __sys_raw(SYS_memobj_map, (uint64_t)(int64_t)handle, addr, offset, bytes, prot);
 }
+static inline int sys_time_page(void)
+{
+    return (int)__SYS(time_page, 0, 0, 0);
+}
 static inline int sys_initrd_open(uint64_t *bytes)
 {
     return (int)__SYS(initrd_open, __SYS_PTR(bytes), 0, 0);
