@@ -12,6 +12,7 @@ struct link;
 struct pci_device;
 
 int virtio_net_attach(struct pci_device *d);
+int virtio_rng_attach(struct pci_device *d);
 int rtl8139_attach(struct pci_device *d);
 int e1000_attach(struct pci_device *d);
 

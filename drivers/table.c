@@ -17,6 +17,8 @@
 const struct pci_driver pci_drivers[] = {
     {"virtio-net", VENDOR_VIRTIO, 0x1041, virtio_net_attach}, /* modern only */
     {"virtio-net", VENDOR_VIRTIO, 0x1000, virtio_net_attach}, /* legacy or transitional */
+    {"virtio-rng", VENDOR_VIRTIO, 0x1044, virtio_rng_attach}, /* modern only */
+    {"virtio-rng", VENDOR_VIRTIO, 0x1005, virtio_rng_attach}, /* legacy or transitional */
     {"rtl8139", VENDOR_REALTEK, 0x8139, rtl8139_attach},
     {"e1000", VENDOR_INTEL, 0x100e, e1000_attach}, /* 82540EM */
     {"e1000", VENDOR_INTEL, 0x10d3, e1000_attach}, /* 82574L */

@@ -51,6 +51,7 @@ static size_t fill_system(struct info_system *s)
     strlcpy(s->firmware, boot_info_get()->efi ? "uefi" : "bios", sizeof s->firmware);
     s->boot_ns = first != NULL ? first->started_ns : 0;
     s->tsc_hz = tsc_hz();
+    random_names(s->random_from);
     return sizeof *s;
 }
 

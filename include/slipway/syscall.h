@@ -116,6 +116,7 @@ struct info_system {
     char clock[12], event[12], irq[12], pci[12], firmware[8];
     uint64_t boot_ns; /* from kernel entry to the first process */
     uint64_t tsc_hz;
+    char random_from[32]; /* what the generator was seeded from: "rdrand virtio-rng jitter", "none" */
 };
 
 struct info_process {

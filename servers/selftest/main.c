@@ -16,6 +16,7 @@ static const struct {
     {"calls", calls_tests},     {"processes", processes_tests}, {"messages", messages_tests},
     {"threads", threads_tests}, {"registry", registry_tests},
     {"libc", libc_tests},       {"sockets", sockets_tests},
+    {"secrets", secrets_tests},
 };
 
 static const struct role *const roles[] = {processes_roles, messages_roles, registry_roles};

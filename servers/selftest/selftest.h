@@ -14,6 +14,7 @@
  *   registry.c  the port registry's rules, as a process sees them
  *   libc.c      memory, files, clocks, threads of a C program
  *   sockets.c   BSD sockets over loopback
+ *   secrets.c   a secret to compare
  */
 #ifndef SERVERS_SELFTEST_SELFTEST_H
 #define SERVERS_SELFTEST_SELFTEST_H
@@ -32,7 +33,7 @@ struct role {
     int (*run)(int argc, char **argv); /* exit status, 0 to 255 */
 };
 extern const struct test calls_tests[], processes_tests[], messages_tests[], threads_tests[], registry_tests[];
-extern const struct test libc_tests[], sockets_tests[];
+extern const struct test libc_tests[], sockets_tests[], secrets_tests[];
 extern const struct role processes_roles[], messages_roles[], registry_roles[];
 
 #define STR2(x) #x

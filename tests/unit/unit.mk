@@ -65,3 +65,6 @@ test_reass_SOURCES_LIST = tests/unit/test_reass.c $(NET_STACK_SOURCES)
 test_tcp_SOURCES_LIST = tests/unit/test_tcp.c $(NET_STACK_SOURCES)
 test_tcp_data_SOURCES_LIST = tests/unit/test_tcp_data.c $(NET_STACK_SOURCES)
 test_udp_SOURCES_LIST = tests/unit/test_udp.c $(NET_STACK_SOURCES)
+
+UNIT_TESTS += test_random
+test_random_SOURCES_LIST = tests/unit/test_random.c
