@@ -8,6 +8,7 @@
  */
 #include <kernel/mem.h>
 #include <kernel/netglue.h>
+#include <kernel/string.h>
 #include <kernel/syscall.h>
 
 /* --- the object behind a handle ---------------------------------------------------------- */
@@ -111,6 +112,7 @@ static struct nc_owner *owner_of(struct process *p)
     if (o == NULL)
         return NULL;
     owner_init(o, process_pid(p), process_name(p), process_rights(p));
+    strlcpy(o->family, process_family(p), sizeof o->family);
     *slot = o;
     return o;
 }
@@ -165,7 +167,7 @@ SYSCALL_HANDLER(net_open)
 
     if (handle < 0)
         return handle;
-    if (io.flags != 0)
+    if ((io.flags & ~NET_OPEN_TAKES) != 0)
         return -EINVAL;
     net_boot_routes();
     handle = open_endpoint(p, &io);
@@ -246,6 +248,26 @@ static struct net_endpoint *target_endpoint(struct process *p, int32_t handle)
     return e;
 }
 
+static int64_t take(struct net_port_op *op, uint64_t user)
+{
+    struct net_object *n = own_endpoint((uint64_t)op->endpoint);
+    int64_t r;
+
+    if (n == NULL)
+        return -EBADF;
+    r = port_take(n->endpoint, op);
+    object_unref(&n->object);
+    return r == 0 ? copy_to_user(user, op, sizeof(*op)) : r;
+}
+
+/* Nobody is given a connection that it did not ask for, but by its parent. */
+static bool consents(const struct process *to, const struct net_endpoint *e)
+{
+    struct process *giver = process_current();
+
+    return to == giver || process_parent(to) == process_pid(giver) || endpoint_takes(e); /* C-REG-14 */
+}
+
 SYSCALL_HANDLER(port_transfer)
 {
     struct nc_owner *owner = *process_net_slot(process_current());
@@ -256,13 +278,17 @@ SYSCALL_HANDLER(port_transfer)
 
     if (r < 0)
         return r;
+    if ((op.flags & PORT_TAKE) != 0)
+        return take(&op, a0);
     if (owner == NULL)
         return -ENOENT;
     p = process_find((uint32_t)op.target_pid);
     if (p == NULL)
         return -EPEER;
     to = target_endpoint(p, op.endpoint);
-    return to != NULL ? port_transfer(owner, to, &op) : -EBADF;
+    if (to == NULL)
+        return -EBADF;
+    return consents(p, to) ? port_transfer(owner, to, &op) : -EACCES;
 }
 
 SYSCALL_HANDLER(slot_register)

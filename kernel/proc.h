@@ -90,6 +90,7 @@ struct process {
     struct object object; /* what a process handle refers to */
     uint32_t pid, parent;
     char name[SPAWN_NAME_MAX];
+    char family[SPAWN_NAME_MAX]; /* the manifest line that it descends from */
     char path[SPAWN_PATH_MAX];
     bool dying;     /* threads are on their way out */
     uint32_t state; /* enum sys_proc_state, as handles see it */

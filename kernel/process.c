@@ -142,6 +142,16 @@ const char *process_name(const struct process *p)
     return p->name;
 }
 
+uint32_t process_parent(const struct process *p)
+{
+    return p->parent;
+}
+
+const char *process_family(const struct process *p)
+{
+    return p->family;
+}
+
 struct address_space *process_as(const struct process *p)
 {
     return p->as;
@@ -209,6 +219,16 @@ void process_uncharge(struct process *p, uint64_t bytes)
 
 /* --- birth --- */
 
+/* A server that init starts is the first of its line; what it starts itself
+ * belongs to it, whatever it is called and whoever becomes its parent later. */
+static void inherit_family(struct process *p, uint32_t parent)
+{
+    const struct process *from = parent > 1 ? process_find(parent) : NULL;
+
+    p->parent = parent;
+    strlcpy(p->family, from != NULL ? from->family : p->name, sizeof p->family);
+}
+
 struct process *process_new(const char *name, uint32_t parent)
 {
     struct process *p;
@@ -229,7 +249,7 @@ struct process *process_new(const char *name, uint32_t parent)
     p->object = (struct object){.kind = OBJ_PROCESS, .refs = 1, .ops = &process_ops};
     p->state = PROC_RUNNING;
     strlcpy(p->name, name, sizeof p->name);
-    p->parent = parent;
+    inherit_family(p, parent);
     p->pid = pid_new();
     p->started_ns = now_ns();
     ends = restart_count(p->name);

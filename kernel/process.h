@@ -49,6 +49,9 @@ int handle_close(struct process *p, int handle);
 struct process *process_current(void);
 uint32_t process_pid(const struct process *p);
 const char *process_name(const struct process *p);
+uint32_t process_parent(const struct process *p);
+/* Name of the ancestor that init started (its manifest line), or its own. */
+const char *process_family(const struct process *p);
 struct address_space *process_as(const struct process *p);
 const struct sys_rights *process_rights(const struct process *p);
 bool process_has(const struct process *p, uint32_t right_bit); /* logs a refusal with the right's name */

@@ -61,15 +61,28 @@ enum net_slot {
 struct net_port_op {
     struct net_port_key key; /* in; out: port_lo = port_hi = the port chosen for "any" */
     int32_t endpoint;        /* net endpoint handle that shall receive */
-    int32_t target_pid;      /* transfer: the process that gets it */
+    int32_t target_pid;      /* transfer: the process that gets it: the caller, a child of
+                                it, or one whose `endpoint` has NET_OPEN_TAKES */
     uint32_t flags;          /* PORT_* */
     uint32_t is_flow;        /* transfer/register: `flow` is meant, not `key` */
     struct net_flow_key flow;
-    uint8_t secret[NET_SECRET_BYTES]; /* out of register */
+    uint8_t secret[NET_SECRET_BYTES]; /* out of register; PORT_TAKE: in and out */
     uint32_t id;                      /* out: registry id with generation */
     uint32_t pad;
 };
-#define PORT_JOIN 0x1u /* join the group of the same owner (several endpoints) */
+/* register: the port may have a group of endpoints, and this one joins it: of the
+ * same process, or of another of the same family (the server that init started,
+ * and all that descend from it). Everybody else gets -EADDRINUSE. When the group
+ * grows, 1/n of the flow hash moves to the newcomer; who must keep a connection
+ * registers its flow. */
+#define PORT_JOIN 0x1u
+/* register: offer a port or flow that is one's own: whoever shows the `secret`
+ * that this returns may take it, once. It stays the caller's until then; its
+ * packets gather in the caller's ring and go along. */
+#define PORT_OFFER 0x2u
+/* transfer: take what was offered: `id` and `secret` as the offer returned them,
+ * `endpoint` one's own. Out: key or flow, id, and the secret of the key. */
+#define PORT_TAKE 0x4u
 
 /* --- configuration: written by the holder of net.default only ------------- */
 
@@ -115,6 +128,7 @@ enum net_info_kind {
     NETINFO_PORT = 5,   /* struct net_port_info */
     NETINFO_COUNTERS = 6, /* struct net_counters, one snapshot */
     NETINFO_LOOKUP = 7, /* struct net_route_info in and out */
+    NETINFO_MEMBER = 8, /* struct net_member_info, cursor = registry id << 8 | n-th */
 };
 
 #define LINKF_UP 0x01u        /* administratively up */
@@ -159,6 +173,13 @@ struct net_port_info {
     uint32_t reserved_ms;     /* time left of a reservation, 0 when owned */
     uint32_t parked;          /* SYNs parked for the next owner */
     uint64_t delivered, dropped;
+};
+
+/* One endpoint of a port's group, or the one behind a flow. */
+struct net_member_info {
+    uint32_t id;  /* the port's or flow's */
+    uint32_t pid; /* owner */
+    uint64_t delivered, dropped; /* all that the endpoint got, by whatever key */
 };
 
 struct net_route_info {

@@ -90,10 +90,12 @@ struct sys_net_open {
     uint32_t rx_bytes;    /* in: wished size, 0 for the minimum; out: given */
     uint32_t tx_entries;  /* in/out */
     uint32_t arena_bytes; /* in/out */
-    uint32_t flags;
+    uint32_t flags;       /* NET_OPEN_* */
     uint64_t base;        /* out: address of struct net_ring */
     uint64_t bytes;       /* out: size of the mapping */
 };
+
+#define NET_OPEN_TAKES 1u /* any process may hand ports and flows to the endpoint */
 
 /* info(): one record a call; cursor 0, 1, 2 ... until the result is 0. */
 enum sys_info {

@@ -40,6 +40,7 @@ struct net_endpoint;
 struct nc_owner {
     uint32_t pid;
     char name[NAME_MAX_BYTES]; /* the manifest's: a successor has the same */
+    char family[NAME_MAX_BYTES]; /* whose groups it may join: owner_init's is its own name */
     const struct sys_rights *rights;
     /* The core's own from here on. */
     uint64_t ring_bytes; /* shared memory charged so far */
@@ -66,6 +67,7 @@ const struct nc_shared *endpoint_shared(const struct net_endpoint *e);
 struct net_ring *endpoint_ring(const struct net_endpoint *e);
 struct nc_owner *endpoint_owner(const struct net_endpoint *e);       /* NULL once it died */
 struct net_endpoint *owner_first_endpoint(const struct nc_owner *o); /* the oldest, or NULL */
+bool endpoint_takes(const struct net_endpoint *e);                    /* opened with NET_OPEN_TAKES */
 uint32_t endpoint_ready(const struct net_endpoint *e);               /* READY_* */
 /* Transmit what lies in the ring; entries taken, or -EINVAL when the process
  * wrote an impossible index (the endpoint is dead then: READY_ERR). */
@@ -76,7 +78,9 @@ int endpoint_kick(struct net_endpoint *e);
 int port_register(struct net_endpoint *e, struct net_port_op *op);
 /* e NULL: every endpoint of the owner that is bound to the key. */
 int port_unregister(struct nc_owner *o, struct net_endpoint *e, const struct net_port_op *op);
+/* May `to`'s owner be given anything at all? That is the glue's question. */
 int port_transfer(struct nc_owner *o, struct net_endpoint *to, const struct net_port_op *op);
+int port_take(struct net_endpoint *to, struct net_port_op *op); /* PORT_TAKE */
 int slot_register(struct net_endpoint *e, uint32_t slot);
 int tap_open(struct net_endpoint *e, uint32_t link);
 

@@ -21,7 +21,7 @@ void owner_init(struct nc_owner *o, uint32_t pid, const char *name, const struct
     o->pid = pid;
     o->rights = rights;
     for (unsigned i = 0; i < NAME_MAX_BYTES - 1 && name[i] != 0; i++)
-        o->name[i] = name[i];
+        o->name[i] = o->family[i] = name[i];
 }
 
 uint32_t nc_owner_pid(const struct nc_owner *o)
@@ -131,6 +131,7 @@ int endpoint_open(struct nc_owner *o, struct sys_net_open *io, void *waiter, str
     e->arena = base + header.arena_off;
     e->arena_off = header.arena_off;
     e->arena_size = header.arena_size;
+    e->takes = (io->flags & NET_OPEN_TAKES) != 0;
     e->waiter = waiter;
     e->owner = o;
     e->owner_next = o->endpoints;
@@ -266,6 +267,11 @@ struct net_endpoint *owner_first_endpoint(const struct nc_owner *o)
     while (e != NULL && e->owner_next != NULL)
         e = e->owner_next;
     return e;
+}
+
+bool endpoint_takes(const struct net_endpoint *e)
+{
+    return e->takes;
 }
 
 uint32_t endpoint_ready(const struct net_endpoint *e)

@@ -191,6 +191,7 @@ static void attach(struct flow_entry *f, struct net_endpoint *e)
 
 static void detach(struct flow_entry *f)
 {
+    f->offer.made = false;
     if (f->ep_next != NULL)
         f->ep_next->ep_prev = f->ep_prev;
     *f->ep_prev = f->ep_next;

@@ -144,6 +144,33 @@ static int port_info(uint64_t cursor, struct net_port_info *i)
     return sizeof(*i);
 }
 
+/* The n-th member of the port, newest first; a flow has one. */
+static int member_info(uint64_t cursor, struct net_member_info *i)
+{
+    uint32_t id = (uint32_t)(cursor >> 8), n = (uint32_t)cursor & 255;
+    const struct net_endpoint *e = NULL;
+
+    if ((id & FLOW_ID) != 0) {
+        const struct flow_entry *f = flow_by_id(id);
+
+        e = f != NULL && n == 0 ? f->endpoint : NULL;
+    } else {
+        const struct port_entry *p = port_by_id(id);
+        const struct port_member *m = p != NULL ? p->members : NULL;
+
+        while (m != NULL && n-- != 0)
+            m = m->next;
+        e = m != NULL ? m->endpoint : NULL;
+    }
+    if (e == NULL)
+        return 0;
+    i->id = id;
+    i->pid = e->owner->pid;
+    i->delivered = e->delivered;
+    i->dropped = e->dropped;
+    return sizeof(*i);
+}
+
 int net_info_read(uint32_t kind, uint64_t cursor, void *buf, size_t bytes)
 {
     union {
@@ -153,6 +180,7 @@ int net_info_read(uint32_t kind, uint64_t cursor, void *buf, size_t bytes)
         struct net_port_info port;
         struct net_counters counters;
         struct net_route_info route;
+        struct net_member_info member;
     } u;
     int n;
 
@@ -172,6 +200,9 @@ int net_info_read(uint32_t kind, uint64_t cursor, void *buf, size_t bytes)
         break;
     case NETINFO_PORT:
         n = port_info(cursor, &u.port);
+        break;
+    case NETINFO_MEMBER:
+        n = member_info(cursor, &u.member);
         break;
     case NETINFO_COUNTERS:
         u.counters = core.c;

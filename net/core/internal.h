@@ -124,6 +124,7 @@ struct net_endpoint {
     bool released;     /* endpoint_close was called; freed with the last netbuf */
     bool wake_pending; /* on core.wake */
     bool tx_queued;    /* on core.tx_head's list */
+    bool takes;        /* NET_OPEN_TAKES */
     void *waiter;
     struct net_endpoint *wake_next;
     uint64_t delivered, dropped;

@@ -39,11 +39,17 @@ struct parked {
     uint8_t packet[];
 };
 
+/* What an owner gives to whoever shows the token. */
+struct offer {
+    bool made;
+    uint8_t token[NET_SECRET_BYTES];
+};
+
 struct reservation {
     struct reservation *next;
     struct port_entry *entry;
     uint64_t expires_ns;
-    char name[NAME_MAX_BYTES]; /* who may take the port over */
+    char family[NAME_MAX_BYTES]; /* who may take the port over */
     struct parked *first, *last;
     unsigned count;
 };
@@ -54,8 +60,11 @@ struct port_entry {
     uint16_t generation;
     uint8_t state; /* enum port_state */
     uint8_t score; /* how specific the key is */
-    bool addr_any, joinable;
+    bool addr_any;
+    bool joinable; /* registered with PORT_JOIN */
+    bool anybodys; /* not of a manifest: who comes by the number next is a stranger */
     uint16_t nmembers;
+    struct offer offer;
     struct net_port_key key;
     struct port_member *members;
     struct reservation *reservation;
@@ -67,6 +76,7 @@ struct flow_entry {
     uint16_t id;
     uint16_t generation;
     uint16_t next; /* id of the next in the bucket */
+    struct offer offer;
     struct net_flow_key key;
     struct net_endpoint *endpoint;
     struct flow_entry *ep_next, **ep_prev;
@@ -111,14 +121,14 @@ void port_part(struct port_member *m); /* may leave the entry without members */
 void ports_endpoint_closed(struct net_endpoint *e, const struct nc_owner *reserve_for);
 
 /* reserve.c */
-void port_reserve(struct port_entry *e, const char *name);
+void port_reserve(struct port_entry *e, const char *family);
 void port_park(struct port_entry *e, const struct packet *p);
 /* A record from a dead owner's ring: parked when it is a SYN for the reserved
  * port that it claims to be for; false when not. */
 bool reservation_rescue(const struct net_rx *copy, const void *data);
-/* Ends reservations of `name` that the new entry overlaps; classifies their
+/* Ends reservations of `family` that the new entry overlaps; classifies their
  * parked packets again. */
-void reservations_take_over(const struct port_entry *by, const char *name);
+void reservations_take_over(const struct port_entry *by, const char *family);
 
 void reservations_expire(void); /* the timer's function */
 void reservations_fini(void);

@@ -4,7 +4,8 @@
  *
  * Owns: the rules of the registry's table (design, section 5). Two keys that
  * could take the same packet never belong to two owners, so nobody can draw off
- * part of another's traffic with a more specific key. Context and lock: as in
+ * part of another's traffic with a more specific key; and a group is joined only
+ * with its owner's consent (PORT_JOIN) and from the same family. Context and lock: as in
  * net/core/core.h.
  */
 #include <net/core/ports.h>
@@ -105,19 +106,50 @@ static int check_claim(struct port_entry *e, void *ctx)
     struct nc_owner *o = c->endpoint->owner;
 
     if (e->state == PORT_RESERVED)
-        return same_name(e->reservation->name, o->name) ? 0 : -EADDRINUSE; /* C-REG-6 */
+        return same_name(e->reservation->family, o->family) ? 0 : -EADDRINUSE; /* C-REG-6 */
     if (port_has_owner(e, o)) {
         if (port_key_equal(&e->key, c->key))
             c->same = e;
         return 0;
     }
-    /* Servers that fork first: same manifest line, both asked for a group. */
-    if (c->join && e->joinable && same_name(e->members->endpoint->owner->name, o->name) &&
-        port_key_equal(&e->key, c->key)) {
+    /* Servers of several processes: one family, and all asked for a group. */
+    if (c->join && e->joinable && same_name(e->members->endpoint->owner->family, o->family) &&
+        port_key_equal(&e->key, c->key)) { /* C-REG-11 */
         c->same = e;
         return 0;
     }
     return -EADDRINUSE;
+}
+
+/* --- offers: whoever shows the token takes it (transfer.c) --------------------------------- */
+
+static int make_offer(struct nc_owner *o, struct net_port_op *op)
+{
+    struct flow_entry *f = NULL;
+    struct port_entry *p = NULL;
+    struct offer *offer;
+
+    if (op->is_flow ? !flow_key_valid(&op->flow) : !port_key_valid(&op->key) || op->key.port_lo == 0)
+        return -EINVAL;
+    if (op->is_flow) {
+        f = flow_by_key(&op->flow);
+        if (f == NULL || f->endpoint->owner != o)
+            return -ENOENT;
+        offer = &f->offer;
+        op->id = flow_id(f);
+    } else {
+        p = port_by_key(&op->key, PORT_LIVE);
+        if (p == NULL || !port_has_owner(p, o))
+            return -ENOENT;
+        if (p->nmembers != 1)
+            return -EBUSY; /* whose share should go? */
+        offer = &p->offer;
+        op->id = port_id(p);
+    }
+    nc_random(offer->token, sizeof(offer->token));
+    offer->made = true;
+    __builtin_memcpy(op->secret, offer->token, sizeof(op->secret));
+    return 0;
 }
 
 static int register_flow(struct net_endpoint *e, struct net_port_op *op)
@@ -157,8 +189,9 @@ static int join_existing(struct port_entry *p, struct net_endpoint *e, const str
 {
     if (is_member(p, e))
         return 0;
-    if ((op->flags & PORT_JOIN) == 0)
+    if ((op->flags & PORT_JOIN) == 0 || !p->joinable)
         return -EADDRINUSE; /* another endpoint of ours has it, and no group was asked for */
+    p->offer.made = false;
     return port_join(p, e);
 }
 
@@ -166,17 +199,20 @@ int port_register(struct net_endpoint *e, struct net_port_op *op)
 {
     struct claim c = {.endpoint = e, .key = &op->key, .join = (op->flags & PORT_JOIN) != 0};
     struct port_entry *p;
-    bool anybodys; /* not of the manifest: who comes by the number next is a stranger */
+    bool anybodys;
     int r;
 
-    if (e->owner == NULL || e->failed)
+    if (e->owner == NULL || e->failed || (op->flags & ~(PORT_JOIN | PORT_OFFER)) != 0)
         return -EINVAL;
+    if ((op->flags & PORT_OFFER) != 0)
+        return make_offer(e->owner, op);
     if (op->is_flow)
         return register_flow(e, op);
     if (!port_key_valid(&op->key))
         return -EINVAL;
     anybodys = op->key.port_lo == 0 || op->key.proto == NET_ICMP || op->key.proto == NET_ICMP6;
-    r = check_right(e->owner, &op->key);
+    p = op->key.port_lo != 0 ? port_by_key(&op->key, PORT_LIVE) : NULL;
+    r = p != NULL && port_has_owner(p, e->owner) ? 0 : check_right(e->owner, &op->key);
     if (r == 0 && op->key.port_lo == 0)
         r = choose_any(&op->key);
     if (r == 0)
@@ -191,14 +227,14 @@ int port_register(struct net_endpoint *e, struct net_port_op *op)
         if (r == 0 && (r = port_join(p, e)) != 0)
             port_free_entry(p);
         else if (r == 0)
-            p->joinable = c.join;
+            p->joinable = c.join, p->anybodys = anybodys;
     }
     if (r != 0)
         return r;
-    port_secret(&op->key, sizeof(op->key), anybodys ? e->owner->name : "", op->secret);
+    port_secret(&op->key, sizeof(op->key), p->anybodys ? e->owner->family : "", op->secret);
     op->id = port_id(p);
     if (c.same == NULL)
-        reservations_take_over(p, e->owner->name);
+        reservations_take_over(p, e->owner->family);
     return 0;
 }
 
@@ -256,7 +292,7 @@ void ports_endpoint_closed(struct net_endpoint *e, const struct nc_owner *reserv
         if (p->nmembers != 0)
             continue;
         if (reserve_for != NULL && is_served(reserve_for, &p->key))
-            port_reserve(p, reserve_for->name);
+            port_reserve(p, reserve_for->family);
         else
             port_free_entry(p);
     }

@@ -3,7 +3,7 @@
  * net/core/reserve.c: ports whose owner died and will come back.
  *
  * Owns: reservations and the SYNs parked in them. For RESERVE_NS the port belongs
- * to a process of the same manifest name; a client that connects in between is
+ * to the family of the one that died; a client that connects in between is
  * served by the next owner instead of refused. Context and lock: as in
  * net/core/core.h.
  */
@@ -22,7 +22,7 @@ static void arm_timer(void)
         nc_timer(next, reservations_expire);
 }
 
-void port_reserve(struct port_entry *e, const char *name)
+void port_reserve(struct port_entry *e, const char *family)
 {
     struct reservation *r = nc_alloc(sizeof(*r));
 
@@ -32,8 +32,8 @@ void port_reserve(struct port_entry *e, const char *name)
     }
     r->entry = e;
     r->expires_ns = nc_now_ns() + RESERVE_NS; /* C-REG-6 */
-    for (unsigned i = 0; i < NAME_MAX_BYTES - 1 && name[i] != 0; i++)
-        r->name[i] = name[i];
+    for (unsigned i = 0; i < NAME_MAX_BYTES - 1 && family[i] != 0; i++)
+        r->family[i] = family[i];
     r->next = reserved;
     reserved = r;
     e->reservation = r;
@@ -133,7 +133,7 @@ static void unpark(struct parked *k)
     }
 }
 
-void reservations_take_over(const struct port_entry *by, const char *name)
+void reservations_take_over(const struct port_entry *by, const char *family)
 {
     struct parked *list = NULL, **tail = &list;
     struct reservation *next;
@@ -142,7 +142,7 @@ void reservations_take_over(const struct port_entry *by, const char *name)
         struct port_entry *e = r->entry;
 
         next = r->next;
-        if (__builtin_memcmp(r->name, name, NAME_MAX_BYTES) != 0 || !port_key_overlaps(&e->key, &by->key))
+        if (__builtin_memcmp(r->family, family, NAME_MAX_BYTES) != 0 || !port_key_overlaps(&e->key, &by->key))
             continue;
         *tail = detach(e);
         while (*tail != NULL)

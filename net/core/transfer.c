@@ -120,6 +120,7 @@ static int transfer_port(struct nc_owner *o, struct net_endpoint *to, const stru
     for (struct port_member *x = p->members; x != NULL; x = x->next)
         if (x->endpoint->owner == o && x->endpoint != to && !records_fit(x->endpoint, &m)) /* C-REG-8 */
             return -ENOBUFS;
+    p->offer.made = false;
     bool there = false;
     for (struct port_member *x = p->members; x != NULL; x = x->next)
         there |= x->endpoint == to;
@@ -135,6 +136,30 @@ static int transfer_port(struct nc_owner *o, struct net_endpoint *to, const stru
         ring_walk(from, move_record, &m);
         port_part(x);
     }
+    endpoint_wake(to);
+    return 0;
+}
+
+/* One live connection is the owner's to give; its receiver must be allowed on
+ * the network at all. */
+static int move_flow(struct net_endpoint *from, struct net_endpoint *to, const struct net_flow_key *k)
+{
+    struct net_flow_key key = *k; /* the entry may move under it */
+    struct move m = {.to = to, .flow = &key, .packet = core_bounce()};
+    struct flow_entry *f;
+    int r;
+
+    if (!owner_has(to->owner, RIGHT_NET_EPHEMERAL) && !owner_has(to->owner, RIGHT_NET_DEFAULT))
+        return owner_refuse(to->owner, "net.client");
+    if (m.packet == NULL)
+        return -ENOMEM;
+    if (from != to && !records_fit(from, &m)) /* C-REG-12 */
+        return -ENOBUFS;
+    r = flow_bind(&key, to, &f);
+    if (r != 0)
+        return r;
+    if (from != to)
+        ring_walk(from, move_record, &m);
     endpoint_wake(to);
     return 0;
 }
@@ -167,24 +192,7 @@ static int transfer_flow(struct nc_owner *o, struct net_endpoint *to, const stru
     }
     if (from->owner != o)
         return -ENOENT;
-    /* One live connection is the owner's to give; its receiver must be allowed on
-     * the network at all. */
-    if (!owner_has(to->owner, RIGHT_NET_EPHEMERAL) && !owner_has(to->owner, RIGHT_NET_DEFAULT))
-        return owner_refuse(to->owner, "net.client");
-
-    struct net_flow_key key = *k;
-    struct move m = {.to = to, .flow = &key, .packet = core_bounce()};
-    if (m.packet == NULL)
-        return -ENOMEM;
-    if (from != to && !records_fit(from, &m))
-        return -ENOBUFS;
-    int r = flow_bind(&key, to, &f);
-    if (r != 0)
-        return r;
-    if (from != to)
-        ring_walk(from, move_record, &m);
-    endpoint_wake(to);
-    return 0;
+    return move_flow(from, to, k);
 }
 
 int port_transfer(struct nc_owner *o, struct net_endpoint *to, const struct net_port_op *op)
@@ -194,6 +202,56 @@ int port_transfer(struct nc_owner *o, struct net_endpoint *to, const struct net_
     if (to->owner == NULL || to->failed)
         return -EPEER;
     r = op->is_flow ? transfer_flow(o, to, op) : transfer_port(o, to, op);
+    wake_flush();
+    return r;
+}
+
+/* --- taking what was offered ------------------------------------------------------------------ */
+
+static bool token_is(const struct offer *o, const uint8_t token[NET_SECRET_BYTES])
+{
+    uint8_t differ = 0;
+
+    for (unsigned i = 0; i < NET_SECRET_BYTES; i++)
+        differ |= o->token[i] ^ token[i];
+    return o->made && differ == 0; /* C-REG-13 */
+}
+
+static int take_flow(struct net_endpoint *to, struct net_port_op *op)
+{
+    struct flow_entry *f = flow_by_id(op->id);
+    int r;
+
+    if (f == NULL || !token_is(&f->offer, op->secret))
+        return -ENOENT;
+    op->flow = f->key;
+    r = move_flow(f->endpoint, to, &f->key);
+    if (r == 0)
+        port_secret(&op->flow, sizeof(op->flow), to->owner->family, op->secret);
+    return r;
+}
+
+static int take_port(struct net_endpoint *to, struct net_port_op *op)
+{
+    struct port_entry *p = port_by_id(op->id);
+    int r;
+
+    if (p == NULL || p->state != PORT_LIVE || !token_is(&p->offer, op->secret))
+        return -ENOENT;
+    op->key = p->key;
+    r = transfer_port(p->members->endpoint->owner, to, op);
+    if (r == 0) /* the number is its manifest's, or the giver's family's as before */
+        port_secret(&op->key, sizeof(op->key), p->anybodys ? to->owner->family : "", op->secret);
+    return r;
+}
+
+int port_take(struct net_endpoint *to, struct net_port_op *op)
+{
+    int r;
+
+    if (to->owner == NULL || to->failed || (op->flags & ~PORT_TAKE) != 0)
+        return -EINVAL;
+    r = op->is_flow ? take_flow(to, op) : take_port(to, op);
     wake_flush();
     return r;
 }

@@ -99,6 +99,21 @@ static int role_take(int argc, char **argv)
     return 5;
 }
 
+/* give "PID HANDLE": moves a port of its own to that endpoint; exit status is the
+ * errno. */
+static int role_give(int argc, char **argv)
+{
+    struct net_port_op op = {0};
+    struct raw e;
+    char *handle;
+    if (argc < 3 || raw_open(&e) < 0 || raw_register(&e, NET_UDP, 7020, 7020, NULL) != 7020)
+        return 255;
+    op.key = (struct net_port_key){.family = NET_INET, .proto = NET_UDP, .link = LINK_ANY, .port_lo = 7020, .port_hi = 7020};
+    op.target_pid = (int32_t)strtol(argv[2], &handle, 10);
+    op.endpoint = (int32_t)strtol(handle, NULL, 10);
+    return -sys_port_transfer(&op);
+}
+
 /* --- tests ------------------------------------------------------------------ */
 
 static const char *refused_without_right(void) /* C-REG-1 */
@@ -283,6 +298,30 @@ static const char *transfer_loses_nothing(void) /* C-REG-8 */
     return NULL;
 }
 
+/* A child may push nothing on its parent, unless that asked for it. */
+static const char *nobody_is_given_what_it_did_not_want(void) /* C-REG-14 */
+{
+    struct sys_net_open open = {.flags = NET_OPEN_TAKES}, unknown = {.flags = 0x80};
+    struct sys_rights r = rights_none();
+    struct raw mine;
+    char arg[40];
+
+    rights_add_port(&r, NET_UDP, 7020, 7020);
+    CHECK(raw_open(&mine) >= 0);
+    snprintf(arg, sizeof(arg), "%d %d", sys_getpid(), mine.handle);
+    CHECK(role_run("give", arg, &r) == EACCES);
+    CHECK(sys_net_open(&unknown) == -EINVAL);
+    int willing = sys_net_open(&open);
+    CHECK(willing >= 0);
+    snprintf(arg, sizeof(arg), "%d %d", sys_getpid(), willing);
+    CHECK(role_run("give", arg, &r) == 0);
+    CHECK(role_run("register", "udp/7020", &r) == EADDRINUSE); /* it is ours now */
+    sys_handle_close(willing);
+    sys_handle_close(mine.handle);
+    CHECK(role_run("register", "udp/7020", &r) == 0);
+    return NULL;
+}
+
 const struct test registry_tests[] = {
     {"refused-without-right", refused_without_right},
     {"rights-do-not-grow", rights_do_not_grow},
@@ -293,10 +332,11 @@ const struct test registry_tests[] = {
     {"default-slots-are-taken", default_slots_are_taken},
     {"sends-only-from-its-own", sends_only_from_its_own},
     {"transfer-loses-nothing", transfer_loses_nothing},
+    {"nobody-is-given-what-it-did-not-want", nobody_is_given_what_it_did_not_want},
     {NULL, NULL},
 };
 
 const struct role registry_roles[] = {
     {"register", role_register}, {"secret", role_secret}, {"any", role_any},
-    {"slot", role_slot},         {"take", role_take},     {"send", role_send}, {NULL, NULL},
+    {"slot", role_slot},         {"take", role_take},     {"send", role_send}, {"give", role_give}, {NULL, NULL},
 };

@@ -28,7 +28,7 @@ def test_kernel(start, smp):
 
 
 def test_registry_as_a_process_finds_it(start):
-    assert len(run(start(cmdline="test=registry"))) == 9
+    assert len(run(start(cmdline="test=registry"))) == 10
 
 
 def test_a_failing_test_is_told_apart(start):

@@ -216,7 +216,7 @@ static inline int sys_port_unregister(const struct net_port_op *op)
 {
     return (int)__SYS(port_unregister, __SYS_PTR(op), 0, 0);
 }
-static inline int sys_port_transfer(const struct net_port_op *op)
+static inline int sys_port_transfer(struct net_port_op *op)
 {
     return (int)__SYS(port_transfer, __SYS_PTR(op), 0, 0);
 }
