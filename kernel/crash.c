@@ -147,6 +147,8 @@ void process_fault(struct trap_frame *f, uint64_t fault_addr)
 
     if (p->dying)
         return; /* another thread was faster; this one leaves in return_to_user */
+    if (signal_fault(f, fault_addr))
+        return;
     p->fault_ip = f->rip;
     p->fault_addr = fault_addr;
     crash_report(p, f, fault_addr); /* C-PROC-1 */

@@ -13,6 +13,7 @@
 #include <kernel/mem.h>
 #include <kernel/names.h>
 #include <kernel/process.h>
+#include <kernel/signal.h>
 #include <kernel/thread.h>
 #include <kernel/time.h>
 
@@ -67,6 +68,7 @@ struct thread {
     uint64_t call_sequence;
     struct call call;
     struct call *lenders;
+    struct thread_signals signals;
     struct thread *sibling; /* next thread of the process */
     struct trap_frame *start; /* registers of a new user thread */
     void (*fn)(void *);
@@ -110,6 +112,7 @@ struct process {
     uint64_t refusal_ns;
     uint32_t refusal_bit;
     struct waitq wq; /* its end */
+    struct process_signals signals;
     void *net;
     struct process *hash_next;
     struct process *next, **prev; /* all living processes, oldest first */
@@ -144,6 +147,12 @@ struct mem_object {
     struct memobj *memory;
     bool writable;
 };
+
+/* It has something to do before it goes on in ring 3, and does not block. */
+static inline bool thread_interrupted(const struct thread *t)
+{
+    return t->dying || t->signals.due;
+}
 
 /* thread_current(), process_current() without the call. */
 static inline struct thread *self_thread(void)

@@ -254,6 +254,7 @@ struct process *process_new(const char *name, uint32_t parent)
     p->started_ns = now_ns();
     ends = restart_count(p->name);
     p->restarts = ends != NULL ? *ends : 0;
+    signal_process_init(p);
     table_insert(p);
     return p;
 }
@@ -326,6 +327,7 @@ void process_finish(struct process *p)
         panic("the first process ended");
     p->state = p->end_state;
     waitq_wake(&p->wq);
+    signal_ended(p);
     object_unref(&p->object);
 }
 

@@ -149,7 +149,7 @@ static void switch_to(struct thread *next)
     c->current = next;
     next->state = THREAD_RUNNING;
     /* The choice has just been made; what is left to do on the way to ring 3? */
-    c->need_resched = next->dying || (sched.ready >> next->priority != 0 && tsc >= sched.slice_end_tsc);
+    c->need_resched = thread_interrupted(next) || (sched.ready >> next->priority != 0 && tsc >= sched.slice_end_tsc);
     if (next->process != NULL) {
         cpu_set_kernel_stack(next->kstack_top);
         if (sched.loaded != next->process->as) {
@@ -222,7 +222,7 @@ void sched_switch_away(void)
         return;
     }
     self->state = THREAD_RUNNING;
-    if (self->dying)
+    if (thread_interrupted(self))
         this_cpu()->need_resched = 1;
 }
 
@@ -284,6 +284,8 @@ void return_to_user(void)
         }
         if (t->dying)
             thread_leave();
+        if (t->signals.due)
+            signal_deliver(t);
         if (c->need_resched) {
             c->need_resched = 0;
             preempt();
@@ -313,7 +315,7 @@ int thread_block(uint64_t deadline_ns)
     struct thread *t = self_thread();
     int r = 0;
 
-    if (t->dying)
+    if (thread_interrupted(t))
         return -EINTR;
     if (t->woken) { /* C-MSG-6 */
         t->woken = false;
@@ -331,7 +333,7 @@ int thread_block(uint64_t deadline_ns)
     sched_switch_away();
     if (deadline_ns != UINT64_MAX)
         timer_cancel(&t->timer);
-    if (t->dying)
+    if (thread_interrupted(t))
         return -EINTR;
     return t->timed_out ? -ETIMEDOUT : 0;
 }

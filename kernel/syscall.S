@@ -101,6 +101,10 @@ syscall_entry:
     jmp 2b
 3:
     sti
+    movq %r15, FRAME_R15(%rsp) /* a signal's frame on the user stack has all registers */
+    movq %r14, FRAME_R14(%rsp)
+    movq %r13, FRAME_R13(%rsp)
+    movq %r12, FRAME_R12(%rsp)
     call return_to_user /* comes back with interrupts off */
     jmp 4b
 5:

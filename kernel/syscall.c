@@ -125,23 +125,6 @@ SYSCALL_HANDLER(getpid)
     return self_process()->pid;
 }
 
-SYSCALL_HANDLER(kill)
-{
-    struct process *p = self_process(), *target = process_find((uint32_t)a0);
-
-    if (target == NULL || target->dying)
-        return -ESRCH;
-    if (a1 > 127)
-        return -EINVAL;
-    if (target != p && target->parent != p->pid && !process_has(p, RIGHT_PROC_KILL))
-        return -EPERM;
-    if (target->pid == 1 && target != p)
-        return -EPERM; /* everything hangs on it */
-    if (a1 != 0)       /* 0 asks whether it lives and may be ended */
-        process_end(target, PROC_KILLED, (int32_t)a1);
-    return 0;
-}
-
 SYSCALL_HANDLER(process_status)
 {
     struct process *p = (struct process *)handle_get(self_process(), (int)a0, OBJ_PROCESS);

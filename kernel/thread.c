@@ -172,6 +172,8 @@ void thread_leave(void)
             sched.loaded = NULL;
             as_switch(NULL);
             process_finish(p);
+        } else {
+            signal_hand_out(p);
         }
         t->process = NULL;
         object_unref(&p->object);

@@ -10,6 +10,7 @@
 #include <slipway/message.h>
 #include <slipway/net.h>
 #include <slipway/rights.h>
+#include <slipway/signal.h>
 #include <stdint.h>
 
 #define SLIPWAY_ABI_VERSION 1u
@@ -38,6 +39,8 @@ enum sys_number {
 #define POWER_TEST_FAIL 3u
 
 #define NET_BLOB_MAX 4096u
+
+#define PIPE_BYTES_ATOMIC 4096u /* a longer write may mix with others' */
 
 /* Priorities: higher runs first; equal ones take turns. */
 #define PRIO_LOW 4u
