@@ -11,4 +11,6 @@ KERNEL_SOURCES += \
 	drivers/e1000.c \
 	drivers/slip_codec.c \
 	drivers/slip.c \
+	drivers/slip_queue.c \
+	drivers/vj.c \
 	drivers/uart16550.c

@@ -37,6 +37,7 @@
 #define IER_RDI 0x01u  /* data received, or lying in the FIFO for 4 characters */
 #define IER_THRI 0x02u /* transmitter empty */
 #define IER_RLSI 0x04u /* line status: errors */
+#define IER_MSI 0x08u  /* a modem line moved */
 #define IIR_NONE 0x01u
 #define IIR_FIFO 0xc0u
 #define FCR_ON 0x87u   /* FIFO on, both cleared, interrupt at 8 bytes: 8 more take
@@ -44,7 +45,9 @@
 #define LCR_8N1 0x03u
 #define LCR_DLAB 0x80u
 #define MCR_RUN 0x0bu  /* DTR, RTS, OUT2 (which lets the interrupt out) */
+#define MCR_RTS 0x02u
 #define MCR_LOOP 0x1au /* loopback with RTS and OUT2 ... */
+#define MSR_CTS 0x10u
 #define MSR_LOOP 0x90u /* ... which come back as CTS and DCD */
 #define LSR_DR 0x01u
 #define LSR_OE 0x02u
@@ -81,6 +84,8 @@ struct uart {
     uint8_t line;
     enum uart_role role;
     bool fifo;
+    bool flow;            /* RTS/CTS: the lines below mean something */
+    bool stopped;         /* our RTS is off: the receive ring is nearly full */
     uint32_t baud;
     volatile uint8_t ier; /* what IER holds */
     struct irq irq;
@@ -153,7 +158,8 @@ static void configure(struct uart *u)
     get(u, MSR); /* and old modem changes are nobody's */
 }
 
-/* The number behind "slip," or "console,"; the default when there is none. */
+/* The number behind "slip," or "console,"; the default when there is none. What
+ * may follow it ("rtscts") is the caller's. */
 static bool parse_baud(const char *s, uint32_t *baud)
 {
     uint32_t v = 0;
@@ -165,7 +171,7 @@ static bool parse_baud(const char *s, uint32_t *baud)
         return true;
     for (s++; *s >= '0' && *s <= '9' && v <= CLOCK_BAUD; s++)
         v = v * 10 + (uint32_t)(*s - '0');
-    if (*s != '\0' || v < UART_BAUD_MIN || v > CLOCK_BAUD || CLOCK_BAUD % v != 0)
+    if ((*s != '\0' && *s != ',') || v < UART_BAUD_MIN || v > CLOCK_BAUD || CLOCK_BAUD % v != 0)
         return false;
     *baud = v;
     return true;
@@ -187,6 +193,7 @@ static void read_role(struct uart *u, unsigned port)
         u->role = ROLE_CONSOLE;
     else if (option_has(u->name, "off"))
         u->role = ROLE_OFF;
+    u->flow = option_has(u->name, "rtscts");
     if (!parse_baud(value, &u->baud))
         klog(LOG_WARN, "%s=%s: not a speed of a serial port, taking %u", u->name, value, u->baud);
 }
@@ -231,10 +238,10 @@ static void start(struct uart *u, unsigned port)
         u->role = ROLE_OFF;
         return;
     }
-    u->ier = IER_RDI | IER_RLSI;
+    u->ier = (uint8_t)(IER_RDI | IER_RLSI | (u->flow ? IER_MSI : 0));
     put(u, IER, u->ier);
-    klog(LOG_INFO, "%s: %s, %u baud, %s %u%s", u->name, u->role == ROLE_SLIP ? "slip" : "console", u->baud,
-         irq_mode_name(u->irq.mode), u->irq.line, u->fifo ? "" : ", no FIFO");
+    klog(LOG_INFO, "%s: %s, %u baud%s, %s %u%s", u->name, u->role == ROLE_SLIP ? "slip" : "console", u->baud,
+         u->flow ? " with RTS/CTS" : "", irq_mode_name(u->irq.mode), u->irq.line, u->fifo ? "" : ", no FIFO");
 }
 
 void uart_init(void)
@@ -268,9 +275,27 @@ const uint8_t *uart_peek(struct uart *u, size_t *bytes)
     return have != 0 ? u->rx.buf + at : NULL;
 }
 
-void uart_consume(struct uart *u, size_t bytes) { store(&u->rx.tail, u->rx.tail + (uint32_t)bytes); }
+/* RTS tells the other side whether it may send. C-SLIP-6 */
+static void may_send(struct uart *u, bool may)
+{
+    u->stopped = !may;
+    put(u, MCR, may ? MCR_RUN : MCR_RUN & ~MCR_RTS);
+}
 
-size_t uart_room(const struct uart *u) { return TX_RING - (u->tx.head - load(&u->tx.tail)); }
+void uart_consume(struct uart *u, size_t bytes)
+{
+    uint32_t left = load(&u->rx.head) - (u->rx.tail + (uint32_t)bytes);
+
+    store(&u->rx.tail, u->rx.tail + (uint32_t)bytes);
+    if (u->stopped && left <= RX_RING / 4) {
+        uint64_t flags = irq_save();
+        may_send(u, true);
+        irq_restore(flags);
+    }
+}
+
+size_t uart_waiting(const struct uart *u) { return u->tx.head - load(&u->tx.tail); }
+size_t uart_room(const struct uart *u) { return TX_RING - uart_waiting(u); }
 
 void uart_put(struct uart *u, const uint8_t *p, size_t bytes)
 {
@@ -306,6 +331,8 @@ static void rx_byte(struct uart *u, uint8_t b)
     }
     u->rx.buf[u->rx.head % RX_RING] = b;
     store(&u->rx.head, u->rx.head + 1);
+    if (u->flow && !u->stopped && used >= RX_RING / 4 * 3)
+        may_send(u, false);
     if (u->user.ready != NULL && ((b == u->user.wake && u->last != b) || used == RX_RING / 2))
         u->user.ready(u->user.arg);
     u->last = b;
@@ -347,8 +374,10 @@ static void serve_rx(struct uart *u, uint8_t lsr)
 static void serve_tx(struct uart *u)
 {
     uint32_t left = load(&u->tx.head) - u->tx.tail, burst = u->fifo ? FIFO_BYTES : 1;
+    bool held = u->flow && left != 0 && !(get(u, MSR) & MSR_CTS);
 
-    if (left == 0) {
+    u->count.held += held; /* C-SLIP-6 */
+    if (left == 0 || held) { /* CTS coming on is an interrupt, too */
         u->ier = (uint8_t)(u->ier & ~IER_THRI);
         put(u, IER, u->ier);
         return;
@@ -360,6 +389,8 @@ static void serve_tx(struct uart *u)
     store(&u->tx.tail, u->tx.tail + burst);
     if (u->role == ROLE_CONSOLE && left > CONSOLE_FULL && left - burst <= CONSOLE_FULL)
         console_output_ready();
+    if (u->user.ready != NULL && left > u->user.low_bytes && left - burst <= u->user.low_bytes)
+        u->user.ready(u->user.arg);
 }
 
 /* The line is edge-triggered: it must have been low before the next interrupt
@@ -374,7 +405,10 @@ static bool uart_interrupt(void *arg)
         serve_rx(u, lsr);
         if ((lsr & LSR_THRE) && (u->ier & IER_THRI))
             serve_tx(u);
-        get(u, MSR); /* a modem line moved: reading it is all it wants */
+        if ((get(u, MSR) & MSR_CTS) && u->flow && uart_waiting(u) != 0 && !(u->ier & IER_THRI)) {
+            u->ier |= IER_THRI; /* a modem line moved, and we may send again */
+            put(u, IER, u->ier);
+        }
     }
     if (turn == IRQ_TURNS) { /* enough for now: drop the line, raise it again (C-BOUND-4) */
         put(u, IER, 0);

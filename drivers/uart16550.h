@@ -27,14 +27,16 @@ struct uart;
 void uart_init(void);
 
 /* --- for the user of a port (slip.c) --- */
-/* `ready` runs in the hard handler: `wake` arrived behind another byte, or the
- * ring is half full. A line error puts `on_error` into the stream (two bytes,
- * which make the decoder drop the packet). */
+/* `ready` runs in the hard handler: `wake` arrived behind another byte, the
+ * receive ring is half full, or no more than `low_bytes` are left to send. A
+ * line error puts `on_error` into the stream (two bytes, which make the decoder
+ * drop the packet). */
 struct uart_user {
     void (*ready)(void *arg);
     void *arg;
     uint8_t wake;
     uint8_t on_error[2];
+    uint32_t low_bytes;
 };
 void uart_set_user(struct uart *u, const struct uart_user *user);
 uint32_t uart_baud(const struct uart *u);
@@ -46,11 +48,13 @@ const uint8_t *uart_peek(struct uart *u, size_t *bytes);
 void uart_consume(struct uart *u, size_t bytes);
 
 size_t uart_room(const struct uart *u);                      /* bytes that uart_put takes */
+size_t uart_waiting(const struct uart *u);                   /* bytes put and not yet sent */
 void uart_put(struct uart *u, const uint8_t *p, size_t bytes); /* at most uart_room() */
 void uart_start(struct uart *u);                             /* begin to send what was put */
 
 struct uart_counters {
     uint64_t interrupts, overruns, framing_errors;
+    uint64_t held; /* times that the other side's CTS made us wait */
 };
 void uart_counters(const struct uart *u, struct uart_counters *c);
 

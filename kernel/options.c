@@ -87,7 +87,7 @@ static bool is_one_of(const char *v, const char *arg)
     return part_in(v, 0, arg);
 }
 
-/* slip, slipmux, console or off, with an optional rate */
+/* slip, slipmux, console or off, with an optional rate and flow control */
 static bool is_port_use(const char *v, const char *arg)
 {
     if (!part_in(v, ',', arg))
@@ -97,7 +97,13 @@ static bool is_port_use(const char *v, const char *arg)
     if (*v == 0)
         return true;
     v++;
-    return number(&v, 300, 115200) && *v == 0;
+    return number(&v, 300, 115200) && (*v == 0 || same(v, ",rtscts"));
+}
+
+static bool is_mtu(const char *v, const char *arg)
+{
+    (void)arg;
+    return number(&v, 296, 1500) && *v == 0;
 }
 
 /* dhcp, off, or ADDR/LEN[,GATEWAY] */
@@ -165,9 +171,11 @@ static const struct rule {
     {"smp", is_count, "", "expected a number from 1 to 64"},
     {"rtl8139", is_one_of, "classic|cplus", "expected classic or cplus"},
     {"console", is_one_of, "com2|com1|screen", "expected com2, com1 or screen"},
-    {"com1", is_port_use, "slip|slipmux|console|off", "expected slip, slipmux, console or off, then ,BAUD"},
-    {"com2", is_port_use, "slip|slipmux|console|off", "expected slip, slipmux, console or off, then ,BAUD"},
+    {"com1", is_port_use, "slip|slipmux|console|off", "expected slip, slipmux, console or off, then ,BAUD[,rtscts]"},
+    {"com2", is_port_use, "slip|slipmux|console|off", "expected slip, slipmux, console or off, then ,BAUD[,rtscts]"},
     {"net.", is_address_choice, "dhcp|off", "expected dhcp, off or ADDR/LEN[,GATEWAY]"},
+    {"slip.mtu", is_mtu, "", "expected a number from 296 to 1500"},
+    {"slip.vj", is_one_of, "on|auto|off", "expected on, auto or off"},
     {"slip", is_pair, "off", "expected off or LOCAL:PEER"},
     {"start", is_names, "", "expected NAME[,NAME]"},
     {"panic", is_panic_choice, "", "expected halt or reboot[,SECONDS]"},

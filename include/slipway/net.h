@@ -136,6 +136,7 @@ enum net_info_kind {
 #define LINKF_ETHERNET 0x04u  /* needs a link header and neighbours */
 #define LINKF_LOOPBACK 0x08u
 #define LINKF_POINTOPOINT 0x10u /* SLIP: `peer` is the other end */
+#define LINKF_VJ 0x20u        /* TCP headers are compressed (RFC 1144): time stamps would defeat it */
 
 #define LINKO_TX_CSUM 0x01u /* transmit checksum offload */
 #define LINKO_RX_CSUM 0x02u
@@ -154,6 +155,7 @@ struct net_link_info {
     uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
     uint64_t rx_errors, rx_missed, tx_errors, resets, interrupts, polls;
     uint64_t framing_errors, overruns, oversize, escapes; /* serial lines */
+    uint64_t rx_compressed, tx_compressed;                /* ... TCP headers, RFC 1144 */
     char irq_mode[12];         /* "msix", "ioapic", "pic", "poll" */
     uint32_t irq;              /* vector or line */
 };

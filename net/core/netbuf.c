@@ -90,7 +90,7 @@ void netbuf_finish(struct netbuf *nb, int status, enum net_drop why)
 
 void netbuf_done(struct netbuf *nb, int status)
 {
-    netbuf_finish(nb, status, DROP_TX_LINK_DOWN);
+    netbuf_finish(nb, status, status == -ENOBUFS ? DROP_TX_LINK_FULL : DROP_TX_LINK_DOWN);
 }
 
 size_t netbuf_flatten(const struct netbuf *nb, void *dst)

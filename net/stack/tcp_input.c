@@ -91,7 +91,7 @@ static void take_syn_options(struct tcb *t, const struct tcp_in *in)
     t->last_ack_sent = t->rcv_nxt;
     if (in->mss != 0)
         t->mss_peer = in->mss;
-    t->ts_on = in->ts_on;
+    t->ts_on = in->ts_on && !(t->path.flags & LINKF_VJ);
     t->wscale_on = in->wscale_on;
     t->sack_ok = in->sack_ok;
     if (in->wscale_on)

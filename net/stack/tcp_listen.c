@@ -120,7 +120,7 @@ void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint3
         y->iss = iss_above + 64 * 1024;
     y->ts_offset = tcp_new_ts_offset(y->port, &y->node);
     y->ts_recent = in->tsval;
-    y->ts_on = in->ts_on;
+    y->ts_on = in->ts_on && !(path->flags & LINKF_VJ); /* changing stamps can't be compressed */
     y->wscale_on = in->wscale_on;
     y->sack_ok = in->sack_ok;
     y->snd_wscale = in->wscale_on ? in->wscale : 0;

@@ -35,7 +35,7 @@ static unsigned put_options(struct tcb *t, uint8_t *p, uint8_t flags)
 
     if (flags & TCP_SYN) {
         bool reply = (flags & TCP_ACK) != 0;
-        bool ts = !reply || t->ts_on, ws = !reply || t->wscale_on;
+        bool ts = (!reply && !(t->path.flags & LINKF_VJ)) || t->ts_on, ws = !reply || t->wscale_on;
         uint16_t mss = (uint16_t)(t->path.mtu - 40);
         return tcp_put_syn_options(p, mss, ws ? t->rcv_wscale : -1, ts, now, reply ? t->ts_recent : 0);
     }

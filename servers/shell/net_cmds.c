@@ -76,6 +76,9 @@ static void show_link(const struct net_link_info *l)
         printf("      serial: %llu framing %llu overrun %llu oversize %llu bad escapes\n",
                (unsigned long long)l->framing_errors, (unsigned long long)l->overruns,
                (unsigned long long)l->oversize, (unsigned long long)l->escapes);
+    if (l->flags & LINKF_VJ)
+        printf("      headers compressed: rx %llu tx %llu\n", (unsigned long long)l->rx_compressed,
+               (unsigned long long)l->tx_compressed);
 }
 
 int cmd_ifconfig(int argc, char **argv)

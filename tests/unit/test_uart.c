@@ -34,7 +34,7 @@ static void card_irq_restore(uint64_t f);
 #define FIFO 16
 static struct card {
     uint16_t io;
-    bool absent, endless;
+    bool absent, endless, cts_off, msi_pending;
     uint8_t ier, lcr, mcr, scr, fcr, dll, dlm;
     uint8_t rx[FIFO], lsr_of[FIFO];
     unsigned nrx, tx_free;
@@ -45,15 +45,25 @@ static struct card {
 } card[2] = {{.io = 0x3f8}, {.io = 0x2f8}};
 static struct irq *irqs[2];
 
-static const char *opt_com1, *opt_com2, *opt_slip;
+static const char *opt_com1, *opt_com2, *opt_slip, *opt_vj, *opt_mtu;
 const char *option(const char *key)
 {
-    return !strcmp(key, "com1") ? opt_com1 : !strcmp(key, "com2") ? opt_com2 : !strcmp(key, "slip") ? opt_slip : NULL;
+    return !strcmp(key, "com1")       ? opt_com1
+           : !strcmp(key, "com2")     ? opt_com2
+           : !strcmp(key, "slip")     ? opt_slip
+           : !strcmp(key, "slip.vj")  ? opt_vj
+           : !strcmp(key, "slip.mtu") ? opt_mtu
+                                      : NULL;
 }
 bool option_has(const char *key, const char *word)
 {
     const char *v = option(key);
-    return v != NULL && strncmp(v, word, strlen(word)) == 0;
+    return v != NULL && strstr(v, word) != NULL;
+}
+bool option_is(const char *key, const char *value)
+{
+    const char *v = option(key);
+    return v != NULL && !strcmp(v, value);
 }
 static uint16_t console_at = 0x2f8;
 uint16_t console_port(void) { return console_at; }
@@ -80,7 +90,8 @@ int irq_attach_isa(struct irq *irq, unsigned line, irq_handler *h, void *arg, co
 static struct card *at(uint16_t port) { return port >= 0x3f8 ? &card[0] : &card[1]; }
 static bool pending(struct card *c)
 {
-    return ((c->ier & 1) && c->nrx > 0) || ((c->ier & 4) && c->overrun) || ((c->ier & 2) && c->thre_pending);
+    return ((c->ier & 1) && c->nrx > 0) || ((c->ier & 4) && c->overrun) || ((c->ier & 2) && c->thre_pending) ||
+           ((c->ier & 8) && c->msi_pending);
 }
 /* An edge-triggered line: only a rise calls the handler. */
 static void update(struct card *c)
@@ -140,7 +151,9 @@ static uint8_t card_in8(uint16_t port)
     case LCR: return c->lcr;
     case MCR: return c->mcr;
     case LSR: return lsr(c);
-    case MSR: return c->mcr & 0x10 ? MSR_LOOP : 0xb0;
+    case MSR:
+        c->msi_pending = false;
+        return c->mcr & 0x10 ? MSR_LOOP : c->cts_off ? 0xa0 : 0xb0;
     case SCR: return c->scr;
     default: return c->ier;
     }
@@ -218,7 +231,7 @@ static int setup(void **state)
         ports[i] = (struct uart){.name = ports[i].name, .io = ports[i].io, .line = ports[i].line};
         irqs[i] = NULL;
     }
-    opt_com1 = opt_com2 = opt_slip = NULL;
+    opt_com1 = opt_com2 = opt_slip = opt_vj = opt_mtu = NULL;
     console_at = 0x2f8;
     sink = NULL;
     ntyped = 0;
@@ -240,8 +253,12 @@ static int stop(void **state)
             page_free(virt_to_phys(ports[i].tx.buf), RING_ORDER);
         }
     }
-    if (fake.link != NULL)
-        kfree(fake.link->priv);
+    if (fake.link != NULL) {
+        struct slip_link *s = fake.link->priv;
+        for (struct netbuf *nb; (nb = slip_queue_take(&s->queue)) != NULL;)
+            free(nb);
+        slip_free(s);
+    }
     return 0;
 }
 
@@ -327,18 +344,168 @@ static void packets_both_ways(void **state)
     assert_int_equal(card[0].ier & IER_THRI, 0); /* silent again */
 }
 
-static void the_queue_is_bounded(void **state)
+/* The line takes all that waits. */
+static void send_all(struct card *c)
 {
-    unsigned taken;
+    for (unsigned i = 0; i < 1000; i++) {
+        drain_card(c);
+        if (!fake.poll_wanted)
+            return;
+        fake_poll();
+    }
+    fail_msg("the line never falls silent");
+}
+
+static void the_queue_is_as_short_as_the_line_is_slow(void **state) /* C-SLIP-4 */
+{
+    (void)state;
+    memset(fake_payload, 1, sizeof(fake_payload));
+    assert_int_equal(fake_transmit(100, 900), 100); /* all are its own, most are refused one by one */
+    assert_int_equal(fake.done_ok, 1);              /* in the port's ring */
+    assert_int_equal(fake.done_bad, 96);            /* 3 of 954 bytes are a quarter of a second */
+    assert_int_equal(fake.last_status, -ENOBUFS);
+    send_all(&card[0]);
+    assert_int_equal(fake.done_ok, 4);
+    assert_int_equal(card[0].nout, 4 * (900 + 54 + 2));
+    assert_int_equal(fake_transmit(1, 900), 1);
+    assert_int_equal(fake.done_bad, 96);
+}
+
+static void one_packet_is_always_taken(void **state)
+{
+    (void)state;
+    opt_com1 = "slip,300";
+    uart_init();
+    memset(fake_payload, 1, sizeof(fake_payload));
+    fake_transmit(3, 900); /* one in the ring, one in the queue */
+    assert_int_equal(fake.done_bad, 1);
+}
+
+static void small_packets_go_first(void **state) /* C-SLIP-5 */
+{
+    struct netbuf *small;
+    size_t at;
 
     (void)state;
     memset(fake_payload, 1, sizeof(fake_payload));
-    taken = fake_transmit(100, 900);
-    assert_in_range(taken, 10, 20);
-    assert_int_equal(fake_transmit(1, 900), 0);
+    fake_transmit(3, 900);
+    small = fake_packet(0);
+    memset(small->head, 0x55, 54);
+    assert_int_equal(fake.link->ops->transmit(fake.link, small), 1);
+    send_all(&card[0]);
+    at = 956; /* behind the packet that was in the ring, before the others */
+    assert_int_equal(card[0].out[at], SLIP_END);
+    assert_int_equal(card[0].out[at + 1], 0x55);
+    assert_int_equal(card[0].nout, 3 * 956 + 56);
+}
+
+static void nobody_overtakes_his_own_flow(void **state)
+{
+    (void)state;
+    memset(fake_payload, 1, sizeof(fake_payload));
+    fake_transmit(3, 900);
+    fake_transmit(1, 0); /* small, same addresses and ports */
+    send_all(&card[0]);
+    assert_int_equal(card[0].out[3 * 956 - 1], SLIP_END);
+    assert_int_equal(card[0].nout, 3 * 956 + 56);
+    assert_int_equal(card[0].out[2 * 956 + 1 + 53], 0x77);
+    assert_int_equal(card[0].out[2 * 956 + 1 + 54], 1);
+}
+
+static void small_packets_don_t_starve_large_ones(void **state)
+{
+    unsigned small_before = 0;
+
+    (void)state;
+    memset(fake_payload, 1, sizeof(fake_payload));
+    fake_transmit(2, 900);
+    for (unsigned i = 0; i < 40; i++) {
+        struct netbuf *nb = fake_packet(0);
+        memset(nb->head, 0x55, 54);
+        fake.link->ops->transmit(fake.link, nb);
+    }
+    send_all(&card[0]);
+    for (size_t at = 956; card[0].out[at + 1] == 0x55; at += 56)
+        small_before++;
+    assert_int_equal(small_before, SLIP_SMALL_RUN);
+}
+
+static void the_other_side_may_stop_us(void **state) /* C-SLIP-6 */
+{
+    (void)state;
+    opt_com1 = "slip,115200,rtscts";
+    uart_init();
+    memset(fake_payload, 1, sizeof(fake_payload));
+    card[0].cts_off = true;
+    fake_transmit(2, 100);
     drain_card(&card[0]);
-    assert_int_equal(card[0].nout, taken * (900 + 54 + 2));
-    assert_int_equal(fake_transmit(1, 900), 1);
+    assert_int_equal(card[0].nout, 0);
+    assert_int_equal(ports[0].count.held, 1);
+    card[0].cts_off = false;
+    card[0].msi_pending = true;
+    update(&card[0]);
+    send_all(&card[0]);
+    assert_int_equal(card[0].nout, 2 * 156);
+}
+
+static void we_stop_the_other_side_before_the_ring_is_full(void **state) /* C-SLIP-6 */
+{
+    uint8_t junk[1000];
+
+    (void)state;
+    opt_com1 = "slip,115200,rtscts";
+    uart_init();
+    memset(junk, 7, sizeof(junk));
+    for (unsigned i = 0; i < 12; i++)
+        arrive(&card[0], junk, sizeof(junk), 0);
+    assert_true(card[0].mcr & MCR_RTS);
+    arrive(&card[0], junk, sizeof(junk), 0);
+    assert_false(card[0].mcr & MCR_RTS);
+    fake_poll();
+    assert_true(card[0].mcr & MCR_RTS);
+    assert_int_equal(fake.link->overruns, 0);
+}
+
+static void headers_are_compressed_both_ways(void **state) /* C-SLIP-7 */
+{
+    static struct vj peer;
+    uint8_t tcp[140] = {0x45, 0, 0, 140, 0, 1, 0x40, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2,
+                        0, 80, 1, 0, 0, 0, 0, 1, 0, 0, 0, 1, 0x50, 0x10, 16, 0};
+    uint8_t header[VJ_HEADER_MAX], wire[400];
+    size_t len, skip, n;
+
+    (void)state;
+    opt_vj = "auto";
+    opt_mtu = "576";
+    uart_init();
+    assert_int_equal(fake.link->mtu, 576);
+    assert_true(fake.link->flags & LINKF_VJ);
+    vj_init(&peer);
+    for (unsigned i = 0; i < 3; i++) {
+        tcp[5] = (uint8_t)(1 + i);
+        tcp[27] = (uint8_t)(1 + i * 100);
+        struct netbuf *nb = fake_packet(100);
+        nb->head_len = 40;
+        nb->total_len = 140;
+        memcpy(nb->head, tcp, 40);
+        card[0].nout = 0;
+        fake.link->ops->transmit(fake.link, nb);
+        send_all(&card[0]);
+        /* plain until the peer has begun; then whole once, then short */
+        assert_int_equal(card[0].nout, i < 2 ? 142 : 105);
+        skip = vj_compress(&peer, tcp, 40, 140, header, &len);
+        n = 0;
+        wire[n++] = SLIP_END;
+        n += slip_encode(wire + n, header, len);
+        n += slip_encode(wire + n, tcp + skip, 140 - skip);
+        wire[n++] = SLIP_END;
+        arrive(&card[0], wire, n, 0);
+        fake_poll();
+        assert_int_equal(fake.frames, i + 1);
+        assert_int_equal(fake.len[i], 140);
+    }
+    assert_int_equal(fake.link->rx_compressed, 2);
+    assert_int_equal(fake.link->tx_compressed, 1);
 }
 
 static void damage_drops_the_packet(void **state) /* C-SLIP-3 */
@@ -459,7 +626,14 @@ int main(void)
         S(bad_values_fall_back),
         S(no_ports_no_harm),
         T(packets_both_ways),
-        T(the_queue_is_bounded),
+        T(the_queue_is_as_short_as_the_line_is_slow),
+        S(one_packet_is_always_taken),
+        T(small_packets_go_first),
+        T(nobody_overtakes_his_own_flow),
+        T(small_packets_don_t_starve_large_ones),
+        S(the_other_side_may_stop_us),
+        S(we_stop_the_other_side_before_the_ring_is_full),
+        S(headers_are_compressed_both_ways),
         T(damage_drops_the_packet),
         T(a_flood_without_polls_is_counted),
         T(an_interrupt_that_never_ends_is_left_and_raised_anew),

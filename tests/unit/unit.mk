@@ -7,7 +7,8 @@ test_dhcp_SOURCES_LIST = tests/unit/test_dhcp.c net/stack/dhcp.c
 test_frag_SOURCES_LIST = tests/unit/test_frag.c net/stack/frag.c net/stack/checksum.c
 test_http_SOURCES_LIST = tests/unit/test_http.c servers/httpd/http.c
 
-UNIT_TESTS += test_slip test_virtqueue
+UNIT_TESTS += test_slip test_virtqueue test_vj
+test_vj_SOURCES_LIST = tests/unit/test_vj.c drivers/vj.c
 test_slip_SOURCES_LIST = tests/unit/test_slip.c drivers/slip_codec.c
 test_virtqueue_SOURCES_LIST = tests/unit/test_virtqueue.c drivers/virtio/virtqueue.c
 
@@ -46,7 +47,7 @@ UNIT_TESTS += test_virtio_net
 test_virtio_net_SOURCES_LIST = tests/unit/test_virtio_net.c drivers/virtio/virtio.c drivers/virtio/virtqueue.c
 
 UNIT_TESTS += test_uart
-test_uart_SOURCES_LIST = tests/unit/test_uart.c drivers/slip_codec.c
+test_uart_SOURCES_LIST = tests/unit/test_uart.c drivers/slip_codec.c drivers/slip_queue.c drivers/vj.c
 
 UNIT_TESTS += test_elf test_rights test_chacha20
 test_elf_SOURCES_LIST = tests/unit/test_elf.c kernel/elf.c
