@@ -37,8 +37,13 @@ mb2_header:
     .balign 8
 0:  .short MB2_HEADER_MODULE_ALIGN, 0
     .long 8
-    /* No framebuffer tag: GRUB then leaves a BIOS machine in text mode, and
-     * tells of the framebuffer where there is nothing else (UEFI). */
+    .balign 8
+    /* Any graphics mode will do, and none as well: gfxpayload in grub.cfg decides.
+     * (Without this tag GRUB would leave a BIOS machine in text mode always.) */
+0:  .short MB2_HEADER_FRAMEBUFFER, MB2_HEADER_OPTIONAL
+    .long 1f - 0b
+    .long 0, 0, 0
+1:
     .balign 8
     .short MB2_HEADER_END, 0
     .long 8

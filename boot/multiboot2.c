@@ -177,6 +177,9 @@ static int parse_framebuffer(struct parse *p, const uint8_t *tag, uint32_t bytes
     p->bi->fb_red_pos = f.red_pos;
     p->bi->fb_green_pos = f.green_pos;
     p->bi->fb_blue_pos = f.blue_pos;
+    p->bi->fb_red_bits = f.red_bits;
+    p->bi->fb_green_bits = f.green_bits;
+    p->bi->fb_blue_bits = f.blue_bits;
     return 0;
 }
 

@@ -14,3 +14,6 @@ KERNEL_SOURCES += \
 	drivers/slip_queue.c \
 	drivers/vj.c \
 	drivers/uart16550.c
+
+# Screen and keys
+KERNEL_SOURCES += drivers/font.c drivers/term.c drivers/framebuffer.c

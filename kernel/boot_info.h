@@ -35,6 +35,7 @@ struct boot_info {
     uint32_t fb_width, fb_height, fb_pitch;
     uint8_t fb_bpp, fb_type; /* fb_type: 0 none, 1 RGB, 2 EGA text */
     uint8_t fb_red_pos, fb_green_pos, fb_blue_pos;
+    uint8_t fb_red_bits, fb_green_bits, fb_blue_bits;
     bool efi;
     uint8_t rsdp_version; /* 0 none, 1 old, 2 new */
     uint8_t rsdp[36];     /* the table itself, copied */

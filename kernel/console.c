@@ -6,12 +6,11 @@
  * between serial ports and screen, the queue of typed bytes. Once the UART
  * driver runs by interrupt it is the sink, and only processes wait for the line.
  */
-#include <kernel/boot_info.h>
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/irq.h>
-#include <kernel/log.h>
 #include <kernel/options.h>
+#include <kernel/screen.h>
 #include <kernel/thread.h>
 #include <slipway/errno.h>
 
@@ -34,7 +33,7 @@
 _Static_assert(2 * CONSOLE_PIECE_MAX + KERNEL_ROOM <= CONSOLE_READY_ROOM, "a woken writer finds room");
 
 static uint16_t port;
-static bool port_present, screen;
+static bool port_present;
 static unsigned fifo_room;
 static void (*sink)(void *arg, const char *text, size_t bytes);
 static size_t (*sink_room)(void *arg);
@@ -125,24 +124,6 @@ void console_early_init(void)
     port_open(COM2);
 }
 
-static void replay_log(void)
-{
-    uint64_t cursor = 0;
-    char text[256];
-
-    for (size_t n; (n = log_read(&cursor, text, sizeof text)) > 0;)
-        vga_write(text, n);
-}
-
-void console_screen_init(const struct boot_info *bi)
-{
-    if (bi->fb_type == 1 || (bi->fb_type == 0 && bi->efi))
-        return; /* graphics, or no VGA */
-    vga_init();
-    screen = true;
-    replay_log();
-}
-
 void console_configure(void)
 {
     if (option_is("console", "screen"))
@@ -162,11 +143,7 @@ void console_write(const char *text, size_t bytes)
         write_lines(sink, sink_arg, text, bytes);
     else if (port_present)
         write_lines(polled_write, NULL, text, bytes);
-    if (screen) {
-        uint64_t flags = irq_save();
-        vga_write(text, bytes);
-        irq_restore(flags);
-    }
+    screen_write(text, bytes);
 }
 
 static int wait_room(size_t need, uint64_t deadline_ns)
@@ -205,8 +182,8 @@ void console_write_polled(const char *text, size_t bytes)
     fifo_room = 0; /* the driver may have filled it */
     if (port_present)
         write_lines(polled_write, NULL, text, bytes);
-    if (screen)
-        vga_write(text, bytes);
+    screen_write(text, bytes);
+    screen_flush();
 }
 
 void console_set_sink(void (*write)(void *arg, const char *text, size_t bytes), size_t (*room)(void *arg),

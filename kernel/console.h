@@ -14,10 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct boot_info;
-void console_early_init(void); /* polled output on COM2 */
-/* The screen (when it is in text mode) joins in, beginning with the log so far. */
-void console_screen_init(const struct boot_info *bi);
+void console_early_init(void); /* polled output on COM2; the screen: kernel/screen.h */
 void console_configure(void);  /* console=com2|com1|screen, once options are parsed */
 void console_write(const char *text, size_t bytes);
 /* Blocks until all of it has room (then 0), or -ETIMEDOUT, -EINTR; nothing was
@@ -43,9 +40,5 @@ void console_output_ready(void);
 
 /* I/O base of the port that carries the console (COM1 or COM2), 0: none. */
 uint16_t console_port(void);
-
-/* vga.c: text mode, 80x25 */
-void vga_init(void);
-void vga_write(const char *text, size_t bytes);
 
 #endif

@@ -30,6 +30,9 @@
 
 #define EFER_NXE (1u << 11)
 
+/* As after a reset (SDM vol. 3 section 12.12.4), but entry 4 is write-combining. */
+#define PAT_ENTRIES 0x0007040100070406ull
+
 #define IST_STACK_BYTES 8192
 #define IST_COUNT       3
 #define STUB_BYTES      16
@@ -128,6 +131,7 @@ static void detect(void)
     cpu.pge = r[3] & (1u << 13);
     cpu.apic = r[3] & (1u << 9);
     cpu.mce = (r[3] & (1u << 7)) && (r[3] & (1u << 14));
+    cpu.pat = r[3] & (1u << 16);
     cpu.pcid = r[2] & (1u << 17);
     cpu.x2apic = r[2] & (1u << 21);
     cpu.tsc_deadline = r[2] & (1u << 24);
@@ -168,6 +172,8 @@ static void enable_features(void)
     cr4 |= (cpu.mce ? CR4_MCE : 0) | (cpu.pge ? CR4_PGE : 0) | (cpu.umip ? CR4_UMIP : 0) |
            (cpu.xsave ? CR4_OSXSAVE : 0) | (cpu.smep ? CR4_SMEP : 0) | (cpu.smap ? CR4_SMAP : 0);
     write_cr4(cr4);
+    if (cpu.pat)
+        wrmsr(MSR_PAT, PAT_ENTRIES);
     if (cpu.nx)
         wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_NXE);
 }

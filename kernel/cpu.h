@@ -60,6 +60,7 @@ static inline void irq_enable(void) { __asm__ volatile("sti" ::: "memory"); }
 static inline void irq_disable(void) { __asm__ volatile("cli" ::: "memory"); }
 
 #define MSR_APIC_BASE 0x1bu
+#define MSR_PAT 0x277u
 #define MSR_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC 0x800u /* + register offset / 16 */
 #define MSR_EFER 0xc0000080u
@@ -121,7 +122,7 @@ static inline struct percpu *this_cpu(void)
 
 struct cpu_features {
     bool nx, smep, smap, umip, xsave, fxsr, rdrand, invariant_tsc, tsc_deadline, x2apic, pge, pcid, gb_pages;
-    bool apic, mce, xsaveopt;
+    bool apic, mce, xsaveopt, pat;
     bool emulated;        /* QEMU's TCG: see drivers/virtio/virtio.c, device_fence */
     uint64_t entry_tsc;   /* TSC when cpu_init ran: time zero of the monotonic clock */
     uint32_t xsave_bytes; /* area for the features enabled */

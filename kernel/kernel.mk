@@ -22,7 +22,7 @@ KERNEL_SOURCES += \
 	kernel/main.c kernel/mem_init.c kernel/paging.c kernel/buddy.c kernel/page_alloc.c \
 	kernel/kmalloc.c kernel/kstack.c kernel/memobj.c kernel/vm.c kernel/vm_pages.c \
 	kernel/usercopy.c kernel/usercopy.S kernel/string.c kernel/printf.c kernel/log.c \
-	kernel/console.c kernel/vga.c kernel/panic.c kernel/symbols.c kernel/options.c \
+	kernel/console.c kernel/screen.c kernel/vga.c kernel/panic.c kernel/symbols.c kernel/options.c \
 	kernel/initrd.c kernel/selftest.c kernel/selftest_mem.c kernel/selftest_time.c
 
 # Threads, processes, messages, system calls

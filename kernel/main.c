@@ -19,6 +19,7 @@
 #include <kernel/pci.h>
 #include <kernel/process.h>
 #include <kernel/random.h>
+#include <kernel/screen.h>
 #include <kernel/selftest.h>
 #include <kernel/string.h>
 #include <kernel/thread.h>
@@ -69,11 +70,12 @@ void kmain(uint32_t info_phys)
     console_early_init(); /* from here on there are words */
     log_plain("Slipway %s", SLIPWAY_VERSION);
     read_boot_info(info_phys);                  /* the loader's tags, checked and copied */
-    console_screen_init(&boot);                 /* VGA text joins in */
+    (void)vga_init(&boot);                      /* text mode joins in */
     options_parse(boot.cmdline, report_option); /* policy; bad words are named */
     apply_log_level();
     console_configure();         /* console=... */
     mem_init(&boot);             /* own page tables, page allocator; kmalloc from here on */
+    (void)framebuffer_init(&boot); /* or the screen in graphics mode does */
     random_init();               /* secrets and address randomisation need it */
     acpi_init(&boot);            /* MADT, HPET, MCFG, FADT */
     irq_init();                  /* LAPIC and IOAPIC, or the PIC */
@@ -87,6 +89,7 @@ void kmain(uint32_t info_phys)
     uart_init();                               /* COM1 and COM2 by interrupt: SLIP, console */
     pci_attach_drivers();                      /* network cards become links */
     selftest_run();                            /* test=NAME */
+    screen_defer();                            /* drawn by a poll from here on */
     if (process_start_first("sbin/init") != 0) /* ring 3 */
         boot_stop("sbin/init of the initrd could not be started (see above)");
     sched_idle(); /* the boot thread idles from now on */

@@ -67,6 +67,8 @@ void kfree(void *p);
 
 /* --- device registers: mapped uncached, never unmapped --- */
 void *mmio_map(phys_t p, size_t bytes);
+/* Writes may be gathered (a framebuffer); uncached where the CPU has no PAT. */
+void *mmio_map_combining(phys_t p, size_t bytes);
 /* Firmware tables: cached, read-only, also where the memory map says reserved
  * (the direct map has only RAM). NULL when page tables are out. */
 const void *firmware_map(phys_t p, size_t bytes);

@@ -131,6 +131,11 @@ void *mmio_map(phys_t p, size_t bytes)
     return area_map(p, bytes, PTE_KERNEL_UC);
 }
 
+void *mmio_map_combining(phys_t p, size_t bytes)
+{
+    return area_map(p, bytes, cpu.pat ? PTE_KERNEL_WC : PTE_KERNEL_UC);
+}
+
 const void *firmware_map(phys_t p, size_t bytes)
 {
     return area_map(p, bytes, PTE_KERNEL_RO);

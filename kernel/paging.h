@@ -19,6 +19,7 @@
 #define PTE_A    0x20ull
 #define PTE_D    0x40ull
 #define PTE_PS   0x80ull
+#define PTE_PAT  0x80ull /* in a 4 KiB entry */
 #define PTE_G    0x100ull
 #define PTE_NX   (1ull << 63)
 #define PTE_ADDR 0x000ffffffffff000ull
@@ -29,6 +30,7 @@
 #define PTE_KERNEL_RO (PTE_P | PTE_A | PTE_G | PTE_NX)
 #define PTE_KERNEL_RX (PTE_P | PTE_A | PTE_G)
 #define PTE_KERNEL_UC (PTE_KERNEL_RW | PTE_PCD | PTE_PWT)
+#define PTE_KERNEL_WC (PTE_KERNEL_RW | PTE_PAT) /* entry 4 of the PAT: kernel/cpu.c */
 
 #define LARGE_BYTES 0x200000ull
 #define HUGE_BYTES  0x40000000ull

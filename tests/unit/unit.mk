@@ -70,3 +70,6 @@ test_udp_SOURCES_LIST = tests/unit/test_udp.c $(NET_STACK_SOURCES)
 
 UNIT_TESTS += test_random
 test_random_SOURCES_LIST = tests/unit/test_random.c
+
+UNIT_TESTS += test_screen
+test_screen_SOURCES_LIST = tests/unit/test_screen.c drivers/term.c drivers/font.c

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * kernel/screen.c: when the console's screen is drawn.
+ *
+ * Owns: the terminal and the work of drawing it. Text is taken with interrupts
+ * off; a row is copied out the same way and drawn with interrupts on.
+ */
+#include <drivers/term.h>
+#include <kernel/cpu.h>
+#include <kernel/irq.h>
+#include <kernel/log.h>
+#include <kernel/screen.h>
+#include <kernel/time.h>
+
+#define DRAW_DELAY_NS (10 * NS_PER_MS)
+#define DRAW_CELLS    400u /* a turn: 50,000 pixels, below a millisecond where writes are combined */
+#define WRITE_CHUNK   64u  /* bytes with interrupts off */
+
+enum { DRAW_AT_ONCE = 0, DRAW_LATER };
+
+static struct term term;
+static const struct screen_device *device; /* NULL: no screen */
+static int when = DRAW_AT_ONCE;
+static bool drawing, waiting;
+static unsigned next_row;
+static unsigned cursor_row; /* where it was drawn last */
+
+static bool draw_poll(void *arg);
+static struct poll_work draw_work = {.run = draw_poll};
+static struct timer draw_timer;
+
+/* Takes over what the terminal has done since: rows that moved, the cursor. */
+static void take_changes(void)
+{
+    uint64_t flags = irq_save();
+    unsigned scrolled = term.scrolled;
+
+    term.scrolled = 0;
+    term.dirty[term_ring_row(&term, term.row)] = true;
+    if (cursor_row != term.row || scrolled > 0)
+        term.dirty[term_ring_row(&term, cursor_row)] = true;
+    irq_restore(flags);
+    if (scrolled == 0 || device->scroll(scrolled))
+        return;
+    flags = irq_save();
+    for (unsigned r = 0; r < term.rows; r++)
+        term.dirty[r] = true;
+    irq_restore(flags);
+}
+
+static unsigned draw_row(unsigned row)
+{
+    static uint32_t cells[TERM_COLUMNS_MAX]; /* one drawer at a time */
+    uint64_t flags = irq_save();
+    unsigned cursor = row == term.row ? term.column : term.columns;
+    bool *dirty = &term.dirty[term_ring_row(&term, row)], wanted = *dirty && term.scrolled == 0;
+
+    if (wanted) {
+        *dirty = false;
+        for (unsigned c = 0; c < term.columns; c++)
+            cells[c] = term_row(&term, row)[c];
+        if (cursor < term.columns)
+            cursor_row = row;
+    }
+    irq_restore(flags);
+    return wanted ? device->draw(row, cells, cursor) : 0;
+}
+
+/* At most about `budget` cells. True when there is more to do. */
+static bool draw(unsigned budget)
+{
+    unsigned done = 0;
+
+    take_changes();
+    for (unsigned i = 0; i < term.rows; i++) {
+        if (done >= budget)
+            return true;
+        done += draw_row(next_row);
+        next_row = (next_row + 1) % term.rows;
+    }
+    return false;
+}
+
+static bool draw_poll(void *arg)
+{
+    (void)arg;
+    if (when != DRAW_LATER)
+        return false;
+    waiting = false; /* before looking: what comes now asks again */
+    return draw(DRAW_CELLS);
+}
+
+static void draw_due(void *arg)
+{
+    (void)arg;
+    poll_schedule(&draw_work);
+}
+
+static bool arm_poll(void *arg)
+{
+    (void)arg;
+    if (timer_arm(&draw_timer, now_ns() + DRAW_DELAY_NS) != 0)
+        poll_schedule(&draw_work);
+    return false;
+}
+static struct poll_work arm_work = {.run = arm_poll};
+
+static void draw_everything(void)
+{
+    if (drawing) /* a fault while drawing must not draw again */
+        return;
+    drawing = true;
+    while (draw(~0u))
+        ;
+    drawing = false;
+}
+
+void screen_write(const char *text, size_t bytes)
+{
+    if (device == NULL)
+        return;
+    while (bytes > 0) {
+        size_t n = bytes < WRITE_CHUNK ? bytes : WRITE_CHUNK;
+        uint64_t flags = irq_save();
+        term_write(&term, text, n);
+        irq_restore(flags);
+        text += n;
+        bytes -= n;
+    }
+    if (when == DRAW_AT_ONCE) {
+        draw_everything();
+    } else if (!waiting) {
+        waiting = true;
+        poll_schedule(&arm_work); /* timers are not for hard interrupts to arm */
+    }
+}
+
+static void replay_log(void)
+{
+    uint64_t cursor = 0;
+    char text[256];
+
+    for (size_t n; (n = log_read(&cursor, text, sizeof text)) > 0;)
+        screen_write(text, n);
+}
+
+void screen_start(const struct screen_device *d, uint32_t *cells)
+{
+    device = NULL; /* nothing is drawn meanwhile */
+    term_init(&term, cells, d->columns, d->rows);
+    timer_init(&draw_timer, draw_due, NULL);
+    next_row = cursor_row = 0;
+    when = DRAW_LATER;
+    waiting = true; /* the log is drawn once it is there */
+    device = d;
+    replay_log();
+    when = DRAW_AT_ONCE;
+    waiting = false;
+    draw_everything();
+}
+
+void screen_defer(void)
+{
+    when = DRAW_LATER;
+}
+
+void screen_flush(void)
+{
+    when = DRAW_AT_ONCE;
+    if (device != NULL)
+        draw_everything();
+}
+
+bool screen_size(unsigned *columns, unsigned *rows)
+{
+    if (device == NULL)
+        return false;
+    *columns = device->columns;
+    *rows = device->rows;
+    return true;
+}
