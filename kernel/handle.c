@@ -84,6 +84,42 @@ static void slot_close(struct handle_table *t, struct handle_slot *s)
     object_unref(o);
 }
 
+void handles_close_some(struct process *p, bool (*which)(const struct object *o))
+{
+    struct handle_table *t = &p->handles;
+
+    for (uint32_t i = 0; i < t->size; i++)
+        if (t->slots[i].object != NULL && which(t->slots[i].object))
+            slot_close(t, &t->slots[i]);
+}
+
+int handles_copy(struct process *to, const struct process *from, bool (*which)(const struct object *o))
+{
+    const struct handle_table *f = &from->handles;
+    struct handle_table *t = &to->handles;
+    struct handle_slot *slots = kmalloc(f->size * sizeof *slots);
+
+    if (slots == NULL)
+        return -ENOMEM;
+    kfree(t->slots);
+    *t = (struct handle_table){.slots = slots, .size = f->size, .free = -1};
+    for (uint32_t i = f->size; i-- > 0;) { /* the lowest free slot is used first */
+        struct handle_slot *s = &slots[i];
+        *s = f->slots[i];
+        if (s->object != NULL && which(s->object)) {
+            object_ref(s->object);
+            t->used++;
+            continue;
+        }
+        if (s->object != NULL)
+            s->generation = (s->generation + 1) & GENERATION_MASK; /* C-MEM-4 */
+        s->object = NULL;
+        s->next_free = t->free;
+        t->free = (int32_t)i;
+    }
+    return 0;
+}
+
 int handle_close(struct process *p, int handle)
 {
     struct handle_slot *s = handle_slot(p, handle);

@@ -20,7 +20,7 @@ KERNEL_SOURCES += \
 # Boot order, memory, log and console, options, self-tests
 KERNEL_SOURCES += \
 	kernel/main.c kernel/mem_init.c kernel/paging.c kernel/buddy.c kernel/page_alloc.c \
-	kernel/kmalloc.c kernel/kstack.c kernel/memobj.c kernel/vm.c kernel/vm_pages.c \
+	kernel/kmalloc.c kernel/kstack.c kernel/memobj.c kernel/vm.c kernel/vm_pages.c kernel/vm_fork.c \
 	kernel/usercopy.c kernel/usercopy.S kernel/string.c kernel/printf.c kernel/log.c \
 	kernel/console.c kernel/screen.c kernel/vga.c kernel/panic.c kernel/symbols.c kernel/options.c \
 	kernel/initrd.c kernel/selftest.c kernel/selftest_mem.c kernel/selftest_time.c
@@ -29,7 +29,7 @@ KERNEL_SOURCES += \
 KERNEL_SOURCES += \
 	kernel/pipe.c kernel/signal.c kernel/signal_frame.c kernel/thread.c kernel/sched.c kernel/switch.S kernel/syscall.S kernel/syscall.c kernel/process.c \
 	kernel/handle.c kernel/rights.c kernel/message.c kernel/wait.c kernel/names.c kernel/elf.c \
-	kernel/spawn.c kernel/memcalls.c kernel/info.c kernel/crash.c kernel/random.c \
+	kernel/spawn.c kernel/image.c kernel/fork.c kernel/fork_entry.S kernel/exec.c kernel/memcalls.c kernel/info.c kernel/crash.c kernel/random.c \
 	kernel/selftest_thread.c
 
 # Network: services for the net core, its system calls

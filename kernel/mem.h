@@ -50,7 +50,8 @@ void mem_init(const struct boot_info *bi);
 phys_t page_alloc(unsigned order, unsigned flags);
 void page_free(phys_t p, unsigned order);
 void page_ref(phys_t p);
-void page_unref(phys_t p);
+bool page_unref(phys_t p);        /* true when others still hold it */
+bool page_shared(phys_t p);       /* more than one reference */
 /* Turn one block into 2^order single pages, each with its own reference. */
 void page_split(phys_t p, unsigned order);
 /* Promise pages to later page_alloc(0, PAGE_COMMITTED) calls, so that a demand
@@ -84,6 +85,10 @@ void kstack_free(void *top);
 enum { VM_R = 1, VM_W = 2, VM_X = 4, VM_USER = 8 }; /* the first three equal PROT_* */
 struct address_space;
 struct address_space *as_create(void);
+/* A space with the same contents: objects are shared, anonymous memory is copied
+ * when one of the two writes to it. All that the copy may ever need is promised
+ * now; NULL when that is more than there is. Net rings are left out. */
+struct address_space *as_fork(struct address_space *from);
 void as_destroy(struct address_space *as); /* drops a reference on every page */
 void as_switch(struct address_space *as);  /* NULL: kernel's own; any context */
 struct address_space *as_current(void);    /* NULL: kernel's own */
@@ -96,6 +101,9 @@ void memobj_ref(struct memobj *m);
 void memobj_unref(struct memobj *m);
 /* fn(arg, bytes in whole pages) when the last handle and the last mapping are gone. */
 void memobj_on_free(struct memobj *m, void (*fn)(void *arg, uint64_t bytes), void *arg);
+/* Only the process that maps it now: as_fork leaves its mappings out. */
+void memobj_keep_from_children(struct memobj *m);
+bool memobj_kept_from_children(const struct memobj *m);
 uint64_t memobj_bytes(const struct memobj *m);
 phys_t memobj_page(const struct memobj *m, uint64_t index);
 bool memobj_read_only(const struct memobj *m); /* wrapped memory is */
@@ -117,7 +125,11 @@ int vm_unmap(struct address_space *as, uint64_t addr, uint64_t bytes);
 int vm_protect(struct address_space *as, uint64_t addr, uint64_t bytes, unsigned prot);
 /* Lowest-level: is this user page mapped, and where? 0 when not. */
 phys_t vm_lookup(struct address_space *as, uint64_t addr);
-/* A user access faulted: true when it was a demand page and is resolved now.
+/* What a futex word at addr is known by: the word of an object whoever maps it,
+ * a word of anonymous memory in its space alone. 0 when nothing is mapped. */
+uint64_t vm_futex_key(const struct address_space *as, uint64_t addr);
+/* A user access faulted: true when it was a demand page, or one to be
+ * copied before it is written, and is resolved now.
  * Works on any space, so a loader may use it to have a page made. */
 bool vm_fault(struct address_space *as, uint64_t addr, unsigned access);
 void vm_set_limit(struct address_space *as, uint64_t bytes);

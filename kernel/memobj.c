@@ -14,6 +14,7 @@
 struct memobj {
     uint32_t refs;
     bool wrapped; /* somebody else's memory: never freed, never written */
+    bool kept;    /* from children */
     uint64_t bytes, npages;
     phys_t first;    /* contiguous; else 0 */
     phys_t *page;    /* not contiguous */
@@ -117,6 +118,16 @@ void memobj_on_free(struct memobj *m, void (*fn)(void *arg, uint64_t bytes), voi
 {
     m->freed = fn;
     m->freed_arg = arg;
+}
+
+void memobj_keep_from_children(struct memobj *m)
+{
+    m->kept = true;
+}
+
+bool memobj_kept_from_children(const struct memobj *m)
+{
+    return m->kept;
 }
 
 uint64_t memobj_bytes(const struct memobj *m)

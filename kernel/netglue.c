@@ -65,6 +65,7 @@ int nc_shared_alloc(struct nc_shared *s, size_t bytes)
 
     if (m == NULL)
         return -ENOMEM;
+    memobj_keep_from_children(m);
     s->base = memobj_kernel_map(m);
     if (s->base == NULL) {
         memobj_unref(m);

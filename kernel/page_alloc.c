@@ -82,15 +82,22 @@ void page_ref(phys_t p)
     page_of(p)->refs++;
 }
 
-void page_unref(phys_t p)
+bool page_unref(phys_t p)
 {
     struct page *pg = page_of(p);
 
     KASSERT(pg->state == PAGE_USED && pg->refs > 0);
-    if (pg->refs == 1)
-        page_free(p, pg->order);
-    else
+    if (pg->refs > 1) {
         pg->refs--;
+        return true;
+    }
+    page_free(p, pg->order);
+    return false;
+}
+
+bool page_shared(phys_t p)
+{
+    return page_of(p)->refs > 1;
 }
 
 void page_split(phys_t p, unsigned order)

@@ -23,6 +23,7 @@
 #define PROCESS_THREADS_MAX 64u
 #define THREAD_CHARGE_BYTES (KSTACK_SIZE + 4096u) /* stack, registers, structure */
 #define PROCESSES_MAX 256u
+#define PROCESSES_RESERVED 16u /* of these, for what the first process starts */
 #define HANDLES_MAX 1024u
 #define HANDLE_INDEX_BITS 10
 #define ENDPOINT_DEPTH_MAX 256u
@@ -105,6 +106,7 @@ struct process {
     uint64_t started_ns, dead_cycles, cycles_hz;
     struct thread *threads;
     uint32_t nthreads;
+    struct thread *alone; /* waits in exec to be the last one */
     uint32_t flags, priority, restarts;
     struct handle_table handles;
     struct sys_rights rights;
@@ -182,9 +184,16 @@ uint32_t sched_thread_count(void);
 uint64_t thread_cycles(const struct thread *t);
 
 /* --- process.c --- */
-struct process *process_new(const char *name, uint32_t parent);
+/* Takes over `as`. NULL when that is NULL or memory or the table is out. The last
+ * slots of the table are for children of the first process. */
+struct process *process_new(const char *name, uint32_t parent, struct address_space *as);
+bool process_table_full(uint32_t parent);
+/* The limit of p->as is what the kernel's spending for p leaves. */
+void process_limit_space(struct process *p);
 void process_abandon(struct process *p); /* a new one that never ran */
 void process_end(struct process *p, unsigned state, int32_t status);
+/* Every thread but one leaves at the next chance. */
+void process_end_threads(struct process *p, const struct thread *except);
 void process_finish(struct process *p); /* its last thread is leaving */
 /* Logs a refusal; the same one (key) at most once a second. */
 void process_refused(struct process *p, const char *right, uint32_t key);
@@ -196,6 +205,11 @@ uint32_t process_count(void);
 /* --- handle.c --- */
 int handles_init(struct handle_table *t);
 void handles_close_all(struct process *p);
+/* Gives up those for which `which` says so. */
+void handles_close_some(struct process *p, bool (*which)(const struct object *o));
+/* Fills a new process's empty table: the same numbers and generations mean the
+ * same objects where `which` says so, and nothing elsewhere. 0 or -ENOMEM. */
+int handles_copy(struct process *to, const struct process *from, bool (*which)(const struct object *o));
 /* The slot that a handle means; NULL for a bad or stale one. */
 static inline struct handle_slot *handle_slot(const struct process *p, int handle)
 {

@@ -192,7 +192,7 @@ bool process_has(const struct process *p, uint32_t right_bit)
 }
 
 /* What the kernel spends for a process leaves so much less for its own pages. */
-static void limit_space(struct process *p)
+void process_limit_space(struct process *p)
 {
     if (p->as != NULL)
         vm_set_limit(p->as, p->rights.memory_limit - p->charged_bytes);
@@ -207,17 +207,22 @@ int process_charge(struct process *p, uint64_t bytes)
     if (bytes > limit || used > limit - bytes) /* C-MEM-5 */
         return -ENOMEM;
     p->charged_bytes += bytes;
-    limit_space(p);
+    process_limit_space(p);
     return 0;
 }
 
 void process_uncharge(struct process *p, uint64_t bytes)
 {
     p->charged_bytes -= bytes;
-    limit_space(p);
+    process_limit_space(p);
 }
 
 /* --- birth --- */
+
+bool process_table_full(uint32_t parent)
+{
+    return table.count >= PROCESSES_MAX - (parent > 1 ? PROCESSES_RESERVED : 0);
+}
 
 /* A server that init starts is the first of its line; what it starts itself
  * belongs to it, whatever it is called and whoever becomes its parent later. */
@@ -229,23 +234,20 @@ static void inherit_family(struct process *p, uint32_t parent)
     strlcpy(p->family, from != NULL ? from->family : p->name, sizeof p->family);
 }
 
-struct process *process_new(const char *name, uint32_t parent)
+struct process *process_new(const char *name, uint32_t parent, struct address_space *as)
 {
     struct process *p;
     uint32_t *ends;
 
-    if (table.count >= PROCESSES_MAX)
+    if (as == NULL)
         return NULL;
-    p = kzalloc(sizeof *p);
-    if (p == NULL)
-        return NULL;
-    p->as = as_create();
-    if (p->as == NULL || handles_init(&p->handles) < 0) {
-        if (p->as != NULL)
-            as_destroy(p->as);
+    p = process_table_full(parent) ? NULL : kzalloc(sizeof *p);
+    if (p == NULL || handles_init(&p->handles) < 0) {
+        as_destroy(as);
         kfree(p);
         return NULL;
     }
+    p->as = as;
     p->object = (struct object){.kind = OBJ_PROCESS, .refs = 1, .ops = &process_ops};
     p->state = PROC_RUNNING;
     strlcpy(p->name, name, sizeof p->name);
@@ -275,14 +277,11 @@ void process_abandon(struct process *p)
 
 /* --- death --- */
 
-void process_end(struct process *p, unsigned state, int32_t status)
+void process_end_threads(struct process *p, const struct thread *except)
 {
-    if (p->dying)
-        return;
-    p->dying = true;
-    p->end_state = state;
-    p->status = status;
     for (struct thread *t = p->threads; t != NULL; t = t->sibling) {
+        if (t == except)
+            continue;
         t->dying = true;
         thread_set_base(t, PRIO_MAX); /* ends soon, whatever else runs */
         if (t == self_thread())
@@ -290,6 +289,16 @@ void process_end(struct process *p, unsigned state, int32_t status)
         else
             thread_wake(t);
     }
+}
+
+void process_end(struct process *p, unsigned state, int32_t status)
+{
+    if (p->dying)
+        return;
+    p->dying = true;
+    p->end_state = state;
+    p->status = status;
+    process_end_threads(p, NULL);
 }
 
 static void tell_end(const struct process *p)

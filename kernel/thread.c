@@ -110,8 +110,8 @@ int64_t thread_new_user(struct process *p, uint64_t ip, uint64_t sp, uint64_t ar
 {
     struct thread *t;
 
-    if (p->nthreads >= PROCESS_THREADS_MAX)
-        return -EAGAIN;
+    if (p->nthreads >= PROCESS_THREADS_MAX || p->alone != NULL)
+        return -EAGAIN; /* too many, or one of them wants to be the last */
     t = thread_new(p, priority);
     if (t == NULL)
         return -ENOMEM;
@@ -168,7 +168,9 @@ void thread_leave(void)
         *link = t->sibling;
         p->dead_cycles += thread_cycles(t);
         process_uncharge(p, THREAD_CHARGE_BYTES);
-        if (--p->nthreads == 0) {
+        if (--p->nthreads == 1 && p->alone != NULL)
+            thread_wake(p->alone);
+        if (p->nthreads == 0) {
             sched.loaded = NULL;
             as_switch(NULL);
             process_finish(p);

@@ -33,6 +33,25 @@ uint32_t vm_find(const struct address_space *as, uint64_t addr)
     return lo;
 }
 
+static uint64_t ids_taken[VM_SPACES_MAX / 64];
+
+static bool id_take(uint32_t *id)
+{
+    for (uint32_t w = 0; w < VM_SPACES_MAX / 64; w++) {
+        if (~ids_taken[w] != 0) {
+            *id = w * 64 + (uint32_t)__builtin_ctzll(~ids_taken[w]);
+            ids_taken[w] |= 1ull << (*id % 64);
+            return true;
+        }
+    }
+    return false;
+}
+
+static void id_give(uint32_t id)
+{
+    ids_taken[id / 64] &= ~(1ull << (id % 64));
+}
+
 struct address_space *as_create(void)
 {
     struct address_space *as = kzalloc(sizeof *as);
@@ -40,8 +59,13 @@ struct address_space *as_create(void)
 
     if (as == NULL)
         return NULL;
+    if (!id_take(&as->id)) {
+        kfree(as);
+        return NULL;
+    }
     root = page_alloc(0, 0);
     if (root == 0) {
+        id_give(as->id);
         kfree(as);
         return NULL;
     }
@@ -65,6 +89,7 @@ void as_destroy(struct address_space *as)
     }
     vm_free_tables(as);
     page_free(virt_to_phys(as->root), 0);
+    id_give(as->id);
     kfree(as->regions);
     kfree(as);
 }
@@ -82,6 +107,18 @@ void as_switch(struct address_space *as)
         return;
     current_space = as;
     write_cr3(as != NULL ? virt_to_phys(as->root) : image_phys(kernel_pml4));
+}
+
+uint64_t vm_futex_key(const struct address_space *as, uint64_t addr)
+{
+    uint32_t i = vm_find(as, addr);
+    const struct vm_region *r = &as->regions[i];
+
+    if (i == as->nregions || r->start > addr)
+        return 0;
+    if (r->object == NULL)
+        return 1ull << 63 | (uint64_t)as->id << 47 | addr;
+    return memobj_page(r->object, (r->offset + (addr - r->start)) >> PAGE_SHIFT) + addr % PAGE_SIZE;
 }
 
 phys_t as_root(const struct address_space *as)

@@ -3,7 +3,8 @@
  * kernel/vm.h: inside an address space.
  *
  * Owns: struct address_space, its sorted array of regions. Private to vm.c
- * (regions and calls) and vm_pages.c (page tables and faults). Context: thread.
+ * (regions and calls), vm_pages.c (page tables and faults) and vm_fork.c
+ * (copies of a space). Context: thread.
  */
 #ifndef KERNEL_VM_H
 #define KERNEL_VM_H
@@ -11,6 +12,8 @@
 #include <kernel/paging.h>
 
 #define VM_REGIONS_MAX 1024u
+#define VM_SPACES_MAX  512u /* processes, and new images beside old ones */
+#define VM_TABLE_SPAN  LARGE_BYTES /* what one last-level table covers */
 #define PTE_OBJECT     0x200ull /* software bit: the page belongs to an object */
 
 struct vm_region {
@@ -27,12 +30,21 @@ struct address_space {
     uint64_t limit;              /* 0: none */
     uint64_t anon_pages, tables; /* both count against the limit */
     uint64_t top;                /* addresses are chosen downwards from here */
+    uint32_t id;                 /* unique among living spaces; below VM_SPACES_MAX */
 };
 
 /* Index of the first region that ends above addr (nregions: none). */
 uint32_t vm_find(const struct address_space *as, uint64_t addr);
 
 /* vm_pages.c */
+/* Entries of [start, end) have changed: no CPU uses the old ones any more when
+ * this returns. Call it before their pages are freed. */
+void vm_flush(struct address_space *as, uint64_t start, uint64_t end);
+/* The next entry of a walk page by page: one table look-up for each table. */
+static inline uint64_t *vm_step_entry(struct address_space *as, uint64_t *e, uint64_t at)
+{
+    return e == NULL || (at & (VM_TABLE_SPAN - 1)) == 0 ? pt_entry(as->root, at, NULL) : e + 1;
+}
 int vm_make_tables(struct address_space *as, uint64_t start, uint64_t end);
 /* Frees the tables of [start, end) that no region needs any more. */
 void vm_prune_tables(struct address_space *as, uint64_t start, uint64_t end);

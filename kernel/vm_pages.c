@@ -6,14 +6,21 @@
  * while PROT_NONE hides it. Tables exist for every region from the moment it
  * is mapped, and anonymous pages are promised then (mem_commit), so a fault
  * can't run out of memory. Context: thread, also in the page-fault handler.
+ *
+ * Spaces that fork has made share anonymous pages, read-only, until one of them
+ * writes: the page's reference count says how many do. Each sharer but one has
+ * a promise for the copy that it may need, so n references go with n - 1
+ * promises (C-MEM-6); whoever leaves a shared page gives one back.
  */
 #include <kernel/cpu.h>
 #include <kernel/log.h>
+#include <kernel/string.h>
 #include <kernel/vm.h>
 #include <slipway/errno.h>
 
-#define TABLE_SPAN   LARGE_BYTES /* what one last-level table covers */
-#define FAULT_AROUND 16u         /* pages of an object mapped by one fault */
+#define FAULT_AROUND  16u /* pages of an object mapped by one fault */
+#define RELEASE_BATCH 64u /* pages freed after one flush */
+#define FLUSH_SINGLY  32u /* more pages than this: everything at once */
 
 static uint64_t prot_bits(unsigned prot)
 {
@@ -21,24 +28,23 @@ static uint64_t prot_bits(unsigned prot)
            (prot & VM_X ? 0 : PTE_NX);
 }
 
-static void drop_if_current(struct address_space *as, uint64_t addr)
+void vm_flush(struct address_space *as, uint64_t start, uint64_t end)
 {
-    if (as_current() == as)
-        tlb_drop(addr);
+    if (as_current() != as)
+        return;
+    if (end - start > FLUSH_SINGLY * PAGE_SIZE)
+        write_cr3(virt_to_phys(as->root));
+    else
+        for (; start < end; start += PAGE_SIZE)
+            tlb_drop(start);
 }
 
 int vm_make_tables(struct address_space *as, uint64_t start, uint64_t end)
 {
-    for (uint64_t at = start & ~(TABLE_SPAN - 1); at < end; at += TABLE_SPAN)
+    for (uint64_t at = start & ~(VM_TABLE_SPAN - 1); at < end; at += VM_TABLE_SPAN)
         if (pt_entry(as->root, at, &as->tables) == NULL)
             return -ENOMEM;
     return 0;
-}
-
-/* The next entry of a walk page by page: one table look-up for each table. */
-static uint64_t *step_entry(struct address_space *as, uint64_t *e, uint64_t at)
-{
-    return e == NULL || (at & (TABLE_SPAN - 1)) == 0 ? pt_entry(as->root, at, NULL) : e + 1;
 }
 
 static bool span_used(const struct address_space *as, uint64_t at, uint64_t span)
@@ -61,9 +67,9 @@ void vm_prune_tables(struct address_space *as, uint64_t start, uint64_t end)
 {
     bool freed = false;
 
-    for (uint64_t at = start & ~(TABLE_SPAN - 1), step; at < end; at = (at & ~(step - 1)) + step) {
+    for (uint64_t at = start & ~(VM_TABLE_SPAN - 1), step; at < end; at = (at & ~(step - 1)) + step) {
         uint64_t *table = as->root, *entry[4] = {0};
-        step = TABLE_SPAN;
+        step = VM_TABLE_SPAN;
         for (unsigned level = 3; level > 0; level--) {
             entry[level] = &table[(at >> (PAGE_SHIFT + 9 * level)) & 511];
             if (!(*entry[level] & PTE_P)) {
@@ -82,8 +88,8 @@ void vm_prune_tables(struct address_space *as, uint64_t start, uint64_t end)
             freed = true;
         }
     }
-    if (freed && as_current() == as)
-        write_cr3(virt_to_phys(as->root)); /* cached upper levels too */
+    if (freed)
+        vm_flush(as, USER_MIN, USER_END); /* cached upper levels too */
 }
 
 static void free_level(struct address_space *as, uint64_t *table, unsigned entries, unsigned level)
@@ -107,42 +113,64 @@ void vm_fill_object(struct address_space *as, const struct vm_region *r, uint64_
     uint64_t bits = prot_bits(r->prot) | PTE_OBJECT, *e = NULL;
 
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {
-        e = step_entry(as, e, at);
+        e = vm_step_entry(as, e, at);
         if (*e == 0)
             *e = memobj_page(r->object, (r->offset + (at - r->start)) >> PAGE_SHIFT) | bits;
     }
 }
 
+/* Returns how many promises went with these pages. */
+static uint64_t free_batch(const phys_t *page, unsigned n)
+{
+    uint64_t promises = 0;
+
+    for (unsigned i = 0; i < n; i++)
+        promises += page_unref(page[i]);
+    return promises;
+}
+
 void vm_release_pages(struct address_space *as, const struct vm_region *r, uint64_t start, uint64_t end)
 {
-    uint64_t *e = NULL;
+    uint64_t *e = NULL, promises = 0, from = start;
+    phys_t gone[RELEASE_BATCH];
+    unsigned n = 0;
 
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {
-        e = step_entry(as, e, at);
+        e = vm_step_entry(as, e, at);
         if (*e == 0) {
-            if (r->object == NULL)
-                mem_uncommit(1);
+            promises++;
             continue;
         }
-        phys_t page = *e & PTE_ADDR;
+        gone[n++] = *e & PTE_ADDR;
         *e = 0;
-        drop_if_current(as, at);
-        if (r->object == NULL)
-            page_unref(page);
+        if (n == RELEASE_BATCH) {
+            vm_flush(as, from, at + PAGE_SIZE);
+            if (r->object == NULL)
+                promises += free_batch(gone, n);
+            from = at + PAGE_SIZE;
+            n = 0;
+        }
     }
+    if (n > 0)
+        vm_flush(as, from, end);
+    if (r->object != NULL)
+        return;
+    mem_uncommit(promises + free_batch(gone, n));
 }
 
 void vm_set_prot(struct address_space *as, uint64_t start, uint64_t end, unsigned prot)
 {
-    uint64_t *e = NULL;
+    uint64_t *e = NULL, bits = prot_bits(prot);
 
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {
-        e = step_entry(as, e, at);
+        e = vm_step_entry(as, e, at);
         if (*e == 0)
             continue;
-        *e = (*e & (PTE_ADDR | PTE_OBJECT)) | prot_bits(prot);
-        drop_if_current(as, at);
+        *e = (*e & (PTE_ADDR | PTE_OBJECT)) | bits;
+        if (!(*e & PTE_OBJECT) && page_shared(*e & PTE_ADDR))
+            *e &= ~PTE_W;
     }
+    vm_flush(as, start, end);
 }
 
 phys_t vm_lookup(struct address_space *as, uint64_t addr)
@@ -151,6 +179,36 @@ phys_t vm_lookup(struct address_space *as, uint64_t addr)
         return 0;
     uint64_t *e = pt_entry(as->root, addr, NULL);
     return e != NULL && *e != 0 ? (*e & PTE_ADDR) | (addr & (PAGE_SIZE - 1)) : 0;
+}
+
+/* A write to a page that fork left read-only: the last sharer keeps it. */
+static void unshare_page(struct address_space *as, uint64_t *e, uint64_t addr, unsigned prot)
+{
+    phys_t old = *e & PTE_ADDR, page;
+
+    if (!page_shared(old)) {
+        *e = old | prot_bits(prot);
+        vm_flush(as, addr, addr + PAGE_SIZE);
+        return;
+    }
+    page = page_alloc(0, PAGE_COMMITTED);
+    KASSERT(page != 0);
+    memcpy(phys_to_virt(page), phys_to_virt(old), PAGE_SIZE);
+    *e = page | prot_bits(prot);
+    vm_flush(as, addr, addr + PAGE_SIZE); /* threads on other CPUs may still read the old one */
+    (void)page_unref(old);
+}
+
+static void fill(struct address_space *as, const struct vm_region *r, uint64_t *e, uint64_t addr)
+{
+    if (r->object == NULL) {
+        phys_t page = page_alloc(0, PAGE_ZERO | PAGE_COMMITTED);
+        KASSERT(page != 0);
+        *e = page | prot_bits(r->prot);
+        return;
+    }
+    uint64_t block = addr & ~(FAULT_AROUND * PAGE_SIZE - 1), stop = block + FAULT_AROUND * PAGE_SIZE;
+    vm_fill_object(as, r, block > r->start ? block : r->start, stop < r->end ? stop : r->end);
 }
 
 bool vm_fault(struct address_space *as, uint64_t addr, unsigned access)
@@ -166,17 +224,11 @@ bool vm_fault(struct address_space *as, uint64_t addr, unsigned access)
     addr &= ~(PAGE_SIZE - 1);
     uint64_t *e = pt_entry(as->root, addr, NULL);
     KASSERT(e != NULL);
-    if (*e != 0) { /* there already: a stale translation */
-        drop_if_current(as, addr);
-        return true;
-    }
-    if (r->object == NULL) {
-        phys_t page = page_alloc(0, PAGE_ZERO | PAGE_COMMITTED);
-        KASSERT(page != 0);
-        *e = page | prot_bits(r->prot);
-        return true;
-    }
-    uint64_t block = addr & ~(FAULT_AROUND * PAGE_SIZE - 1), stop = block + FAULT_AROUND * PAGE_SIZE;
-    vm_fill_object(as, r, block > r->start ? block : r->start, stop < r->end ? stop : r->end);
+    if (*e == 0)
+        fill(as, r, e, addr);
+    else if ((access & VM_W) && !(*e & PTE_W))
+        unshare_page(as, e, addr, r->prot); /* C-MEM-6 */
+    else /* there already: a stale translation */
+        vm_flush(as, addr, addr + PAGE_SIZE);
     return true;
 }

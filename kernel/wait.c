@@ -8,8 +8,9 @@
  * hard interrupts, and those only schedule polls; a poll that runs while the
  * thread idles finds it on the object's queue.
  *
- * A futex is known by the physical address of its word, so that it works in
- * memory that processes share.
+ * A futex is known by the physical address of its word in memory that processes
+ * share, and by space and address elsewhere, where fork and a later write may
+ * give the word another page.
  */
 #include <kernel/proc.h>
 #include <kernel/syscall.h>
@@ -49,12 +50,10 @@ static struct waitq *futex_bucket(uint64_t key)
 uint64_t futex_key(struct process *p, uint64_t addr)
 {
     uint32_t value;
-    phys_t page;
 
-    if (addr % 4 != 0 || copy_from_user(&value, addr, sizeof value) < 0) /* brings a demand page in */
+    if (addr % 4 != 0 || copy_from_user(&value, addr, sizeof value) < 0)
         return 0;
-    page = vm_lookup(p->as, addr & ~(PAGE_SIZE - 1));
-    return page == 0 ? 0 : (page & ~(PAGE_SIZE - 1)) + addr % PAGE_SIZE;
+    return vm_futex_key(p->as, addr);
 }
 
 uint32_t futex_wake(uint64_t key, uint32_t n)

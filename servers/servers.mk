@@ -10,7 +10,7 @@ SERVERS += selftest
 SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c servers/selftest/calls.c \
     servers/selftest/processes.c servers/selftest/messages.c servers/selftest/threads.c \
     servers/selftest/registry.c servers/selftest/libc.c servers/selftest/sockets.c \
-    servers/selftest/secrets.c
+    servers/selftest/secrets.c servers/selftest/fork.c servers/selftest/exec.c
 
 SERVERS += init shell echo
 SERVER_init_SOURCES = servers/init/main.c servers/init/manifest.c servers/init/supervise.c \

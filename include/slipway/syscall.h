@@ -60,11 +60,15 @@ struct sys_thread {
 #define SPAWN_NAME_MAX 16
 #define SPAWN_PATH_MAX 128
 #define SPAWN_ARGS_MAX 4096
-#define SPAWN_HANDLES_MAX 8
+#define SPAWN_EXTRA_MAX 8192
+#define SPAWN_HANDLES_MAX 64
 
 /* The child finds on its stack what the System V ABI promises: argc, argv,
  * envp, auxv (AT_PAGESZ, AT_PHDR, AT_PHNUM, AT_ENTRY, AT_RANDOM, AT_BASE as
- * load bias). args holds argc strings, then envc strings, each ended by NUL. */
+ * load bias, AT_SLIPWAY_EXTRA and AT_SLIPWAY_EXTRA_BYTES). args holds argc
+ * strings, then envc strings, each ended by NUL; extra is copied as it is. */
+#define AT_SLIPWAY_EXTRA 0x1001       /* address of what the parent passed along */
+#define AT_SLIPWAY_EXTRA_BYTES 0x1002 /* its length, 0 for nothing */
 struct sys_spawn {
     char name[SPAWN_NAME_MAX]; /* shown by ps and in crash reports */
     char path[SPAWN_PATH_MAX]; /* ELF64 program in the initrd */
@@ -74,9 +78,24 @@ struct sys_spawn {
     uint64_t rights;           /* address of struct sys_rights; 0 for none */
     uint32_t nhandles;
     uint32_t flags;            /* SPAWN_* */
+    uint64_t extra;            /* address of bytes for the child's C library */
+    uint32_t extra_bytes, pad;
     int32_t handles[SPAWN_HANDLES_MAX]; /* child gets them as 0, 1, 2 ... */
 };
 #define SPAWN_RESTARTS 1u /* a successor will come: reserve its serve_ports */
+
+/* A new program in the same process: pid, parent, rights and handles stay, but
+ * for `closes` (given up when the call succeeds), net endpoints and message
+ * endpoints, which the new program could not serve. Other threads end first. */
+struct sys_exec {
+    char path[SPAWN_PATH_MAX];
+    uint64_t args;
+    uint32_t args_bytes, argc, envc;
+    uint32_t extra_bytes;
+    uint64_t extra;
+    uint64_t closes; /* address of int32_t[ncloses]: handles, bad ones are ignored */
+    uint32_t ncloses, pad;
+};
 
 enum sys_proc_state { PROC_RUNNING = 1, PROC_EXITED = 2, PROC_KILLED = 3, PROC_FAULTED = 4 };
 

@@ -53,6 +53,14 @@ int role_run(const char *name, const char *arg, const struct sys_rights *r)
     return h < 0 ? h : role_end(h);
 }
 
+uint64_t free_bytes(void)
+{
+    struct info_system s;
+
+    sys_info(INFO_SYSTEM, 0, &s, sizeof(s));
+    return s.memory_free;
+}
+
 /* --- packets by hand -------------------------------------------------------- */
 
 int raw_open(struct raw *e)

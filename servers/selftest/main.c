@@ -17,9 +17,11 @@ static const struct {
     {"threads", threads_tests}, {"registry", registry_tests},
     {"libc", libc_tests},       {"sockets", sockets_tests},
     {"secrets", secrets_tests},
+    {"fork", fork_tests},       {"exec", exec_tests},
 };
 
-static const struct role *const roles[] = {processes_roles, messages_roles, registry_roles};
+static const struct role *const roles[] = {processes_roles, messages_roles, registry_roles, fork_roles,
+                                            exec_roles};
 
 /* spin: computes without end, for tests of what else still runs. */
 static int __attribute__((noreturn)) role_spin(void)

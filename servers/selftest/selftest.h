@@ -13,6 +13,8 @@
  *   threads.c   threads, futexes, turns, priorities
  *   registry.c  the port registry's rules, as a process sees them
  *   libc.c      memory, files, clocks, threads of a C program
+ *   fork.c      copies of a process
+ *   exec.c      another program in a process
  *   sockets.c   BSD sockets over loopback
  *   secrets.c   a secret to compare
  */
@@ -34,7 +36,9 @@ struct role {
 };
 extern const struct test calls_tests[], processes_tests[], messages_tests[], threads_tests[], registry_tests[];
 extern const struct test libc_tests[], sockets_tests[], secrets_tests[];
+extern const struct test fork_tests[], exec_tests[];
 extern const struct role processes_roles[], messages_roles[], registry_roles[];
+extern const struct role fork_roles[], exec_roles[];
 
 #define STR2(x) #x
 #define STR(x) STR2(x)
@@ -57,6 +61,8 @@ int role_start(const char *name, const char *arg, const struct sys_rights *r);
 /* Wait for its end; exit status, or -errno. Closes the handle. */
 int role_end(int handle);
 int role_run(const char *name, const char *arg, const struct sys_rights *r);
+
+uint64_t free_bytes(void); /* of memory, in the whole system */
 
 /* A net endpoint used by hand. */
 struct raw {

@@ -65,6 +65,15 @@ static inline int sys_spawn(const struct sys_spawn *s)
 {
     return (int)__SYS(spawn, __SYS_PTR(s), 0, 0);
 }
+/* A process handle, which is not 0, to the parent; 0 to the child. */
+static inline int sys_fork(void)
+{
+    return (int)__SYS(fork, 0, 0, 0);
+}
+static inline int sys_exec(const struct sys_exec *x)
+{
+    return (int)__SYS(exec, __SYS_PTR(x), 0, 0);
+}
 static inline int sys_kill(uint32_t pid, uint32_t signal)
 {
     return (int)__SYS(kill, pid, signal, 0);
