@@ -16,4 +16,4 @@ KERNEL_SOURCES += \
 	drivers/uart16550.c
 
 # Screen and keys
-KERNEL_SOURCES += drivers/font.c drivers/term.c drivers/framebuffer.c
+KERNEL_SOURCES += drivers/font.c drivers/term.c drivers/framebuffer.c drivers/keys.c drivers/ps2.c

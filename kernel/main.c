@@ -34,6 +34,7 @@ static struct boot_info boot;
 
 void kmain(uint32_t info_phys);
 void uart_init(void);
+void ps2_init(void);
 
 static void report_option(const char *word, const char *why)
 {
@@ -87,6 +88,7 @@ void kmain(uint32_t info_phys)
     pci_init();                                /* what is on the bus */
     net_core_init();                           /* loopback, empty registry */
     uart_init();                               /* COM1 and COM2 by interrupt: SLIP, console */
+    ps2_init();                                /* a keyboard, if there is one */
     pci_attach_drivers();                      /* network cards become links */
     selftest_run();                            /* test=NAME */
     screen_defer();                            /* drawn by a poll from here on */

@@ -73,3 +73,5 @@ test_random_SOURCES_LIST = tests/unit/test_random.c
 
 UNIT_TESTS += test_screen
 test_screen_SOURCES_LIST = tests/unit/test_screen.c drivers/term.c drivers/font.c
+UNIT_TESTS += test_keys
+test_keys_SOURCES_LIST = tests/unit/test_keys.c drivers/keys.c
