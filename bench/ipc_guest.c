@@ -13,7 +13,7 @@
 #define RUNS 200
 #define SPAWNS 20
 
-enum { M_EMPTY, M_NULL, M_SWITCH, M_SWITCH_PROCESS, M_CALL, M_CALL_LENT, M_NOTIFY_RECV, M_NOTIFY_WAIT, M_SPAWN };
+enum { M_EMPTY, M_NULL, M_SWITCH, M_SWITCH_PROCESS, M_CALL, M_CALL_ONE, M_CALL_LENT, M_NOTIFY_RECV, M_NOTIFY_WAIT, M_SPAWN };
 
 /* A long no-op whose displacement the plugin knows (bench/insn_plugin.c): what
  * is counted lies between the two of a pair. */
@@ -73,13 +73,15 @@ static void up(void)
     sys_notify(0, 1);
 }
 
-static void role_server(void)
+static void role_server(int one_entry)
 {
-    struct sys_msg m;
+    struct sys_msg m = {.token = 0};
     int e = sys_endpoint_create(8);
 
     sys_name_register(NAME, e);
-    for (up();;) {
+    for (up(); one_entry; m.data[0]++)
+        sys_reply_recv(m.token, &m, e, SYS_NO_DEADLINE);
+    for (;;) {
         sys_recv(e, &m, SYS_NO_DEADLINE);
         m.data[0]++;
         sys_reply(m.token, &m);
@@ -109,7 +111,9 @@ static void role_yields(void)
 static void play(const char *role)
 {
     if (strcmp(role, "server") == 0)
-        role_server();
+        role_server(0);
+    else if (strcmp(role, "server-one") == 0)
+        role_server(1);
     else if (strcmp(role, "yields") == 0)
         role_yields();
     else if (strcmp(role, "notifies-recv") == 0)
@@ -180,27 +184,32 @@ static void measure_switch_process(void)
     finish(process);
 }
 
-static void measure_call(uint32_t priority)
+/* MEASURE_CALL(mark, role, priority): a mark is a constant of the instruction. */
+static int call_begin(const char *role, uint32_t priority, int *process, struct sys_msg *m)
 {
-    int process = start("server", priority), peer;
-    struct sys_msg m;
-
+    *process = start(role, priority);
     wait_up();
-    peer = sys_name_lookup(NAME);
-    sys_msg_set(&m, 1, "12345678", 8);
-    for (int i = 0; i < RUNS; i++) {
-        if (priority == PRIO_HIGH)
-            BEGIN(M_CALL);
-        else
-            BEGIN(M_CALL_LENT);
-        sys_call(peer, &m, SYS_NO_DEADLINE);
-        if (priority == PRIO_HIGH)
-            END(M_CALL);
-        else
-            END(M_CALL_LENT);
-    }
-    finish(process);
-    sys_handle_close(peer);
+    sys_msg_set(m, 1, "12345678", 8);
+    return sys_name_lookup(NAME);
+}
+#define MEASURE_CALL(mark, role, priority)                            \
+    do {                                                              \
+        struct sys_msg m;                                             \
+        int process, peer = call_begin(role, priority, &process, &m); \
+        for (int i = 0; i < RUNS; i++) {                              \
+            BEGIN(mark);                                              \
+            sys_call(peer, &m, SYS_NO_DEADLINE);                      \
+            END(mark);                                                \
+        }                                                             \
+        finish(process);                                              \
+        sys_handle_close(peer);                                       \
+    } while (0)
+
+static void measure_calls(void)
+{
+    MEASURE_CALL(M_CALL, "server", PRIO_HIGH);
+    MEASURE_CALL(M_CALL_ONE, "server-one", PRIO_HIGH);
+    MEASURE_CALL(M_CALL_LENT, "server-one", PRIO_NORMAL);
 }
 
 static void measure_notify(int in_wait)
@@ -247,8 +256,7 @@ int main(int argc, char **argv)
     measure_null();
     measure_switch();
     measure_switch_process();
-    measure_call(PRIO_HIGH);
-    measure_call(PRIO_NORMAL);
+    measure_calls();
     measure_notify(0);
     measure_notify(1);
     measure_spawn();

@@ -310,10 +310,37 @@ void sched_idle(void)
 
 /* --- blocking and waking --- */
 
+/* Blocks; `next`, when given, gets the CPU. */
+static inline int block(struct thread *t, struct thread *next, uint64_t deadline_ns)
+{
+    int r = 0;
+
+    if (deadline_ns != UINT64_MAX) {
+        r = deadline_ns <= now_ns() ? -ETIMEDOUT : timer_arm(&t->timer, deadline_ns); /* C-TIME-2 */
+        if (r < 0) {
+            if (next != NULL)
+                thread_wake(next);
+            return r;
+        }
+    }
+    t->timed_out = false;
+    t->state = THREAD_BLOCKED;
+    if (next != NULL) {
+        next->timed_out = false;
+        switch_to(next);
+    } else {
+        sched_switch_away();
+    }
+    if (deadline_ns != UINT64_MAX)
+        timer_cancel(&t->timer);
+    if (thread_interrupted(t))
+        return -EINTR;
+    return t->timed_out ? -ETIMEDOUT : 0;
+}
+
 int thread_block(uint64_t deadline_ns)
 {
     struct thread *t = self_thread();
-    int r = 0;
 
     if (thread_interrupted(t))
         return -EINTR;
@@ -321,21 +348,19 @@ int thread_block(uint64_t deadline_ns)
         t->woken = false;
         return 0;
     }
-    if (deadline_ns != UINT64_MAX) {
-        if (deadline_ns <= now_ns()) /* C-TIME-2 */
-            return -ETIMEDOUT;
-        r = timer_arm(&t->timer, deadline_ns);
-        if (r < 0)
-            return r;
-    }
-    t->timed_out = false;
-    t->state = THREAD_BLOCKED;
-    sched_switch_away();
-    if (deadline_ns != UINT64_MAX)
-        timer_cancel(&t->timer);
-    if (thread_interrupted(t))
-        return -EINTR;
-    return t->timed_out ? -ETIMEDOUT : 0;
+    return block(t, NULL, deadline_ns);
+}
+
+/* The short way only where the long one leads to the same: nobody else waits
+ * for the CPU whose turn would come first. */
+int thread_hand_over(struct thread *next, uint64_t deadline_ns)
+{
+    struct thread *t = self_thread();
+
+    if (next->state == THREAD_BLOCKED && sched.ready >> next->priority == 0 && !t->woken && !thread_interrupted(t))
+        return block(t, next, deadline_ns);
+    thread_wake(next);
+    return thread_block(deadline_ns);
 }
 
 void thread_wake(struct thread *t)

@@ -67,6 +67,9 @@ struct thread *thread_current(void);
  *   waitq_remove();                                                            */
 int thread_block(uint64_t deadline_ns);
 void thread_wake(struct thread *t);
+/* thread_wake(next) and thread_block(deadline) in one, which saves the trip
+ * through the run queue when next would run now anyway. */
+int thread_hand_over(struct thread *next, uint64_t deadline_ns);
 void schedule(void); /* give up the CPU to the best runnable thread */
 /* Kernel threads, for self-tests and idle. */
 struct thread *kthread_create(void (*fn)(void *), void *arg, const char *name, unsigned priority);

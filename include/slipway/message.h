@@ -8,6 +8,15 @@
  * A message is at most MSG_INLINE_MAX bytes inline, plus at most one handle.
  * The kernel fills in sender_pid, bits and token; whatever a sender writes
  * there is overwritten, so a receiver may believe them.
+ *
+ * What may go along, in a request or in a reply: a memory object, a peer (so the
+ * receiver may send there too), an end of a pipe, a process handle. The sender
+ * keeps its own handle; the receiver gets one to the same object that can do the
+ * same, whatever its manifest line lets it open by itself: a handle is the right.
+ * An endpoint's own handle arrives as a peer, for receiving stays with the owner.
+ * Anything else (net endpoint, console, trace) is -EPERM to the sender, a number
+ * that is no handle -EBADF, and the message is then not sent. What is still
+ * queued when the endpoint dies, or when its call is given up, is let go.
  */
 #ifndef SLIPWAY_MESSAGE_H
 #define SLIPWAY_MESSAGE_H
@@ -21,7 +30,7 @@ struct sys_msg {
     uint32_t type;       /* chosen by the protocol of the receiving server */
     uint32_t len;        /* bytes used of data[], at most MSG_INLINE_MAX */
     uint32_t sender_pid; /* out: filled in by the kernel; 0 is the kernel */
-    int32_t handle;      /* a memory object to pass along, or -1 for none; out: a
+    int32_t handle;      /* to pass along, or -1 for none; out: the receiver's own, or a
                             negative errno if it found no free handle */
     uint64_t token;      /* out of recv: give to reply; 0 when none is wanted */
     uint64_t bits;       /* out of recv: notification bits collected so far */

@@ -45,6 +45,13 @@ static int role_server(int argc, char **argv)
     if (argv[2][0] == 'd') /* deaf */
         for (;;)
             sys_wait(NULL, 0, SYS_NO_DEADLINE);
+    while (argv[2][0] == 'o') { /* one entry */
+        if (sys_reply_recv(m.token, &m, e, SYS_NO_DEADLINE) != 0)
+            return 4;
+        if (m.type == LATE)
+            sys_wait(NULL, 0, in_ms(20));
+        m.data[0]++;
+    }
     for (;;) {
         if (sys_recv(e, &m, SYS_NO_DEADLINE) != 0)
             return 4;
@@ -152,9 +159,6 @@ static const char *calls_are_answered(void)
     m = message(MSG_NOTIFY);
     CHECK(sys_send(peer, &m) == -EINVAL);
     m = message(ECHO);
-    m.handle = peer; /* not a memory object */
-    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == -EBADF);
-    m = message(ECHO);
     CHECK(sys_recv(peer, &m, 0) == -EBADF); /* may only send */
     CHECK(stop(process) == -EPEER);
     CHECK(sys_handle_close(peer) == 0);
@@ -176,6 +180,76 @@ static const char *memory_goes_along(void)
     CHECK(sys_handle_close(m.handle) == 0 && sys_handle_close(h) == 0);
     CHECK(sys_mem_unmap((uint64_t)a, 8192) == 0 && sys_mem_unmap((uint64_t)b, 8192) == 0);
     CHECK(stop(process) == -EPEER && sys_handle_close(peer) == 0);
+    return NULL;
+}
+
+/* What comes back from the echo is what went there, and can do what it could;
+ * but receiving stays with an endpoint's owner, and packets with a net endpoint's. */
+static const char *handles_go_along(void) /* C-MSG-8 */
+{
+    static struct sys_exit status;
+    struct sys_msg m = message(ECHO);
+    int process, peer, console = sys_console_open();
+    struct raw net;
+
+    CHECK(console >= 0 && raw_open(&net) >= 0 && serve("", &process, &peer));
+    m.handle = mine;
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == 0 && m.handle >= 0 && m.handle != mine);
+    int again = m.handle;
+    m = message(7);
+    CHECK(sys_recv(again, &m, 0) == -EBADF && sys_name_register(NAME, again) != 0);
+    CHECK(sys_send(again, &m) == 0 && sys_recv(mine, &m, 0) == 0 && m.type == 7);
+    CHECK(m.sender_pid == (uint32_t)sys_getpid() && sys_handle_close(again) == 0);
+
+    m = message(ECHO);
+    m.handle = peer; /* the server's own, as a capability to send */
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == 0 && m.handle >= 0);
+    again = m.handle;
+    m = message(ECHO);
+    CHECK(sys_call(again, &m, SYS_NO_DEADLINE) == 0 && sys_handle_close(again) == 0);
+
+    m = message(ECHO);
+    m.handle = process;
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == 0 && m.handle >= 0);
+    CHECK(sys_process_status(m.handle, &status) == 0 && status.state == PROC_RUNNING);
+    CHECK(sys_handle_close(m.handle) == 0);
+
+    m = message(ECHO);
+    m.handle = console;
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == -EPERM && sys_send(peer, &m) == -EPERM);
+    m.handle = net.handle;
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == -EPERM);
+    CHECK(sys_handle_close(console) == 0 && sys_handle_close(net.handle) == 0);
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == -EBADF);
+    CHECK(stop(process) == -EPEER && sys_handle_close(peer) == 0);
+    return NULL;
+}
+
+/* One entry into the kernel for each request, as servers have it. */
+static const char *reply_and_receive(void) /* C-MSG-5 */
+{
+    int process, peer;
+    struct sys_msg m = message(ECHO);
+
+    CHECK(serve("one", &process, &peer));
+    for (int i = 0; i < 200; i++) {
+        m = message(ECHO);
+        m.len = 1;
+        m.data[0] = (uint8_t)i;
+        CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == 0 && m.data[0] == (uint8_t)(i + 1));
+        if (i % 50 == 49) { /* it answers somebody who has given up, and goes on */
+            m = message(LATE);
+            CHECK(sys_call(peer, &m, in_ms(5)) == -ETIMEDOUT);
+        }
+    }
+    CHECK(stop(process) == -EPEER && sys_handle_close(peer) == 0);
+
+    m = message(5);
+    CHECK(sys_send(mine, &m) == 0);
+    CHECK(sys_reply_recv(77, &m, mine, 0) == 0 && m.type == 5 && m.token == 0); /* nobody's token */
+    CHECK(sys_reply_recv(0, &m, mine, 0) == -EAGAIN);
+    CHECK(sys_reply_recv(0, &m, mine, in_ms(2)) == -ETIMEDOUT);
+    CHECK(sys_reply_recv(0, &m, 999, 0) == -EBADF);
     return NULL;
 }
 
@@ -335,6 +409,8 @@ static const char *given_up_calls_make_room(void)
 const struct test messages_tests[] = {
     {"calls-are-answered", calls_are_answered},
     {"memory-goes-along", memory_goes_along},
+    {"handles-go-along", handles_go_along},
+    {"reply-and-receive", reply_and_receive},
     {"no-free-handle", no_free_handle},
     {"calls-time-out", calls_time_out},
     {"death-is-an-error-at-once", death_is_an_error_at_once},

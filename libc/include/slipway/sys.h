@@ -151,6 +151,11 @@ static inline int sys_reply(uint64_t token, const struct sys_msg *m)
 {
     return (int)__SYS(reply, token, __SYS_PTR(m), 0);
 }
+/* For servers: one entry into the kernel for each request. */
+static inline int sys_reply_recv(uint64_t token, struct sys_msg *m, int handle, uint64_t deadline_ns)
+{
+    return (int)__sys_raw(SYS_reply_recv, token, __SYS_PTR(m), (uint64_t)(int64_t)handle, deadline_ns, 0);
+}
 static inline int sys_notify(int handle, uint64_t bits)
 {
     return (int)__SYS(notify, (int64_t)handle, bits, 0);

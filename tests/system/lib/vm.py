@@ -27,6 +27,11 @@ NIC_DEVICE = {
 }
 
 
+def digest(path):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
 class Build:
     """The build tree under test, and the variants of the ISO made from it."""
 
@@ -50,7 +55,8 @@ class Build:
     def iso(self, cmdline="", extra=(), cfg=None, drop=()):
         """An ISO with boot options, more initrd files [(path, dest)], another
         grub.cfg, or without some files of the initrd."""
-        key = hashlib.sha256(repr((cmdline, sorted(extra), cfg, sorted(drop),
+        content = [(digest(path), dest) for path, dest in sorted(extra)]
+        key = hashlib.sha256(repr((cmdline, content, cfg, sorted(drop),
                                    os.path.getmtime(self.path("slipway.iso")))).encode()).hexdigest()[:16]
         out = os.path.join(self.work, key + ".iso")
         if os.path.exists(out):
