@@ -108,11 +108,15 @@ struct percpu {
     struct thread *idle;
     uint32_t cpu;
     uint32_t irq_depth;       /* nested hard interrupts */
-    volatile uint32_t need_resched;
+    /* These three are one quadword to the way back to ring 3 (syscall.S). */
+    volatile uint16_t need_resched;
+    volatile uint16_t entry_work;    /* ENTRY_*: system calls go by syscall_slow */
     volatile uint32_t polls_pending; /* PENDING_* (kernel/irq.h): work for poll_run_pending, timers_run */
     uint64_t interrupts, timer_interrupts, syscalls, context_switches;
     uint64_t idle_ns;
 };
+#define ENTRY_TRACE 2u /* some process is watched (kernel/trace.c) */
+
 static inline struct percpu *this_cpu(void)
 {
     struct percpu *p;

@@ -15,6 +15,7 @@
 #include <kernel/signal.h>
 #include <kernel/string.h>
 #include <kernel/syscall.h>
+#include <kernel/trace.h>
 
 int64_t fork_process(const struct trap_frame *f);
 
@@ -98,6 +99,7 @@ int64_t fork_process(const struct trap_frame *f)
         process_abandon(p);
         return h;
     }
+    trace_child(parent, p);
     if (!copy_thread(p, self, f)) {
         (void)handle_close(parent, h);
         process_abandon(p);

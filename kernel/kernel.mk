@@ -30,6 +30,7 @@ KERNEL_SOURCES += \
 	kernel/pipe.c kernel/signal.c kernel/signal_frame.c kernel/thread.c kernel/sched.c kernel/switch.S kernel/syscall.S kernel/syscall.c kernel/process.c \
 	kernel/handle.c kernel/rights.c kernel/endpoint.c kernel/message.c kernel/wait.c kernel/names.c kernel/elf.c \
 	kernel/spawn.c kernel/image.c kernel/fork.c kernel/fork_entry.S kernel/exec.c kernel/memcalls.c kernel/info.c kernel/crash.c kernel/random.c \
+	kernel/trace.c \
 	kernel/selftest_thread.c
 
 # Network: services for the net core, its system calls

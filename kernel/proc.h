@@ -114,6 +114,7 @@ struct process {
     uint64_t refusal_ns;
     uint32_t refusal_bit;
     struct waitq wq; /* its end */
+    struct trace *trace, *trace_next; /* who watches it; who is to watch its next child */
     struct process_signals signals;
     void *net;
     struct process *hash_next;

@@ -16,6 +16,7 @@
 #include <kernel/proc.h>
 #include <kernel/rights.h>
 #include <kernel/string.h>
+#include <kernel/trace.h>
 
 #define HASH_SIZE 64u
 #define RESTART_NAMES 32u
@@ -263,6 +264,7 @@ struct process *process_new(const char *name, uint32_t parent, struct address_sp
 
 static void release(struct process *p)
 {
+    trace_leave(p);
     handles_close_all(p); /* C-PROC-2 */
     as_destroy(p->as);
     p->as = NULL;

@@ -11,6 +11,7 @@
 #include <kernel/rights.h>
 #include <kernel/string.h>
 #include <kernel/syscall.h>
+#include <kernel/trace.h>
 
 /* p's name, path, rights, priority and handles are set: make it run. */
 static int start(struct process *p, const struct start_args *a)
@@ -70,7 +71,7 @@ static int check_spawn(const struct process *parent, const struct sys_spawn *s)
 {
     if (strnlen(s->name, sizeof s->name) == sizeof s->name || s->name[0] == 0 ||
         strnlen(s->path, sizeof s->path) == sizeof s->path || s->priority > PRIO_MAX ||
-        (s->flags & ~SPAWN_RESTARTS) != 0 || s->nhandles > SPAWN_HANDLES_MAX)
+        (s->flags & ~(SPAWN_RESTARTS | SPAWN_SAME_RIGHTS)) != 0 || s->nhandles > SPAWN_HANDLES_MAX)
         return -EINVAL;
     if (!start_args_fit(s->args_bytes, s->argc, s->envc, s->extra_bytes))
         return -E2BIG;
@@ -90,6 +91,11 @@ static void limit_rings(struct sys_rights *child, const struct sys_rights *paren
 static int give_rights(const struct process *parent, struct process *p, uint64_t user)
 {
     const char *what = NULL;
+
+    if (p->flags & SPAWN_SAME_RIGHTS) {
+        p->rights = parent->rights;
+        return user == 0 ? 0 : -EINVAL;
+    }
     int r = user == 0 ? 0 : copy_from_user(&p->rights, user, sizeof p->rights);
 
     if (r < 0)
@@ -123,7 +129,7 @@ static int give_handles(struct process *parent, struct process *p, const struct 
             object_unref(o);
             o = peer;
         }
-        r = o->kind == OBJ_NET ? -EINVAL : handle_new(p, o);
+        r = o->kind == OBJ_NET || o->kind == OBJ_TRACE ? -EINVAL : handle_new(p, o);
         if (r < 0) {
             object_unref(o);
             return r;
@@ -145,8 +151,10 @@ static int fill_and_start(struct process *parent, struct process *p, const struc
     r = give_rights(parent, p, s->rights);
     if (r == 0)
         r = give_handles(parent, p, s);
-    if (r == 0)
+    if (r == 0) {
+        trace_child(parent, p);
         r = start(p, a);
+    }
     return r;
 }
 

@@ -10,7 +10,8 @@
  */
 #define PERCPU_KERNEL_RSP 8
 #define PERCPU_USER_RSP 16
-#define PERCPU_PENDING 48 /* need_resched and polls_pending */
+#define PERCPU_PENDING 48 /* need_resched, entry_work and polls_pending */
+#define PERCPU_ENTRY_WORK 50
 #define PERCPU_SYSCALLS 72
 #define SEL_UDATA 0x1b
 #define SEL_UCODE 0x23
@@ -60,6 +61,8 @@ syscall_entry:
     incq %gs:PERCPU_SYSCALLS
     xorl %ebp, %ebp
     sti
+    cmpw $0, %gs:PERCPU_ENTRY_WORK
+    jne 6f
     cmpq $SYS_MAX, %rax
     jae 1f
     movq %r10, %rcx
@@ -107,6 +110,14 @@ syscall_entry:
     movq %r12, FRAME_R12(%rsp)
     call return_to_user /* comes back with interrupts off */
     jmp 4b
+6:
+    movq %r15, FRAME_R15(%rsp) /* C comes between here and the handler: fork wants them */
+    movq %r14, FRAME_R14(%rsp)
+    movq %r13, FRAME_R13(%rsp)
+    movq %r12, FRAME_R12(%rsp)
+    movq %rsp, %rdi
+    call syscall_slow /* all arguments are in the frame */
+    jmp 2b
 5:
     movq %r15, FRAME_R15(%rsp)
     movq %r14, FRAME_R14(%rsp)

@@ -12,6 +12,7 @@
 #include <kernel/random.h>
 #include <kernel/string.h>
 #include <kernel/syscall.h>
+#include <kernel/trace.h>
 
 #define COPY_CHUNK 512u       /* bytes that pass through the kernel stack at once */
 #define LOG_LINE_MAX 256u
@@ -44,6 +45,7 @@ syscall_fn *const syscall_table[SYS_MAX] = {
 _Static_assert(offsetof(struct percpu, kernel_rsp) == 8, "syscall.S");
 _Static_assert(offsetof(struct percpu, user_rsp) == 16, "syscall.S");
 _Static_assert(offsetof(struct percpu, need_resched) == 48, "syscall.S");
+_Static_assert(offsetof(struct percpu, entry_work) == 50, "syscall.S");
 _Static_assert(offsetof(struct percpu, polls_pending) == 52, "syscall.S");
 _Static_assert(offsetof(struct percpu, syscalls) == 72, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, r12) == 24, "syscall.S");
@@ -61,6 +63,14 @@ void syscall_init(void)
     wrmsr(MSR_LSTAR, (uint64_t)(uintptr_t)syscall_entry);
     wrmsr(MSR_SFMASK, FLAGS_CLEARED);
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
+}
+
+/* syscall.S: entry_work is not 0. Interrupts are on; what the handlers take as
+ * arguments lies in the frame. */
+int64_t syscall_slow(struct trap_frame *f);
+int64_t syscall_slow(struct trap_frame *f)
+{
+    return syscall_traced(f);
 }
 
 SYSCALL_HANDLER(null)

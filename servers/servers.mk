@@ -10,11 +10,14 @@ SERVERS += selftest
 SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c servers/selftest/calls.c \
     servers/selftest/processes.c servers/selftest/messages.c servers/selftest/threads.c \
     servers/selftest/registry.c servers/selftest/libc.c servers/selftest/sockets.c \
-    servers/selftest/secrets.c servers/selftest/fork.c servers/selftest/exec.c
+    servers/selftest/secrets.c servers/selftest/fork.c servers/selftest/exec.c \
+    servers/selftest/trace.c
 
 SERVERS += init shell echo
 SERVER_init_SOURCES = servers/init/main.c servers/init/manifest.c servers/init/supervise.c \
     servers/init/control.c servers/init/announce.c
 SERVER_shell_SOURCES = servers/shell/main.c servers/shell/edit.c servers/shell/sys_cmds.c \
-    servers/shell/net_cmds.c servers/shell/ping.c
+    servers/shell/net_cmds.c servers/shell/ping.c servers/shell/run.c
+SERVERS += strace
+SERVER_strace_SOURCES = servers/strace/main.c servers/strace/decode.c
 SERVER_echo_SOURCES = servers/echo/main.c

@@ -27,7 +27,8 @@
     X(8, POWER, "sys.power", "power off and reboot")                           \
     X(9, CLOCK_SET, "clock.set", "set the real-time clock")                    \
     X(10, NET_EPHEMERAL, "net.client", "use ephemeral ports and ICMP echo ids") \
-    X(11, LOG_READ, "log.read", "read the kernel log")
+    X(11, LOG_READ, "log.read", "read the kernel log")                         \
+    X(12, PROC_TRACE, "proc.trace", "watch the system calls of other processes than its children")
 
 enum right_bit {
 #define X(bit, id, name, text) RIGHT_##id = 1u << (bit),

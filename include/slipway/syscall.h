@@ -11,6 +11,7 @@
 #include <slipway/net.h>
 #include <slipway/rights.h>
 #include <slipway/signal.h>
+#include <slipway/trace.h>
 #include <stdint.h>
 
 #define SLIPWAY_ABI_VERSION 1u
@@ -82,6 +83,7 @@ struct sys_spawn {
     uint32_t extra_bytes, pad;
     int32_t handles[SPAWN_HANDLES_MAX]; /* child gets them as 0, 1, 2 ... */
 };
+#define SPAWN_SAME_RIGHTS 2u /* rights is 0: the child has those of its parent */
 #define SPAWN_RESTARTS 1u /* a successor will come: reserve its serve_ports */
 
 /* A new program in the same process: pid, parent, rights and handles stay, but

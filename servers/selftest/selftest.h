@@ -17,6 +17,7 @@
  *   exec.c      another program in a process
  *   sockets.c   BSD sockets over loopback
  *   secrets.c   a secret to compare
+ *   trace.c     watching system calls
  */
 #ifndef SERVERS_SELFTEST_SELFTEST_H
 #define SERVERS_SELFTEST_SELFTEST_H
@@ -39,6 +40,8 @@ extern const struct test libc_tests[], sockets_tests[], secrets_tests[];
 extern const struct test fork_tests[], exec_tests[];
 extern const struct role processes_roles[], messages_roles[], registry_roles[];
 extern const struct role fork_roles[], exec_roles[];
+extern const struct test trace_tests[];
+extern const struct role trace_roles[];
 
 #define STR2(x) #x
 #define STR(x) STR2(x)

@@ -40,6 +40,7 @@ const struct shell_entry shell_commands[] = {
     {"ps", cmd_ps, "", "processes"},
     {"reboot", cmd_reboot, "", "start the machine again"},
     {"route", cmd_route, "", "routes"},
+    {"run", cmd_run, "PROGRAM [ARGUMENT ...]", "a program of the initrd, as its name alone does"},
     {"services", cmd_services, "", "what init runs"},
     {"start", cmd_start, "NAME", "start a listed server"},
     {"stop", cmd_stop, "NAME", "stop a server"},
@@ -69,13 +70,13 @@ static void show(void *ctx, const char *text, size_t n)
 static char ahead[256];
 static size_t ahead_count;
 
-void shell_sleep(int ms)
+void shell_wait(int fd, int ms)
 {
-    struct pollfd p = {.fd = 0, .events = POLLIN};
+    struct pollfd p[2] = {{.fd = 0, .events = POLLIN}, {.fd = fd, .events = POLLIN}};
     char keys[KEYS];
 
     fflush(stdout);
-    if (poll(&p, 1, ms) <= 0)
+    if (poll(p, 2, ms) <= 0 || p[0].revents == 0)
         return;
     ssize_t n = read(0, keys, sizeof keys);
     for (ssize_t i = 0; i < n; i++) {
@@ -88,6 +89,11 @@ void shell_sleep(int ms)
             show(NULL, "\a", 1);
         }
     }
+}
+
+void shell_sleep(int ms)
+{
+    shell_wait(-1, ms);
 }
 
 bool shell_interrupted(void)
@@ -151,7 +157,8 @@ static void run(char *line)
             return;
         }
     }
-    printf("%s: no such command; try help\n", words[0]);
+    if (!shell_run_program(n, words))
+        printf("%s: no such command; try help\n", words[0]);
 }
 
 static void take_key(char key)

@@ -7,6 +7,7 @@
  *   sys_cmds.c  processes, memory, devices, time, power, files, init
  *   net_cmds.c  links, addresses, routes, ports, counters
  *   ping.c      ping
+ *   run.c       programs in the foreground
  *
  * A command gets its words as main() does and returns 0 or a complaint's exit
  * code; it writes to stdout and asks shell_interrupted() in longer loops.
@@ -29,13 +30,19 @@ extern const struct shell_entry shell_commands[];
 extern const unsigned shell_command_count;
 
 shell_command cmd_help, cmd_ps, cmd_kill, cmd_uptime, cmd_reboot, cmd_poweroff, cmd_free, cmd_dmesg, cmd_date,
-    cmd_lspci, cmd_irq, cmd_cat, cmd_ls, cmd_start, cmd_stop, cmd_crash, cmd_services, cmd_echo;
+    cmd_lspci, cmd_irq, cmd_cat, cmd_ls, cmd_start, cmd_stop, cmd_crash, cmd_services, cmd_echo, cmd_run;
 shell_command cmd_ifconfig, cmd_netstat, cmd_arp, cmd_route, cmd_ping;
 
 /* True once Ctrl-C has been typed since the command began. */
 bool shell_interrupted(void);
 /* Sleep up to ms, ended early by Ctrl-C. */
 void shell_sleep(int ms);
+/* The same, and ended when fd (-1: none) can be read. */
+void shell_wait(int fd, int ms);
+
+/* Run a program of the initrd and wait for its end; false when there is none of
+ * that name. */
+bool shell_run_program(int argc, char **argv);
 
 /* "what: message" for a negative errno; returns 1. */
 int shell_error(const char *what, int error);

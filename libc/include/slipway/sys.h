@@ -213,6 +213,16 @@ static inline int64_t sys_info(uint32_t kind, uint64_t cursor, void *buf, uint64
     return __sys_raw(SYS_info, kind, cursor, __SYS_PTR(buf), bytes, 0);
 }
 
+/* --- watching --- */
+static inline int sys_trace_open(uint32_t pid, uint32_t flags)
+{
+    return (int)__SYS(trace_open, pid, flags, 0);
+}
+static inline int64_t sys_trace_read(int handle, struct trace_record *buf, uint64_t bytes)
+{
+    return __SYS(trace_read, (int64_t)handle, __SYS_PTR(buf), bytes);
+}
+
 /* --- network --- */
 static inline int sys_net_open(struct sys_net_open *o)
 {
