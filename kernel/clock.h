@@ -25,6 +25,9 @@ struct event_source {
     void (*arm)(uint64_t delta_ns); /* interrupts off; at most max_ns */
     void (*stop)(void);             /* no further interrupt from it */
     uint64_t min_ns, max_ns;
+    /* Every CPU has one of its own: start_other readies it. NULL: one for all, and
+     * only CPU 0 is interrupted. */
+    void (*start_other)(void);
 };
 
 /* Fixed-point factor: value * f.mult >> 32, exact to 128 bits in between. */

@@ -4,11 +4,13 @@
  *
  * Owns: the CPUID findings (cpu), per-CPU data, GDT, TSS with the stacks of
  * NMI, double fault and machine check, the IDT.
- * Context: boot, interrupts off; cpu_set_kernel_stack: the scheduler.
+ * Context: boot, interrupts off; cpu_new thread; cpu_set_kernel_stack: the scheduler.
  */
 #include <kernel/cpu.h>
 #include <kernel/string.h>
 #include <kernel/log.h>
+#include <kernel/mem.h>
+#include <kernel/smp.h>
 #include <stddef.h>
 
 #define CR0_MP (1u << 1)
@@ -56,7 +58,7 @@ struct idt_gate {
 
 /* Everything that each processor has for itself. */
 struct cpu_tables {
-    struct percpu percpu;
+    struct percpu percpu; /* first: this_cpu() leads here too */
     uint64_t gdt[7];
     struct tss tss;
     uint8_t ist_stack[IST_COUNT][IST_STACK_BYTES] __attribute__((aligned(16)));
@@ -73,6 +75,7 @@ _Static_assert(offsetof(struct percpu, kernel_rsp) == 8, "gs:8");
 _Static_assert(offsetof(struct percpu, user_rsp) == 16, "gs:16");
 _Static_assert(offsetof(struct percpu, current) == 24, "gs:24");
 _Static_assert(offsetof(struct percpu, need_resched) == 48, "gs:48");
+_Static_assert(offsetof(struct percpu, entry_work) == 50, "gs:50");
 _Static_assert(offsetof(struct percpu, polls_pending) == 52, "gs:52");
 _Static_assert(sizeof(struct tss) == 104, "TSS is 104 bytes");
 _Static_assert(sizeof(struct idt_gate) == 16, "IDT gate is 16 bytes");
@@ -159,8 +162,6 @@ static void enable_features(void)
 {
     uint64_t cr0 = read_cr0(), cr4 = read_cr4();
 
-    if (!cpu.fxsr)
-        panic("this CPU has no FXSAVE instruction, which Slipway needs");
     /* AM stays clear: EFLAGS.AC is SMAP's key here, not a user's alignment check. */
     cr0 &= ~(uint64_t)(CR0_EM | CR0_TS | CR0_AM);
     cr0 |= CR0_MP | CR0_NE | CR0_WP;
@@ -186,6 +187,9 @@ static void load_gdt(struct cpu_tables *t)
         uint64_t base;
     } __attribute__((packed)) gdtr = {sizeof(t->gdt) - 1, (uint64_t)t->gdt};
 
+    t->tss.iomap = sizeof(t->tss); /* no port is open to ring 3 (C-PROC-3) */
+    for (unsigned i = 0; i < IST_COUNT; i++)
+        t->tss.ist[i] = (uint64_t)t->ist_stack[i] + IST_STACK_BYTES;
     t->gdt[0] = 0;
     t->gdt[SEL_KCODE / 8] = 0x00af9b000000ffffull;
     t->gdt[SEL_KDATA / 8] = 0x00cf93000000ffffull;
@@ -243,25 +247,54 @@ static void fill_idt(void)
 
 void cpu_set_kernel_stack(void *top)
 {
-    boot_cpu.tss.rsp[0] = (uint64_t)top;
-    boot_cpu.percpu.kernel_rsp = (uint64_t)top;
+    struct cpu_tables *t = (struct cpu_tables *)this_cpu();
+
+    t->tss.rsp[0] = (uint64_t)top;
+    t->percpu.kernel_rsp = (uint64_t)top;
+}
+
+static void load_tables(struct cpu_tables *t)
+{
+    t->percpu.self = &t->percpu;
+    load_gdt(t);
+    wrmsr(MSR_GS_BASE, (uint64_t)&t->percpu);
+    wrmsr(MSR_KERNEL_GS_BASE, 0);
+    load_idt();
 }
 
 void cpu_init(void)
 {
-    struct cpu_tables *t = &boot_cpu;
-
     cpu.entry_tsc = rdtsc();
-    t->percpu.self = &t->percpu;
-    t->tss.iomap = sizeof(t->tss); /* no port is open to ring 3 (C-PROC-3) */
-    for (unsigned i = 0; i < IST_COUNT; i++)
-        t->tss.ist[i] = (uint64_t)t->ist_stack[i] + IST_STACK_BYTES;
-    load_gdt(t);
-    wrmsr(MSR_GS_BASE, (uint64_t)&t->percpu);
-    wrmsr(MSR_KERNEL_GS_BASE, 0);
     fill_idt();
-    load_idt();
+    load_tables(&boot_cpu);
+    smp_cpu[0] = &boot_cpu.percpu;
+    boot_cpu.percpu.online = 1;
     detect();
+    if (!cpu.fxsr)
+        panic("this CPU has no FXSAVE instruction, which Slipway needs");
     enable_features();
     fpu_init();
+}
+
+struct percpu *cpu_new(uint32_t number, uint32_t apic_id)
+{
+    struct cpu_tables *t = kzalloc(sizeof *t);
+
+    if (t == NULL)
+        return NULL;
+    t->percpu.cpu = number;
+    t->percpu.apic_id = apic_id;
+    return &t->percpu;
+}
+
+void cpu_free(struct percpu *c)
+{
+    kfree(c);
+}
+
+void cpu_init_other(struct percpu *c)
+{
+    load_tables((struct cpu_tables *)c);
+    enable_features();
+    fpu_enable();
 }

@@ -100,6 +100,7 @@ void trap_dispatch(struct trap_frame *f);
 bool exception_fixup(struct trap_frame *f);
 
 struct thread;
+struct spinlock;
 struct percpu {
     struct percpu *self;      /* gs:0 */
     uint64_t kernel_rsp;      /* gs:8  stack for the next entry from ring 3 */
@@ -113,9 +114,24 @@ struct percpu {
     volatile uint16_t entry_work;    /* ENTRY_*: system calls go by syscall_slow */
     volatile uint32_t polls_pending; /* PENDING_* (kernel/irq.h): work for poll_run_pending, timers_run */
     uint64_t interrupts, timer_interrupts, syscalls, context_switches;
-    uint64_t idle_ns;
+    struct sched *sched;              /* kernel/sched.h */
+    struct cpu_timers *timers;        /* kernel/time.c */
+    struct cpu_polls *polls;          /* kernel/poll.c */
+    struct address_space *as;         /* in CR3; NULL: the kernel's own */
+    uint32_t apic_id;
+    uint8_t kernel_locked;            /* this CPU holds the kernel lock */
+    volatile uint8_t online;
+    uint64_t lock_waits, lock_wait_cycles, lock_wait_most;
+    uint64_t ipis, steals;            /* interrupts sent to other CPUs; threads taken from them */
+#ifdef SLIPWAY_DEBUG
+#define LOCKS_HELD_MAX 8u
+    const struct spinlock *lock_stack[LOCKS_HELD_MAX];
+    uint32_t locks_held;
+#endif
 };
+#define ENTRY_LOCK 1u  /* several CPUs: enter and leave under the kernel lock */
 #define ENTRY_TRACE 2u /* some process is watched (kernel/trace.c) */
+#define CPUS_MAX 64u   /* a mask of CPUs is a uint64_t */
 
 static inline struct percpu *this_cpu(void)
 {
@@ -138,10 +154,16 @@ extern struct cpu_features cpu;
 /* CPUID, CR0/CR4/EFER, GDT, TSS, IDT, percpu of CPU 0. Before mem_init; a missing
  * feature that the kernel cannot do without is named in a panic. */
 void cpu_init(void);
+/* Another CPU's: what is its own (NULL when memory is out), and its first steps on
+ * itself, on a stack of its own and the kernel's page tables, interrupts off. */
+struct percpu *cpu_new(uint32_t number, uint32_t apic_id);
+void cpu_free(struct percpu *c);
+void cpu_init_other(struct percpu *c);
 void cpu_set_kernel_stack(void *top); /* TSS.RSP0 and percpu.kernel_rsp */
 
 /* FPU state of a thread: cpu.xsave_bytes long, 64-byte aligned. */
 void fpu_init(void); /* cpu_init calls it */
+void fpu_enable(void); /* on this CPU, as fpu_init found it */
 void fpu_init_area(void *area);
 void fpu_save(void *area);
 void fpu_restore(const void *area);

@@ -11,7 +11,7 @@
  * old space is still there, and the spaces change places.
  */
 #include <kernel/image.h>
-#include <kernel/sched.h>
+#include <kernel/proc.h>
 #include <kernel/signal.h>
 #include <kernel/string.h>
 #include <kernel/syscall.h>
@@ -105,7 +105,6 @@ static void change_places(struct process *p, struct new_program *n)
     p->bias = n->image.bias;
     p->as = n->as;
     n->as = NULL;
-    sched.loaded = p->as;
     as_switch(p->as);
     as_destroy(old);
     process_limit_space(p);

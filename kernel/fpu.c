@@ -5,7 +5,7 @@
  * Owns: XCR0, the size and the initial contents of a save area. XSAVE where the
  * CPU has it, FXSAVE elsewhere. The kernel itself uses general registers only,
  * so the state changes hands only when one user thread follows another.
- * Context: scheduler, thread creation.
+ * Context: scheduler, thread creation; fpu_enable: each CPU's start.
  */
 #include <kernel/cpu.h>
 
@@ -23,21 +23,29 @@ static void xsetbv(uint32_t index, uint64_t v)
     __asm__ volatile("xsetbv" ::"c"(index), "a"((uint32_t)v), "d"((uint32_t)(v >> 32)));
 }
 
+void fpu_enable(void)
+{
+    __asm__ volatile("fninit");
+    if (cpu.xsave)
+        xsetbv(0, cpu.xcr0);
+}
+
 void fpu_init(void)
 {
     uint32_t r[4];
     uint64_t offered;
 
-    __asm__ volatile("fninit");
     cpu.xsave_bytes = FXSAVE_BYTES;
-    if (!cpu.xsave)
+    if (!cpu.xsave) {
+        fpu_enable();
         return;
+    }
     cpuid(0xd, 0, r);
     offered = ((uint64_t)r[3] << 32) | r[0];
     cpu.xcr0 = XCR0_X87 | XCR0_SSE | (offered & XCR0_AVX);
     if ((cpu.xcr0 & XCR0_AVX) && (offered & XCR0_AVX512) == XCR0_AVX512)
         cpu.xcr0 |= XCR0_AVX512;
-    xsetbv(0, cpu.xcr0);
+    fpu_enable();
     cpuid(0xd, 0, r);
     cpu.xsave_bytes = r[1];
     cpuid(0xd, 1, r);

@@ -11,6 +11,7 @@
 #include <kernel/pci.h>
 #include <kernel/proc.h>
 #include <kernel/random.h>
+#include <kernel/smp.h>
 #include <kernel/string.h>
 #include <kernel/syscall.h>
 #include <slipway_version.h>
@@ -28,22 +29,23 @@ union info_record {
 static size_t fill_system(struct info_system *s)
 {
     const struct process *first = process_find(1);
-    struct percpu *c = this_cpu();
-
     strlcpy(s->version, SLIPWAY_VERSION, sizeof s->version);
     s->uptime_ns = now_ns();
     s->realtime_ns = realtime_ns();
-    s->idle_ns = cycles_to_ns(sched_idle_cycles());
     s->memory_total = mem_total_bytes();
     s->memory_free = mem_free_bytes();
-    s->cpus = 1;
+    s->cpus = smp_cpus();
     s->processes = process_count();
     s->threads = sched_thread_count();
     s->random_seeded = random_seeded();
-    s->context_switches = c->context_switches;
-    s->syscalls = c->syscalls;
-    s->interrupts = c->interrupts;
-    s->timer_interrupts = c->timer_interrupts;
+    for (uint32_t i = 0; i < smp_cpus(); i++) {
+        const struct percpu *c = smp_cpu[i];
+        s->idle_ns += cycles_to_ns(sched_idle_cycles(i));
+        s->context_switches += c->context_switches;
+        s->syscalls += c->syscalls;
+        s->interrupts += c->interrupts;
+        s->timer_interrupts += c->timer_interrupts;
+    }
     strlcpy(s->clock, clock_name(), sizeof s->clock);
     strlcpy(s->event, event_name(), sizeof s->event);
     strlcpy(s->irq, irq_controller_name(), sizeof s->irq);

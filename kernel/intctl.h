@@ -17,6 +17,9 @@
 #define VECTOR_LAST        0xefu
 #define VECTOR_LAPIC_TIMER 0xf0u
 #define VECTOR_LAPIC_ERROR 0xf1u
+#define VECTOR_IPI_KICK    0xf2u /* from CPU to CPU: kernel/smp.c, kernel/tlb.c */
+#define VECTOR_IPI_TLB     0xf3u
+#define VECTOR_IPI_TIMER   0xf4u
 #define VECTOR_SPURIOUS    0xffu
 
 /* --- 8259A (kernel/pic.c) --- */
@@ -31,7 +34,14 @@ bool pic_is_level(unsigned line);
 /* --- local APIC (kernel/lapic.c) --- */
 bool lapic_init(bool symmetric); /* false: none. symmetric: LINT0 off, else it passes the 8259 on */
 bool lapic_present(void);
+bool lapic_init_other(void); /* on another CPU than the first */
 uint32_t lapic_id(void);
+bool lapic_reaches(uint32_t apic_id); /* without x2APIC: eight bits */
+/* To other CPUs; any context. */
+void lapic_ipi(uint32_t apic_id, uint8_t vector);
+void lapic_nmi(uint32_t apic_id);
+void lapic_start_init(uint32_t apic_id);               /* reset; it waits for the next: */
+void lapic_start_page(uint32_t apic_id, uint8_t page); /* real mode at page << 12 */
 void lapic_eoi(void);
 void lapic_timer_one_shot(uint32_t count); /* 0 stops it; one count is 16 bus cycles */
 uint32_t lapic_timer_count(void);

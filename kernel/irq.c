@@ -413,6 +413,7 @@ static enum irq_policy read_policy(void)
 void irq_init(void)
 {
     policy = read_policy();
+    (void)polls_init(this_cpu());
     pic_init();
     if (policy != POLICY_PIC && acpi.present && acpi.nioapics > 0 && lapic_init(true)) {
         use_ioapic = ioapic_init();

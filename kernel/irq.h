@@ -11,8 +11,8 @@
  *                  never blocks, touches only its device's own data.
  *   poll           kernel context with interrupts on, never nested, bounded by
  *                  a budget. May use the net core, kmalloc, thread_wake.
- * Polls run on the way back to user mode, at the end of a system call, and in
- * the idle loop; a poll that spent its budget is queued again behind the
+ * Polls run on the CPU that scheduled them, under the kernel lock: on the way
+ * back to user mode, at the end of a system call, and in the idle loop; a poll that spent its budget is queued again behind the
  * threads (they run at least one slice of POLL_YIELD_NS in between).
  */
 #ifndef KERNEL_IRQ_H
@@ -82,6 +82,8 @@ struct poll_work {
     volatile uint32_t queued;
 };
 void poll_schedule(struct poll_work *w); /* any context; idempotent */
+struct percpu;
+bool polls_init(struct percpu *c); /* a CPU's lists; false when memory is out */
 /* Kernel context, interrupts on: one turn for each poll that is due. Work that
  * was left over waits POLL_YIELD_NS when called by a thread; the idle thread
  * runs it at once, as long as nothing else wants the CPU. */

@@ -7,6 +7,9 @@ KERNEL_SOURCES += \
 
 KERNEL_SOURCES += kernel/irq_pci.c kernel/msi.c
 
+# Several processors
+KERNEL_SOURCES += kernel/lock.c kernel/smp.c kernel/tlb.c kernel/balance.c
+
 # Firmware tables, power, PCI
 KERNEL_SOURCES += \
 	kernel/acpi.c kernel/acpi_tables.c kernel/power.c \
@@ -14,7 +17,7 @@ KERNEL_SOURCES += \
 
 # Time
 KERNEL_SOURCES += \
-	kernel/time.c kernel/time_page.c kernel/timerq.c kernel/tsc.c kernel/hpet.c kernel/pmtimer.c \
+	kernel/time.c kernel/timers.c kernel/time_page.c kernel/timerq.c kernel/tsc.c kernel/hpet.c kernel/pmtimer.c \
 	kernel/pit.c kernel/lapic_event.c kernel/rtc.c
 
 # Boot order, memory, log and console, options, self-tests

@@ -32,16 +32,19 @@ static int64_t slot_take(void)
     return -1;
 }
 
+/* Unmapped on every CPU before its pages are free. */
 static void stack_unmap(uint64_t base)
 {
-    for (uint64_t at = base; at < base + KSTACK_SIZE; at += PAGE_SIZE) {
-        uint64_t *e = pt_entry(kernel_pml4, at, NULL);
-        if (e != NULL && *e != 0) {
-            phys_t p = *e & PTE_ADDR;
-            kernel_unmap(at, PAGE_SIZE);
-            page_free(p, 0);
-        }
+    phys_t pages[KSTACK_SIZE / PAGE_SIZE];
+
+    for (unsigned i = 0; i < KSTACK_SIZE / PAGE_SIZE; i++) {
+        uint64_t *e = pt_entry(kernel_pml4, base + i * PAGE_SIZE, NULL);
+        pages[i] = e != NULL ? *e & PTE_ADDR : 0;
     }
+    kernel_unmap(base, KSTACK_SIZE);
+    for (unsigned i = 0; i < KSTACK_SIZE / PAGE_SIZE; i++)
+        if (pages[i] != 0)
+            page_free(pages[i], 0);
     uint64_t slot = (base - KSTACK_BASE) / KSTACK_SLOT;
     taken_slots[slot / 64] &= ~(1ull << (slot % 64));
 }

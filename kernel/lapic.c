@@ -3,8 +3,9 @@
  * kernel/lapic.c: the local APIC (Intel SDM vol. 3 ch. 11), by memory or, when
  * the firmware left x2APIC on, by MSR.
  *
- * Owns: the boot CPU's local APIC and its timer's registers.
- * Context: lapic_eoi hard interrupt; timer any with interrupts off.
+ * Owns: each CPU's local APIC and its timer's registers; every CPU reaches its own
+ * at the same address.
+ * Context: lapic_eoi hard interrupt; timer any with interrupts off; commands any.
  */
 #include <kernel/acpi.h>
 #include <kernel/cpu.h>
@@ -23,6 +24,8 @@
 #define REG_EOI           0xb0
 #define REG_SPURIOUS      0xf0
 #define REG_ESR           0x280
+#define REG_ICR           0x300
+#define REG_ICR_HIGH      0x310
 #define REG_LVT_TIMER     0x320
 #define REG_LVT_LINT0     0x350
 #define REG_LVT_LINT1     0x360
@@ -35,6 +38,12 @@
 #define LVT_EXTINT       (7u << 8)
 #define LVT_NMI          (4u << 8)
 #define LVT_TSC_DEADLINE (2u << 17)
+#define ICR_NMI          (4u << 8)
+#define ICR_INIT         (5u << 8)
+#define ICR_STARTUP      (6u << 8)
+#define ICR_PENDING      (1u << 12)
+#define ICR_ASSERT       (1u << 14)
+#define ICR_WAIT_READS   100000u /* microseconds are due; afterwards it is sent anyway */
 #define SPURIOUS_ENABLE  (1u << 8)
 #define DIVIDE_BY_16     0x3
 
@@ -75,15 +84,8 @@ static bool find_registers(bool symmetric)
     return lapic_regs != NULL;
 }
 
-bool lapic_init(bool symmetric)
+static void set_up(bool symmetric)
 {
-    if (!cpu.apic || !find_registers(symmetric))
-        return false;
-    if ((lapic_read(REG_VERSION) & 0xff) == 0xff || lapic_read(REG_VERSION) == 0) {
-        klog(LOG_WARN, "lapic: no registers behind its address");
-        return false;
-    }
-    present = true;
     lapic_write(REG_LVT_TIMER, LVT_MASKED | VECTOR_LAPIC_TIMER);
     lapic_write(REG_TIMER_INITIAL, 0);
     lapic_write(REG_TIMER_DIVIDE, DIVIDE_BY_16);
@@ -96,7 +98,77 @@ bool lapic_init(bool symmetric)
     /* What an earlier owner of this CPU left in service must not block us. */
     for (unsigned i = 0; i < 8; i++)
         lapic_write(REG_EOI, 0);
+}
+
+bool lapic_init(bool symmetric)
+{
+    if (!cpu.apic || !find_registers(symmetric))
+        return false;
+    if ((lapic_read(REG_VERSION) & 0xff) == 0xff || lapic_read(REG_VERSION) == 0) {
+        klog(LOG_WARN, "lapic: no registers behind its address");
+        return false;
+    }
+    present = true;
+    set_up(symmetric);
     return true;
+}
+
+/* The mode is the first CPU's; the registers lie at the same address everywhere. */
+bool lapic_init_other(void)
+{
+    uint64_t base = rdmsr(MSR_APIC_BASE);
+
+    if (!(base & APIC_BASE_ENABLE) || x2apic != ((base & APIC_BASE_X2APIC) != 0))
+        wrmsr(MSR_APIC_BASE, base | APIC_BASE_ENABLE | (x2apic ? APIC_BASE_X2APIC : 0));
+    base = rdmsr(MSR_APIC_BASE);
+    if (!(base & APIC_BASE_ENABLE) || x2apic != ((base & APIC_BASE_X2APIC) != 0))
+        return false;
+    set_up(true);
+    return true;
+}
+
+/* --- to other CPUs --- */
+
+/* The command register is two words: no interrupt may come in between. */
+static void send(uint32_t apic_id, uint32_t command)
+{
+    uint64_t flags = irq_save();
+
+    if (x2apic) {
+        wrmsr(MSR_X2APIC + REG_ICR / 16, (uint64_t)apic_id << 32 | command);
+    } else if (lapic_regs != NULL) {
+        for (unsigned i = 0; i < ICR_WAIT_READS && (lapic_read(REG_ICR) & ICR_PENDING); i++)
+            cpu_relax();
+        lapic_write(REG_ICR_HIGH, apic_id << 24);
+        lapic_write(REG_ICR, command);
+    }
+    irq_restore(flags);
+}
+
+bool lapic_reaches(uint32_t apic_id)
+{
+    return x2apic || apic_id < 0xff;
+}
+
+void lapic_ipi(uint32_t apic_id, uint8_t vector)
+{
+    __asm__ volatile("mfence" ::: "memory"); /* SDM 11.12.3: x2APIC writes do not wait for stores */
+    send(apic_id, ICR_ASSERT | vector);
+}
+
+void lapic_nmi(uint32_t apic_id)
+{
+    send(apic_id, ICR_ASSERT | ICR_NMI);
+}
+
+void lapic_start_init(uint32_t apic_id)
+{
+    send(apic_id, ICR_ASSERT | ICR_INIT);
+}
+
+void lapic_start_page(uint32_t apic_id, uint8_t page)
+{
+    send(apic_id, ICR_ASSERT | ICR_STARTUP | page);
 }
 
 bool lapic_present(void)

@@ -55,10 +55,20 @@ static void deadline_stop(void)
     lapic_stop();
 }
 
-struct event_source lapic_event = {
-    .name = "lapic", .start = lapic_start, .arm = lapic_arm, .stop = lapic_stop, .min_ns = 1000};
+static void lapic_start_other(void)
+{
+    lapic_timer_one_shot(0);
+}
+
+struct event_source lapic_event = {.name = "lapic",
+                                   .start = lapic_start,
+                                   .start_other = lapic_start_other,
+                                   .arm = lapic_arm,
+                                   .stop = lapic_stop,
+                                   .min_ns = 1000};
 struct event_source deadline_event = {.name = "deadline",
                                       .start = deadline_start,
+                                      .start_other = lapic_timer_deadline_mode,
                                       .arm = deadline_arm,
                                       .stop = deadline_stop,
                                       .min_ns = 1000,

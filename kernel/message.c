@@ -407,8 +407,10 @@ SYSCALL_HANDLER(reply)
     struct thread *caller;
     int r = answer(self_process(), a0, a1, &caller);
 
+    self_thread()->giving_way = true; /* who replies waits for the next call */
     if (r == 0)
         thread_wake(caller);
+    self_thread()->giving_way = false;
     return r;
 }
 

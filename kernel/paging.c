@@ -8,6 +8,7 @@
  */
 #include <kernel/cpu.h>
 #include <kernel/paging.h>
+#include <kernel/smp.h>
 #include <kernel/string.h>
 #include <slipway/errno.h>
 
@@ -99,13 +100,14 @@ int kernel_map(uint64_t addr, phys_t p, uint64_t bytes, uint64_t flags, bool lar
 
 void kernel_unmap(uint64_t addr, uint64_t bytes)
 {
-    for (; bytes > 0; addr += PAGE_SIZE, bytes -= PAGE_SIZE) {
-        uint64_t *e = pt_entry(kernel_pml4, addr, NULL);
-        if (e != NULL) {
+    uint64_t end = addr + bytes;
+
+    for (uint64_t at = addr; at < end; at += PAGE_SIZE) {
+        uint64_t *e = pt_entry(kernel_pml4, at, NULL);
+        if (e != NULL)
             *e = 0;
-            tlb_drop(addr);
-        }
     }
+    tlb_shoot(NULL, addr, end);
 }
 
 /* Device registers and firmware tables share one area that only grows. */

@@ -61,7 +61,12 @@ struct thread {
     bool woken;       /* wake-up that came before the block */
     bool timed_out;
     bool dying;       /* its process ends */
+    bool giving_way;  /* about to block: whom it wakes takes its place on this CPU */
+    uint8_t boost;    /* priority for one slice after waiting too long; 0: none */
     uint32_t id, index;
+    uint32_t cpu;      /* runs there, waits in that queue, or did so last */
+    uint32_t fpu_cpu;  /* whose FPU may still hold its registers */
+    uint64_t affinity; /* mask of CPUs */
     uint64_t fs_base;
     void *fpu, *fpu_memory;
     struct timer timer;
@@ -180,7 +185,8 @@ void thread_set_base(struct thread *t, unsigned priority);
 void thread_recompute_priority(struct thread *t);
 extern struct thread *thread_table[THREADS_MAX]; /* by struct thread.index */
 uint64_t cycles_to_ns(uint64_t cycles);
-uint64_t sched_idle_cycles(void);
+uint64_t sched_idle_cycles(uint32_t cpu);
+void thread_kick(struct thread *t); /* something waits for it on its way to ring 3; a blocked one wakes */
 uint32_t sched_thread_count(void);
 uint64_t thread_cycles(const struct thread *t);
 

@@ -286,10 +286,7 @@ void process_end_threads(struct process *p, const struct thread *except)
             continue;
         t->dying = true;
         thread_set_base(t, PRIO_MAX); /* ends soon, whatever else runs */
-        if (t == self_thread())
-            this_cpu()->need_resched = 1;
-        else
-            thread_wake(t);
+        thread_kick(t);
     }
 }
 

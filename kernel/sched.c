@@ -2,19 +2,22 @@
  *
  * kernel/sched.c: run queues, the idle loop, waiting and waking.
  *
- * Owns: struct sched (run queues by priority, slices, who is in the FPU), every
- * context switch. Called from system calls, polls and timers (thread
- * context); nothing here is called from a hard interrupt.
+ * Owns: struct sched (run queues by priority, slices, who is in the FPU) of each
+ * CPU, every context switch. Called from system calls, polls and timers (thread
+ * context, kernel lock); nothing here is called from a hard interrupt.
  *
- * A thread that blocks with nobody else to run stays on its own stack and
- * halts there: when its own wake-up ends the halt, which is the usual case for
- * a server, no switch has happened at all.
+ * While there is one CPU, a thread that blocks with nobody else to run stays on
+ * its own stack and halts there: when its own wake-up ends the halt, which is the
+ * usual case for a server, no switch has happened at all. With several, every CPU
+ * halts as its idle thread, so that a woken thread may run anywhere.
  */
 #include <kernel/irq.h>
+#include <kernel/lock.h>
 #include <kernel/random.h>
 #include <kernel/sched.h>
+#include <kernel/smp.h>
 
-struct sched sched;
+struct sched_shared sched_shared;
 
 /* switch.S */
 void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp);
@@ -24,14 +27,19 @@ struct thread *thread_current(void)
     return self_thread();
 }
 
-uint32_t sched_thread_count(void)
+struct sched *sched_of(uint32_t cpu)
 {
-    return sched.count;
+    return smp_cpu[cpu]->sched;
 }
 
-uint64_t sched_idle_cycles(void)
+uint32_t sched_thread_count(void)
 {
-    return sched.idle_cycles;
+    return sched_shared.count;
+}
+
+uint64_t sched_idle_cycles(uint32_t cpu)
+{
+    return sched_of(cpu)->idle_cycles;
 }
 
 uint64_t cycles_to_ns(uint64_t cycles)
@@ -44,128 +52,164 @@ uint64_t cycles_to_ns(uint64_t cycles)
 
 uint64_t thread_cycles(const struct thread *t)
 {
-    return t->cycles + (t == self_thread() ? rdtsc() - sched.switched_at : 0);
+    const struct percpu *c = smp_cpu[t->cpu];
+    uint64_t since = c->sched->switched_at, now;
+
+    if (c->current != t)
+        return t->cycles;
+    now = rdtsc();
+    return t->cycles + (now > since ? now - since : 0); /* another CPU's TSC may be a little ahead */
 }
 
 /* --- run queues --- */
 
-static void run_insert(struct thread *t, bool front)
+void run_insert(struct sched *s, struct thread *t, bool front)
 {
     unsigned p = t->priority;
 
-    if (sched.head[p] == NULL) {
+    t->cpu = s->cpu->cpu;
+    if (s->head[p] == NULL) {
         t->run_next = t->run_prev = NULL;
-        sched.head[p] = sched.tail[p] = t;
-        sched.ready |= 1u << p;
+        s->head[p] = s->tail[p] = t;
+        s->ready |= 1u << p;
     } else if (front) {
         t->run_prev = NULL;
-        t->run_next = sched.head[p];
-        sched.head[p]->run_prev = t;
-        sched.head[p] = t;
+        t->run_next = s->head[p];
+        s->head[p]->run_prev = t;
+        s->head[p] = t;
     } else {
         t->run_next = NULL;
-        t->run_prev = sched.tail[p];
-        sched.tail[p]->run_next = t;
-        sched.tail[p] = t;
+        t->run_prev = s->tail[p];
+        s->tail[p]->run_next = t;
+        s->tail[p] = t;
     }
 }
 
-static void run_remove(struct thread *t)
+void run_remove(struct sched *s, struct thread *t)
 {
     unsigned p = t->priority;
 
     if (t->run_prev != NULL)
         t->run_prev->run_next = t->run_next;
     else
-        sched.head[p] = t->run_next;
+        s->head[p] = t->run_next;
     if (t->run_next != NULL)
         t->run_next->run_prev = t->run_prev;
     else
-        sched.tail[p] = t->run_prev;
-    if (sched.head[p] == NULL)
-        sched.ready &= ~(1u << p);
+        s->tail[p] = t->run_prev;
+    if (s->head[p] == NULL)
+        s->ready &= ~(1u << p);
 }
 
-static inline unsigned run_best(void) /* ready is not 0 */
+static inline struct thread *run_take(struct sched *s)
 {
-    return 31u - (unsigned)__builtin_clz(sched.ready);
-}
+    unsigned p = run_best(s);
+    struct thread *t = s->head[p];
 
-static inline struct thread *run_take(void)
-{
-    unsigned p = run_best();
-    struct thread *t = sched.head[p];
-
-    sched.head[p] = t->run_next;
+    s->head[p] = t->run_next;
     if (t->run_next != NULL) {
         t->run_next->run_prev = NULL;
     } else {
-        sched.tail[p] = NULL;
-        sched.ready ^= 1u << p;
+        s->tail[p] = NULL;
+        s->ready ^= 1u << p;
     }
     return t;
 }
 
 /* Has the running slice ended, or has none been started? Judged by the TSC, a
  * little early, so that the slice's interrupt never comes before its end. */
-static inline bool slice_over(void)
+static inline bool slice_over(const struct sched *s)
 {
-    return rdtsc() >= sched.slice_end_tsc;
+    return rdtsc() >= s->slice_end_tsc;
 }
 
 /* A thread of `priority` has become ready: does the current one have to give
  * way, or to start counting its slice? return_to_user will see to it. */
-static inline void preempt_check(unsigned priority)
+static inline void preempt_check(struct sched *s, unsigned priority)
 {
     unsigned mine = self_thread()->priority;
 
-    if (priority > mine || (priority == mine && slice_over()))
-        this_cpu()->need_resched = 1;
+    if (priority > mine || (priority == mine && slice_over(s)))
+        s->cpu->need_resched = 1;
+    else if (priority < mine && !s->looking)
+        starvation_look(s);
+}
+
+void make_ready(struct sched *s, struct thread *t, bool front)
+{
+    t->state = THREAD_READY;
+    run_insert(s, t, front);
+    if (s == this_sched()) {
+        preempt_check(s, t->priority);
+    } else {
+        sched_shared.idle_cpus &= ~(1ull << s->cpu->cpu);
+        smp_kick(s->cpu->cpu);
+    }
 }
 
 /* --- the switch --- */
 
 void sched_finish_switch(void)
 {
-    struct thread *t = sched.reap;
+    struct sched *s = this_sched();
+    struct thread *t = s->reap;
 
     if (t == NULL)
         return;
-    sched.reap = NULL;
+    s->reap = NULL;
     kstack_free(t->kstack_top);
     kfree(t->fpu_memory);
     kfree(t);
 }
 
+/* The registers of a thread may stay in the FPU after it; when they do, the CPU
+ * that has them is thread.fpu_cpu. With several CPUs they are saved at once,
+ * because the thread may go on elsewhere. */
+static inline void fpu_leave(struct sched *s, struct thread *prev)
+{
+    if (smp_count > 1 && prev->process != NULL && s->fpu_owner == prev)
+        fpu_save(prev->fpu);
+}
+
+static inline void fpu_enter(struct sched *s, struct thread *next, uint32_t cpu)
+{
+    if (s->fpu_owner == next && next->fpu_cpu == cpu)
+        return;
+    if (smp_count == 1 && s->fpu_owner != NULL)
+        fpu_save(s->fpu_owner->fpu);
+    fpu_restore(next->fpu);
+    s->fpu_owner = next;
+    next->fpu_cpu = cpu;
+}
+
 static void switch_to(struct thread *next)
 {
     struct percpu *c = this_cpu();
+    struct sched *s = c->sched;
     struct thread *prev = c->current;
     uint64_t tsc = rdtsc();
 
-    prev->cycles += tsc - sched.switched_at;
-    sched.switched_at = tsc;
+    prev->cycles += tsc - s->switched_at;
+    s->switched_at = tsc;
     c->context_switches++;
     c->current = next;
     next->state = THREAD_RUNNING;
+    next->cpu = c->cpu;
     /* The choice has just been made; what is left to do on the way to ring 3? */
-    c->need_resched = thread_interrupted(next) || (sched.ready >> next->priority != 0 && tsc >= sched.slice_end_tsc);
+    c->need_resched =
+        thread_interrupted(next) || (s->ready >> next->priority != 0 && tsc >= s->slice_end_tsc);
+    if (s->ready != 0 && !s->looking)
+        starvation_look(s);
+    fpu_leave(s, prev);
     if (next->process != NULL) {
         cpu_set_kernel_stack(next->kstack_top);
-        if (sched.loaded != next->process->as) {
-            sched.loaded = next->process->as;
-            as_switch(sched.loaded);
-        }
+        if (c->as != next->process->as)
+            as_switch(next->process->as);
         /* Always: ring 3 may have cleared the base by loading a selector. */
         wrmsr(MSR_FS_BASE, next->fs_base);
-        if (sched.fpu_owner != next) {
-            if (sched.fpu_owner != NULL)
-                fpu_save(sched.fpu_owner->fpu);
-            fpu_restore(next->fpu);
-            sched.fpu_owner = next;
-        }
+        fpu_enter(s, next, c->cpu);
     }
-    switch_stacks(&prev->rsp, next->rsp);
+    switch_stacks(&prev->rsp, next->rsp); /* prev may go on on another CPU */
     sched_finish_switch();
 }
 
@@ -175,73 +219,100 @@ static inline void run_work(void)
     poll_run_pending();
 }
 
+/* Releases the kernel lock and halts until an interrupt has left work. */
+static void halt(struct percpu *c, struct sched *s)
+{
+    sched_shared.idle_cpus |= 1ull << c->cpu;
+    kernel_unlock();
+    irq_disable();
+    while ((c->polls_pending | c->need_resched) == 0) {
+        uint64_t start = rdtsc();
+
+        __asm__ volatile("sti; hlt" ::: "memory"); /* sti takes effect after hlt has begun */
+        s->idle_cycles += rdtsc() - start;
+        irq_disable();
+    }
+    irq_enable();
+    kernel_lock();
+    sched_shared.idle_cpus &= ~(1ull << c->cpu);
+    random_event();
+}
+
 /* Halts until somebody is ready. Runs on the stack of whoever blocked last, but
  * as the idle thread: polls behave differently when nobody waits for the CPU. */
 static void idle_until_ready(void)
 {
     struct percpu *c = this_cpu();
+    struct sched *s = c->sched;
     struct thread *self = c->current;
 
-    self->cycles += rdtsc() - sched.switched_at;
+    self->cycles += rdtsc() - s->switched_at;
     c->current = c->idle;
-    if (sched.slice_end_tsc != 0) { /* nobody is left to take turns with */
-        sched.slice_end_tsc = 0;
+    if (s->slice_end_tsc != 0) { /* nobody is left to take turns with */
+        s->slice_end_tsc = 0;
         slice_arm(0);
     }
-    while (sched.ready == 0) {
-        irq_disable();
-        if (c->polls_pending != 0) {
-            irq_enable();
-        } else {
-            uint64_t start = rdtsc();
-            __asm__ volatile("sti; hlt" ::: "memory"); /* sti takes effect after hlt has begun */
-            sched.idle_cycles += rdtsc() - start;
-            random_event();
-        }
+    while (s->ready == 0 && (smp_count == 1 || !sched_steal(s))) {
+        c->need_resched = 0; /* ready has been looked at since */
+        if (c->polls_pending == 0)
+            halt(c, s);
         run_work();
     }
     c->current = self;
     c->need_resched = 0;
-    sched.switched_at = rdtsc();
+    s->switched_at = rdtsc();
 }
 
 void sched_switch_away(void)
 {
+    struct sched *s = this_sched();
     struct thread *self = self_thread(), *next;
 
-    if (sched.ready == 0) {
-        if (self->state == THREAD_DEAD) {
-            switch_to(this_cpu()->idle);
+    if (s->ready == 0) {
+        if (self->state == THREAD_DEAD || (smp_count > 1 && !sched_steal(s))) {
+            switch_to(s->cpu->idle);
             return;
         }
-        idle_until_ready();
+        if (smp_count == 1)
+            idle_until_ready();
     }
-    next = run_take();
+    next = run_take(s);
     if (next != self) {
         switch_to(next);
         return;
     }
     self->state = THREAD_RUNNING;
     if (thread_interrupted(self))
-        this_cpu()->need_resched = 1;
+        s->cpu->need_resched = 1;
 }
 
 void schedule(void)
 {
+    struct sched *s = this_sched();
     struct thread *self = self_thread();
 
-    if (sched.ready == 0 || run_best() < self->priority)
+    if (s->ready == 0 || run_best(s) < self->priority)
         return;
     self->state = THREAD_READY;
-    run_insert(self, false);
-    switch_to(run_take());
+    run_insert(s, self, false);
+    switch_to(run_take(s));
 }
 
-static void slice_start(void)
+/* To another CPU, at once. */
+void sched_move(struct sched *to)
+{
+    struct sched *s = this_sched();
+    struct thread *self = self_thread();
+
+    make_ready(to, self, false); /* its CPU waits for the kernel lock until we are off the stack */
+    switch_to(s->ready != 0 ? run_take(s) : s->cpu->idle);
+}
+
+static void slice_start(struct sched *s)
 {
     uint64_t cycles = tsc_hz() / 1000 * (SLICE_NS / NS_PER_MS);
 
-    sched.slice_end_tsc = rdtsc() + cycles - cycles / 8;
+    s->slice_end_tsc = rdtsc() + cycles - cycles / 8;
     slice_arm(now_ns() + SLICE_NS);
 }
 
@@ -249,39 +320,61 @@ static void slice_start(void)
  * one has to be started because others of this priority wait. */
 static void preempt(void)
 {
+    struct sched *s = this_sched();
     struct thread *self = self_thread();
 
-    if (sched.ready == 0 || run_best() < self->priority)
+    if (s->ready == 0)
         return;
-    if (run_best() > self->priority) {
+    if (run_best(s) > self->priority) {
         self->state = THREAD_READY;
-        run_insert(self, true); /* keeps its turn */
-        switch_to(run_take());
-    } else if (slice_over()) {
+        run_insert(s, self, true); /* keeps its turn */
+        switch_to(run_take(s));
+    } else if (slice_over(s)) {
         /* The slice is not started anew at each switch, so its end may hit a
          * thread that has had only a part; that one gets another. */
-        uint64_t had = rdtsc() - sched.switched_at;
-        bool ended = sched.slice_end_tsc != 0 && had >= tsc_hz() / 2000 * (SLICE_NS / NS_PER_MS);
-        slice_start();
+        uint64_t had = rdtsc() - s->switched_at;
+        bool ended = s->slice_end_tsc != 0 && had >= tsc_hz() / 2000 * (SLICE_NS / NS_PER_MS);
+        if (ended && self->boost != 0)
+            boost_end(self); /* it has had its slice */
+        if (run_best(s) < self->priority) {
+            if (!s->looking)
+                starvation_look(s);
+            return;
+        }
+        slice_start(s);
         if (ended)
             schedule();
     }
 }
 
+/* Nothing is left to do. Others may take what this CPU has no time for. */
+static inline void leave_kernel(struct percpu *c)
+{
+    if (c->sched->ready != 0 && sched_shared.idle_cpus != 0)
+        sched_share(c->sched);
+    kernel_unlock();
+}
+
 void return_to_user(void)
 {
-    struct percpu *c = this_cpu();
-    struct thread *t = c->current;
-
     for (;;) {
+        struct percpu *c;
+        struct thread *t;
+
         irq_disable();
-        if ((c->need_resched | c->polls_pending) == 0)
+        c = this_cpu(); /* anew: preempt() may come back on another CPU */
+        if ((c->need_resched | c->polls_pending) == 0) {
+            if (c->kernel_locked)
+                leave_kernel(c);
             return;
+        }
         irq_enable();
+        kernel_lock();
         if (c->polls_pending != 0) {
             random_event();
             run_work();
         }
+        t = c->current;
         if (t->dying)
             thread_leave();
         if (t->signals.due)
@@ -293,19 +386,31 @@ void return_to_user(void)
     }
 }
 
-void sched_idle(void)
+static void __attribute__((noreturn)) idle_loop(void)
 {
-    struct percpu *c = this_cpu();
+    struct sched *s = this_sched();
 
-    thread_table[sched.boot.index] = NULL;
-    sched.count--;
-    c->current = &sched.idle; /* the boot stack is the idle thread's from here on */
     irq_enable();
     for (;;) {
-        if (sched.ready == 0)
+        if (s->ready == 0)
             idle_until_ready();
-        switch_to(run_take());
+        switch_to(run_take(s));
     }
+}
+
+void sched_idle(void)
+{
+    thread_table[sched_shared.boot.index] = NULL;
+    sched_shared.count--;
+    this_cpu()->current = this_cpu()->idle; /* the boot stack is the idle thread's from here on */
+    idle_loop();
+}
+
+void sched_idle_other(void)
+{
+    irq_enable();
+    kernel_lock();
+    idle_loop();
 }
 
 /* --- blocking and waking --- */
@@ -324,6 +429,8 @@ static inline int block(struct thread *t, struct thread *next, uint64_t deadline
         }
     }
     t->timed_out = false;
+    if (t->boost != 0)
+        boost_end(t);
     t->state = THREAD_BLOCKED;
     if (next != NULL) {
         next->timed_out = false;
@@ -356,23 +463,24 @@ int thread_block(uint64_t deadline_ns)
 int thread_hand_over(struct thread *next, uint64_t deadline_ns)
 {
     struct thread *t = self_thread();
+    const struct percpu *c = this_cpu();
 
-    if (next->state == THREAD_BLOCKED && sched.ready >> next->priority == 0 && !t->woken && !thread_interrupted(t))
+    if (next->state == THREAD_BLOCKED && c->sched->ready >> next->priority == 0 && !t->woken &&
+        !thread_interrupted(t) && (next->affinity >> c->cpu & 1))
         return block(t, next, deadline_ns);
+    t->giving_way = true;
     thread_wake(next);
+    t->giving_way = false;
     return thread_block(deadline_ns);
 }
 
 void thread_wake(struct thread *t)
 {
     t->timed_out = false;
-    if (t->state == THREAD_BLOCKED) {
-        t->state = THREAD_READY;
-        run_insert(t, false);
-        preempt_check(t->priority);
-    } else if (t->state == THREAD_RUNNING) {
+    if (t->state == THREAD_BLOCKED)
+        make_ready(smp_count == 1 ? this_sched() : place(t), t, false);
+    else if (t->state == THREAD_RUNNING)
         t->woken = true;
-    }
 }
 
 void waitq_wake_all(struct waitq *q)
@@ -381,19 +489,35 @@ void waitq_wake_all(struct waitq *q)
         thread_wake(e->thread);
 }
 
+/* Its way to ring 3 shall be looked at again. */
+void thread_kick(struct thread *t)
+{
+    if (t == self_thread())
+        this_cpu()->need_resched = 1;
+    else if (t->state == THREAD_RUNNING)
+        smp_kick(t->cpu);
+    else
+        thread_wake(t);
+}
+
 /* --- priorities --- */
 
 static void priority_set(struct thread *t, unsigned priority)
 {
+    struct sched *s = sched_of(t->cpu);
+
     if (t->state == THREAD_READY) {
-        run_remove(t);
+        run_remove(s, t);
         t->priority = (uint8_t)priority;
-        run_insert(t, false);
-        preempt_check(priority);
+        make_ready(s, t, false);
     } else {
         t->priority = (uint8_t)priority;
-        if (t->state == THREAD_RUNNING && sched.ready >> priority > 1)
-            this_cpu()->need_resched = 1;
+        if (t->state == THREAD_RUNNING && s->ready >> priority > 1) {
+            if (s == this_sched())
+                s->cpu->need_resched = 1;
+            else
+                smp_kick(t->cpu);
+        }
     }
 }
 
@@ -402,7 +526,7 @@ static void priority_set(struct thread *t, unsigned priority)
 void thread_recompute_priority(struct thread *t)
 {
     for (unsigned depth = 0; t != NULL && depth < LEND_DEPTH_MAX; depth++) {
-        unsigned priority = t->base;
+        unsigned priority = t->base > t->boost ? t->base : t->boost;
         for (struct call *c = t->lenders; c != NULL; c = c->lend_next)
             if (c->caller->priority > priority)
                 priority = c->caller->priority;

@@ -44,10 +44,7 @@ static uint32_t deliverable(const struct thread *t)
 static void kick(struct thread *t)
 {
     t->signals.due = true;
-    if (t == self_thread())
-        this_cpu()->need_resched = 1;
-    else
-        thread_wake(t);
+    thread_kick(t);
 }
 
 /* A thread that takes `signal`: the running one, else one that waits. */

@@ -25,6 +25,11 @@
 #define FRAME_R12 24
 #define FRAME_R11 32
 #define FRAME_R10 40
+#define FRAME_R9 48
+#define FRAME_R8 56
+#define FRAME_RDI 64
+#define FRAME_RSI 72
+#define FRAME_RDX 96
 #define FRAME_RAX 112
 #define FRAME_RCX 104
 #define FRAME_VECTOR 120
@@ -63,6 +68,7 @@ syscall_entry:
     sti
     cmpw $0, %gs:PERCPU_ENTRY_WORK
     jne 6f
+7:
     cmpq $SYS_MAX, %rax
     jae 1f
     movq %r10, %rcx
@@ -111,6 +117,18 @@ syscall_entry:
     call return_to_user /* comes back with interrupts off */
     jmp 4b
 6:
+    call syscall_enter /* the kernel lock; 1: the call is watched */
+    testl %eax, %eax
+    jnz 8f
+    movq FRAME_R10(%rsp), %r10
+    movq FRAME_R9(%rsp), %r9
+    movq FRAME_R8(%rsp), %r8
+    movq FRAME_RDI(%rsp), %rdi
+    movq FRAME_RSI(%rsp), %rsi
+    movq FRAME_RDX(%rsp), %rdx
+    movq FRAME_RAX(%rsp), %rax
+    jmp 7b
+8:
     movq %r15, FRAME_R15(%rsp) /* C comes between here and the handler: fork wants them */
     movq %r14, FRAME_R14(%rsp)
     movq %r13, FRAME_R13(%rsp)

@@ -7,6 +7,7 @@
  */
 #include <kernel/acpi.h>
 #include <kernel/console.h>
+#include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/proc.h>
 #include <kernel/random.h>
@@ -49,6 +50,9 @@ _Static_assert(offsetof(struct percpu, entry_work) == 50, "syscall.S");
 _Static_assert(offsetof(struct percpu, polls_pending) == 52, "syscall.S");
 _Static_assert(offsetof(struct percpu, syscalls) == 72, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, r12) == 24, "syscall.S");
+_Static_assert(offsetof(struct trap_frame, r9) == 48, "syscall.S");
+_Static_assert(offsetof(struct trap_frame, rdi) == 64, "syscall.S");
+_Static_assert(offsetof(struct trap_frame, rdx) == 96, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, rax) == 112, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, vector) == 120, "syscall.S");
 _Static_assert(offsetof(struct trap_frame, rip) == 136, "syscall.S");
@@ -65,8 +69,16 @@ void syscall_init(void)
     wrmsr(MSR_EFER, rdmsr(MSR_EFER) | EFER_SCE);
 }
 
-/* syscall.S: entry_work is not 0. Interrupts are on; what the handlers take as
- * arguments lies in the frame. */
+/* syscall.S: entry_work is not 0. Interrupts on; what the handlers take as
+ * arguments lies in the frame, and is loaded anew from there afterwards. 1: the
+ * call shall go by syscall_slow. */
+int syscall_enter(void);
+int syscall_enter(void)
+{
+    kernel_lock();
+    return (this_cpu()->entry_work & ENTRY_TRACE) != 0;
+}
+
 int64_t syscall_slow(struct trap_frame *f);
 int64_t syscall_slow(struct trap_frame *f)
 {

@@ -27,14 +27,14 @@ static void deadline_passed(void *arg)
 static bool table_enter(struct thread *t)
 {
     for (uint32_t i = 0; i < THREADS_MAX; i++) {
-        uint32_t index = (sched.next_index + i) % THREADS_MAX;
+        uint32_t index = (sched_shared.next_index + i) % THREADS_MAX;
         if (thread_table[index] != NULL)
             continue;
         thread_table[index] = t;
-        sched.next_index = index + 1;
-        sched.count++;
+        sched_shared.next_index = index + 1;
+        sched_shared.count++;
         t->index = index;
-        t->id = ++sched.next_id;
+        t->id = ++sched_shared.next_id;
         return true;
     }
     return false;
@@ -81,6 +81,9 @@ struct thread *thread_new(struct process *p, unsigned priority)
     t->process = p;
     t->state = THREAD_BLOCKED;
     t->base = t->priority = (uint8_t)priority;
+    t->cpu = this_cpu()->cpu;
+    t->fpu_cpu = UINT32_MAX;
+    t->affinity = UINT64_MAX;
     t->call.caller = t;
     timer_init(&t->timer, deadline_passed, t);
     /* What switch_stacks pops: six registers and a return address. The frame
@@ -158,9 +161,9 @@ void thread_leave(void)
     timer_cancel(&t->timer);
     call_forget_server(t);
     thread_table[t->index] = NULL;
-    sched.count--;
-    if (sched.fpu_owner == t)
-        sched.fpu_owner = NULL;
+    sched_shared.count--;
+    if (this_sched()->fpu_owner == t)
+        this_sched()->fpu_owner = NULL; /* a later thread may lie at its address: fpu_cpu tells them apart */
     if (p != NULL) {
         struct thread **link = &p->threads;
         while (*link != t)
@@ -171,7 +174,6 @@ void thread_leave(void)
         if (--p->nthreads == 1 && p->alone != NULL)
             thread_wake(p->alone);
         if (p->nthreads == 0) {
-            sched.loaded = NULL;
             as_switch(NULL);
             process_finish(p);
         } else {
@@ -181,26 +183,41 @@ void thread_leave(void)
         object_unref(&p->object);
     }
     t->state = THREAD_DEAD;
-    sched.reap = t;
+    this_sched()->reap = t;
     sched_switch_away();
     panic("a dead thread ran");
 }
 
+bool sched_init_cpu(struct percpu *c)
+{
+    static struct sched first;
+    struct sched *s = c->cpu == 0 ? &first : kzalloc(sizeof *s);
+
+    if (s == NULL)
+        return false;
+    s->cpu = c;
+    s->idle.name = "idle";
+    s->idle.cpu = c->cpu;
+    s->idle.call.caller = &s->idle;
+    s->switched_at = rdtsc();
+    c->sched = s;
+    c->idle = &s->idle;
+    c->current = &s->idle;
+    return true;
+}
+
 void sched_init(void)
 {
-    struct percpu *c = this_cpu();
-    struct thread *t = &sched.boot;
+    struct thread *t = &sched_shared.boot;
 
+    (void)sched_init_cpu(this_cpu());
     t->name = "boot";
     t->state = THREAD_RUNNING;
     t->base = t->priority = PRIO_NORMAL;
+    t->affinity = UINT64_MAX;
     t->call.caller = t;
     timer_init(&t->timer, deadline_passed, t);
     table_enter(t);
-    sched.idle.name = "idle";
-    sched.idle.call.caller = &sched.idle;
-    sched.switched_at = rdtsc();
-    c->current = t;
-    c->idle = &sched.idle;
+    this_cpu()->current = t;
     syscall_init();
 }

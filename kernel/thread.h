@@ -6,8 +6,11 @@
  *
  * The kernel is not pre-empted: a thread in ring 0 runs until it blocks or
  * returns to ring 3; only hard interrupts come in between, and they touch
- * nothing of this. So code in thread or poll context needs no lock against
- * other such code on one CPU. Ring 3 is pre-empted at every interrupt.
+ * nothing of this. With several CPUs, one at a time is in thread or poll context
+ * (the kernel lock, kernel/lock.h). So code there needs no lock against other
+ * such code, but a thread may wake up on another CPU than it blocked on: nothing
+ * that belongs to a CPU is kept over a block. Ring 3 is pre-empted at every
+ * interrupt.
  */
 #ifndef KERNEL_THREAD_H
 #define KERNEL_THREAD_H
@@ -60,6 +63,7 @@ static inline void waitq_wake(struct waitq *q)
 void sched_init(void);
 /* The boot thread's last act: it becomes the idle thread of this CPU. */
 void sched_idle(void) __attribute__((noreturn));
+void sched_idle_other(void) __attribute__((noreturn)); /* another CPU's first thread */
 struct thread *thread_current(void);
 /* Blocks until woken, deadline (absolute ns, UINT64_MAX none) or kill. Returns
  * 0 woken, -ETIMEDOUT, -EINTR when the process is dying. The pattern:

@@ -1,39 +1,40 @@
 /* SPDX-License-Identifier: MIT
  *
- * kernel/time.c: one monotonic clock over the best counter there is, and one
- * event device that is armed for the next thing due and for nothing else.
+ * kernel/time.c: one monotonic clock over the best counter there is.
  *
- * Owns: the timekeeper, the timer queue, the slice end, what the event device
- * is programmed for.
- * Context: as kernel/time.h says call by call. The hard interrupt reads only
- * `next_timer_ns` and the slice; the heap belongs to kernel context.
- *
- * Cancelling a timer does not touch the event device: an interrupt that finds
- * nothing due programs the device for what is next. So a timer that is armed
- * and cancelled over and over, as every wait with a deadline does, costs one
- * interrupt in a while instead of a device access each time.
+ * Owns: the timekeeper; which clock and which event device serve.
+ * Context: as kernel/time.h says call by call.
  */
 #include <kernel/acpi.h>
 #include <kernel/clock.h>
 #include <kernel/cpu.h>
 #include <kernel/intctl.h>
+#include <kernel/lock.h>
 #include <kernel/log.h>
+#include <kernel/mem.h>
 #include <kernel/options.h>
+#include <kernel/smp.h>
 #include <kernel/time.h>
 #include <kernel/time_page.h>
-#include <kernel/timerq.h>
+#include <kernel/timers.h>
 #include <slipway/syscall.h>
 #include <stddef.h>
 
-#define PROBE_DELTA_NS     (200 * NS_PER_US)
-#define PROBE_LIMIT_NS     (100 * NS_PER_MS) /* a busy host may be late */
 #define REFINE_AFTER_NS    (100 * NS_PER_MS)
 #define WATCH_EVERY_NS     (2 * NS_PER_S)
-#define TIMERS_A_TURN      64
 #define EARLY_SPINS_PER_US 2 /* port accesses, before there is a clock */
 
+/* A line through time, for the TSC. Whoever reads the clock takes one of them
+ * whole; a new one is filled in before the pointer moves to it. There is one at
+ * the start, one after the rate was refined, and one spare. */
+struct tsc_line {
+    uint64_t base_cycles, base_ns, mult;
+};
+static struct tsc_line tsc_lines[3];
+static unsigned tsc_lines_used;
+
 static struct {
-    bool is_tsc;
+    const struct tsc_line *volatile line; /* NULL: the TSC is not the clock */
     const struct clock_source *source; /* NULL: not initialised, or the TSC */
     uint64_t base_cycles, base_ns, mult;
     uint32_t fraction; /* 2^-32 ns, for sources that wrap */
@@ -44,15 +45,7 @@ static struct {
     const struct clock_source *found[3]; /* HPET, PM timer, PIT; NULL where not there */
     const struct clock_source *fallback; /* where a demoted TSC leaves us */
 } clock;
-
-static struct {
-    const struct event_source *event;
-    struct timerq queue;
-    volatile uint64_t next_timer_ns;
-    volatile uint64_t slice_ns;      /* UINT64_MAX: none */
-    volatile uint64_t programmed_ns; /* UINT64_MAX: nothing */
-    bool running;
-} timers = {.next_timer_ns = UINT64_MAX, .slice_ns = UINT64_MAX, .programmed_ns = UINT64_MAX};
+static struct spinlock clock_lock = SPINLOCK("clock", RANK_CLOCK); /* the members of a source that wraps */
 
 /* --- reading --- */
 
@@ -80,7 +73,7 @@ static uint64_t now_wrapping(void)
 
     if (clock.source == NULL)
         return 0;
-    flags = irq_save();
+    flags = spin_lock_irqsave(&clock_lock);
     cycles = clock.source->read();
     ticks = (cycles - clock.base_cycles) & clock.source->mask;
     ticks += unseen_turns(ticks);
@@ -89,20 +82,25 @@ static uint64_t now_wrapping(void)
     clock.fraction = (uint32_t)ns;
     clock.base_ns += (uint64_t)(ns >> 32); /* C-CLOCK-1 */
     now = clock.base_ns;
-    irq_restore(flags);
+    spin_unlock_irqrestore(&clock_lock, flags);
     return now;
 }
 
 uint64_t now_ns(void)
 {
-    if (clock.is_tsc)
-        return clock.base_ns + scale32(rdtsc() - clock.base_cycles, clock.mult);
+    const struct tsc_line *l = clock.line;
+
+    if (l != NULL)
+        return l->base_ns + scale32(rdtsc() - l->base_cycles, l->mult);
     return now_wrapping();
 }
 
+/* For ring 3. Kernel context: one CPU at a time. */
 static void publish(void)
 {
-    time_page_publish(clock.is_tsc, clock.base_cycles, clock.base_ns, clock.mult, clock.realtime_offset_ns);
+    const struct tsc_line none = {0, 0, 0}, *l = clock.line != NULL ? clock.line : &none;
+
+    time_page_publish(clock.line != NULL, l->base_cycles, l->base_ns, l->mult, clock.realtime_offset_ns);
 }
 
 uint64_t realtime_ns(void)
@@ -120,7 +118,7 @@ void delay_us(uint32_t us)
 {
     uint64_t end;
 
-    if (!clock.is_tsc && clock.source == NULL) {
+    if (clock.line == NULL && clock.source == NULL) {
         for (uint64_t i = 0; i < (uint64_t)us * EARLY_SPINS_PER_US; i++)
             (void)inb(0x80);
         return;
@@ -132,7 +130,7 @@ void delay_us(uint32_t us)
 
 const char *clock_name(void)
 {
-    return clock.is_tsc ? "tsc" : clock.source != NULL ? clock.source->name : "none";
+    return clock.line != NULL ? "tsc" : clock.source != NULL ? clock.source->name : "none";
 }
 
 bool clock_info_get(unsigned index, struct info_clock *info)
@@ -140,7 +138,8 @@ bool clock_info_get(unsigned index, struct info_clock *info)
     const struct clock_source *s = NULL;
 
     if (index == 0) {
-        *info = (struct info_clock){.name = "tsc", .hz = clock.tsc_hz, .mask = UINT64_MAX, .serves = clock.is_tsc};
+        *info = (struct info_clock){.name = "tsc", .hz = clock.tsc_hz, .mask = UINT64_MAX};
+        info->serves = clock.line != NULL;
         info->value = rdtsc();
         return true;
     }
@@ -149,16 +148,12 @@ bool clock_info_get(unsigned index, struct info_clock *info)
             s = clock.found[i];
     if (s == NULL)
         return false;
-    *info = (struct info_clock){.hz = s->hz, .mask = s->mask, .serves = !clock.is_tsc && clock.source == s};
+    *info = (struct info_clock){.hz = s->hz, .mask = s->mask};
+    info->serves = clock.line == NULL && clock.source == s;
     for (unsigned i = 0; i + 1 < sizeof info->name && s->name[i] != 0; i++)
         info->name[i] = s->name[i];
     info->value = s->read();
     return true;
-}
-
-const char *event_name(void)
-{
-    return timers.event != NULL ? timers.event->name : "none";
 }
 
 uint64_t tsc_hz(void)
@@ -166,95 +161,20 @@ uint64_t tsc_hz(void)
     return clock.tsc_hz;
 }
 
-/* --- the event device --- */
-
-/* Interrupts off. Timers that are known to be due need no interrupt. */
-static void program(void)
+static void tsc_line_use(uint64_t base_cycles, uint64_t base_ns, uint64_t hz)
 {
-    bool due = this_cpu()->polls_pending & PENDING_TIMERS;
-    uint64_t next = due || timers.slice_ns < timers.next_timer_ns ? timers.slice_ns : timers.next_timer_ns;
-    uint64_t now, delta;
+    struct tsc_line *l = &tsc_lines[tsc_lines_used % (sizeof tsc_lines / sizeof tsc_lines[0])];
 
-    if (next >= timers.programmed_ns || timers.event == NULL) /* C-CLOCK-4 */
-        return;
-    now = now_ns();
-    delta = next > now ? next - now : 0;
-    if (delta < timers.event->min_ns)
-        delta = timers.event->min_ns;
-    if (delta > timers.event->max_ns)
-        delta = timers.event->max_ns;
-    timers.programmed_ns = now + delta;
-    timers.event->arm(delta);
-}
-
-/* Hard interrupt. */
-static bool event_fired(void *arg)
-{
-    struct percpu *self = this_cpu();
-    uint64_t now = now_ns();
-
-    (void)arg;
-    self->timer_interrupts++;
-    timers.programmed_ns = UINT64_MAX;
-    if (timers.slice_ns <= now) {
-        timers.slice_ns = UINT64_MAX;
-        self->need_resched = 1;
-    }
-    if (timers.next_timer_ns <= now)
-        self->polls_pending |= PENDING_TIMERS;
-    program();
-    return true;
-}
-
-void slice_arm(uint64_t when_ns)
-{
-    uint64_t flags = irq_save();
-
-    timers.slice_ns = when_ns != 0 ? when_ns : UINT64_MAX;
-    program();
-    irq_restore(flags);
-}
-
-/* --- timers --- */
-
-void timer_init(struct timer *t, void (*fn)(void *arg), void *arg)
-{
-    *t = (struct timer){.fn = fn, .arg = arg};
-}
-
-static void reprogram(void)
-{
-    uint64_t flags;
-
-    timers.next_timer_ns = timerq_next_ns(&timers.queue);
-    if (timers.running || timers.next_timer_ns >= timers.programmed_ns)
-        return;
-    flags = irq_save();
-    program();
-    irq_restore(flags);
-}
-
-int timer_arm(struct timer *t, uint64_t when_ns)
-{
-    int r = timerq_arm(&timers.queue, t, when_ns);
-
-    reprogram();
-    return r;
-}
-
-void timer_cancel(struct timer *t)
-{
-    if (t->slot == 0)
-        return;
-    timerq_cancel(&timers.queue, t);
-    timers.next_timer_ns = timerq_next_ns(&timers.queue);
+    tsc_lines_used++;
+    *l = (struct tsc_line){.base_cycles = base_cycles, .base_ns = base_ns, .mult = ns_per_tick32(hz)};
+    __atomic_store_n(&clock.line, l, __ATOMIC_RELEASE);
+    publish();
 }
 
 static void clock_use(const struct clock_source *source)
 {
-    uint64_t now = now_ns(), flags = irq_save();
+    uint64_t now = now_ns(), flags = spin_lock_irqsave(&clock_lock);
 
-    clock.is_tsc = false;
     clock.source = source;
     clock.base_ns = now;
     clock.base_cycles = source->read();
@@ -262,8 +182,9 @@ static void clock_use(const struct clock_source *source)
     clock.fraction = 0;
     clock.base_tsc = rdtsc();
     clock.tsc_ticks = scale32(ns_per_tick32(clock.tsc_hz), ticks_per_ns32(source->hz));
+    spin_unlock_irqrestore(&clock_lock, flags);
+    __atomic_store_n(&clock.line, NULL, __ATOMIC_RELEASE);
     publish();
-    irq_restore(flags);
 }
 
 /* Sources that wrap must be read in time. */
@@ -277,40 +198,31 @@ static void wrap_tick(void *arg)
     (void)timer_arm(&wrap_timer, now_ns() + turn_ns / 2 + turn_ns / 4);
 }
 
-static void watch_tsc(uint64_t now)
+void clock_watch(uint64_t now)
 {
+    if (clock.line == NULL || cpu.invariant_tsc || now - clock.watched_ns <= WATCH_EVERY_NS)
+        return;
     clock.watched_ns = now;
     if (clock.fallback == NULL || tsc_watch(clock.tsc_hz))
         return;
-    clock.tsc_trusted = false;
-    clock_use(clock.fallback);
     klog(LOG_WARN, "clock: the TSC ran away from %s, which takes over", clock.fallback->name);
-    timer_init(&wrap_timer, wrap_tick, NULL);
-    wrap_tick(NULL);
+    (void)time_leave_tsc();
 }
 
-void timers_run(void)
+bool time_tsc_is_clock(void)
 {
-    uint64_t now, flags;
-    struct timer *t;
+    return clock.line != NULL;
+}
 
-    if (!(this_cpu()->polls_pending & PENDING_TIMERS) || timers.running)
-        return;
-    timers.running = true;
-    pending_clear(PENDING_TIMERS);
-    now = now_ns();
-    for (unsigned n = 0; n < TIMERS_A_TURN && (t = timerq_take_due(&timers.queue, now)) != NULL; n++)
-        t->fn(t->arg);
-    timers.running = false;
-
-    flags = irq_save();
-    timers.next_timer_ns = timerq_next_ns(&timers.queue);
-    if (timers.next_timer_ns <= now)
-        pending_set(PENDING_TIMERS);
-    program();
-    irq_restore(flags);
-    if (clock.is_tsc && !cpu.invariant_tsc && now - clock.watched_ns > WATCH_EVERY_NS)
-        watch_tsc(now);
+bool time_leave_tsc(void)
+{
+    if (clock.fallback == NULL)
+        return false;
+    clock.tsc_trusted = false;
+    clock_use(clock.fallback);
+    timer_init(&wrap_timer, wrap_tick, NULL);
+    wrap_tick(NULL);
+    return true;
 }
 
 /* --- choosing --- */
@@ -319,33 +231,24 @@ static struct timer refine_timer;
 
 static void refine(void *arg)
 {
-    uint64_t hz, flags, cycles, now;
+    const struct tsc_line *l = clock.line;
+    uint64_t hz, cycles;
 
     (void)arg;
-    if (!clock.is_tsc)
+    if (l == NULL)
         return;
     hz = tsc_refine(clock.tsc_hz);
     if (hz == 0)
         return;
-    flags = irq_save();
     cycles = rdtsc();
-    now = clock.base_ns + scale32(cycles - clock.base_cycles, clock.mult);
-    clock.base_ns = now;
-    clock.base_cycles = cycles;
-    clock.mult = ns_per_tick32(hz);
     clock.tsc_hz = hz;
-    publish();
-    irq_restore(flags);
+    tsc_line_use(cycles, l->base_ns + scale32(cycles - l->base_cycles, l->mult), hz);
     deadline_event_set_rate(hz);
 }
 
 static void use_tsc(void)
 {
-    clock.base_cycles = cpu.entry_tsc;
-    clock.base_ns = 0;
-    clock.mult = ns_per_tick32(clock.tsc_hz);
-    clock.is_tsc = true;
-    publish();
+    tsc_line_use(cpu.entry_tsc, 0, clock.tsc_hz);
 }
 
 /* "auto", or what clock=, event= or timer= asks for. */
@@ -400,40 +303,14 @@ static void choose_clock(const struct found *f, const char *want)
     wrap_tick(NULL);
 }
 
-/* Does an interrupt really come? */
-static bool event_works(const struct event_source *e)
-{
-    uint64_t flags, end, before = this_cpu()->timer_interrupts;
-    bool came = false;
-
-    if (e->start(event_fired) < 0)
-        return false;
-    flags = irq_save();
-    timers.event = e;
-    timers.programmed_ns = 0; /* keeps program() away */
-    e->arm(PROBE_DELTA_NS);
-    irq_enable();
-    end = now_ns() + PROBE_LIMIT_NS;
-    while (!came && now_ns() < end)
-        came = *(volatile uint64_t *)&this_cpu()->timer_interrupts != before;
-    irq_disable();
-    if (!came) {
-        e->stop();
-        timers.event = NULL;
-    }
-    timers.programmed_ns = UINT64_MAX;
-    irq_restore(flags);
-    return came;
-}
-
 static void choose_event(const struct found *f, const char *want, uint64_t lapic_hz)
 {
     bool lapic = lapic_present() && acpi.present;
     struct {
-        const struct event_source *event;
+        const struct event_source *source;
         bool there;
     } order[] = {
-        {&deadline_event, lapic && cpu.tsc_deadline && clock.is_tsc},
+        {&deadline_event, lapic && cpu.tsc_deadline && clock.line != NULL},
         {&lapic_event, lapic && lapic_hz != 0},
         {&hpet_event, f->hpet != NULL && hpet_event_usable()},
         {&pit_event, true},
@@ -441,13 +318,13 @@ static void choose_event(const struct found *f, const char *want, uint64_t lapic
 
     for (unsigned pass = 0; pass < 2; pass++) {
         for (unsigned i = 0; i < 4; i++) {
-            bool asked = text_is(want, order[i].event->name);
+            bool asked = text_is(want, order[i].source->name);
 
             if (!order[i].there || (pass == 0 && !asked && !text_is(want, "auto")))
                 continue;
-            if (event_works(order[i].event))
+            if (timers_try(order[i].source))
                 return;
-            klog(LOG_WARN, "event: %s does not interrupt", order[i].event->name);
+            klog(LOG_WARN, "event: %s does not interrupt", order[i].source->name);
             order[i].there = false;
         }
         if (pass == 0)
@@ -490,7 +367,7 @@ void time_init(void)
     struct found f;
     struct tsc_result rates = find_clocks(&f, option_is("timer", "pit"), lapic_present() && acpi.present);
 
-    timerq_init(&timers.queue);
+    (void)timers_init(this_cpu());
     time_page_init();
     clock.tsc_hz = rates.tsc_hz;
     clock.tsc_trusted = rates.agreed;
@@ -499,7 +376,7 @@ void time_init(void)
     choose_clock(&f, wanted("clock"));
     choose_event(&f, wanted("event"), rates.lapic_hz);
     read_date();
-    if (clock.is_tsc && rates.agreed) {
+    if (clock.line != NULL && rates.agreed) {
         timer_init(&refine_timer, refine, NULL);
         (void)timer_arm(&refine_timer, now_ns() + REFINE_AFTER_NS);
     }

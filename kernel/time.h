@@ -2,9 +2,10 @@
  *
  * kernel/time.h: reading clocks and being woken by them.
  *
- * Owns: the clock source, the event source, the timer queue (a heap: O(log n)
- * arm and cancel). Tickless: the event source is programmed for the earliest
+ * Owns: the clock source, the event source, each CPU's timer queue (a heap: O(log
+ * n) arm and cancel). Tickless: the event source is programmed for the earliest
  * timer only, and not at all when there is none.
+ * Context: reading any; timers thread or poll (kernel lock).
  */
 #ifndef KERNEL_TIME_H
 #define KERNEL_TIME_H
@@ -35,6 +36,7 @@ struct timer {
     void (*fn)(void *arg);
     void *arg;
     uint32_t slot; /* index in the heap + 1; 0 when not armed */
+    uint32_t cpu;  /* whose heap: where it was armed, and where fn runs */
 };
 void timer_init(struct timer *t, void (*fn)(void *arg), void *arg);
 int timer_arm(struct timer *t, uint64_t when_ns); /* re-arms; -ENOMEM if the heap cannot grow */
@@ -43,5 +45,15 @@ void timer_cancel(struct timer *t);               /* idempotent */
  * 0 clears it. Cheaper than a struct timer. */
 void slice_arm(uint64_t when_ns);
 void timers_run(void); /* kernel exit path: runs what is due */
+
+struct percpu;
+bool timers_init(struct percpu *c); /* a CPU's queue; false when memory is out */
+void time_init_other(void); /* on another CPU, interrupts off: its event device */
+/* What this CPU's timers and slice are due for; event devices that one CPU alone
+ * hears have the others called. Hard interrupt. */
+void timers_due(void);
+bool time_tsc_is_clock(void);
+/* The TSCs of the CPUs differ: another clock takes over. False: there is none. */
+bool time_leave_tsc(void);
 
 #endif

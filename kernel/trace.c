@@ -16,6 +16,7 @@
  */
 #include <kernel/cpu.h>
 #include <kernel/proc.h>
+#include <kernel/smp.h>
 #include <kernel/string.h>
 #include <kernel/syscall.h>
 #include <kernel/trace.h>
@@ -54,9 +55,11 @@ static uint32_t traces; /* open ones */
 
 static void entry_work_set(bool on)
 {
-    struct percpu *c = this_cpu();
+    for (uint32_t i = 0; i < smp_cpus(); i++) {
+        struct percpu *c = smp_cpu[i];
 
-    c->entry_work = (uint16_t)(on ? c->entry_work | ENTRY_TRACE : c->entry_work & ~ENTRY_TRACE);
+        c->entry_work = (uint16_t)(on ? c->entry_work | ENTRY_TRACE : c->entry_work & ~ENTRY_TRACE);
+    }
 }
 
 int64_t fork_process(const struct trap_frame *f);

@@ -9,9 +9,11 @@
  */
 #include <kernel/console.h>
 #include <kernel/cpu.h>
+#include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/mem.h>
 #include <kernel/process.h>
+#include <kernel/smp.h>
 
 #define VECTOR_DEBUG         1
 #define VECTOR_NMI           2
@@ -88,6 +90,7 @@ static unsigned fault_access(uint64_t error)
 static void user_exception(struct trap_frame *f, uint64_t addr)
 {
     irq_enable();
+    kernel_lock();
     if (f->vector == VECTOR_PAGE_FAULT && !(f->error & PF_RESERVED) && addr < USER_END &&
         vm_fault(process_as(process_current()), addr, fault_access(f->error)))
         return;
@@ -117,6 +120,8 @@ void trap_dispatch(struct trap_frame *f)
 
     switch (f->vector) {
     case VECTOR_NMI:
+        while (smp_stopping())
+            __asm__ volatile("cli; hlt");
         nmi_count++; /* it may have hit klog itself, so the log is out of bounds here */
         console_write_polled(nmi_text, sizeof(nmi_text) - 1);
         return;
@@ -142,6 +147,7 @@ void trap_bad_return(struct trap_frame *f)
     uint64_t rip = f->rip;
 
     irq_enable();
+    kernel_lock(); /* it was given back by return_to_user */
     f->vector = 13;
     process_fault(f, rip);
     f->rip = 0;

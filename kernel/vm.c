@@ -8,6 +8,7 @@
 #include <kernel/cpu.h>
 #include <kernel/log.h>
 #include <kernel/random.h>
+#include <kernel/smp.h>
 #include <kernel/string.h>
 #include <kernel/vm.h>
 #include <slipway/errno.h>
@@ -79,8 +80,7 @@ struct address_space *as_create(void)
 
 void as_destroy(struct address_space *as)
 {
-    if (as_current() == as)
-        as_switch(NULL);
+    tlb_evict(as);
     for (uint32_t i = 0; i < as->nregions; i++) {
         struct vm_region *r = &as->regions[i];
         vm_release_pages(as, r, r->start, r->end);
@@ -92,21 +92,6 @@ void as_destroy(struct address_space *as)
     id_give(as->id);
     kfree(as->regions);
     kfree(as);
-}
-
-static struct address_space *current_space;
-
-struct address_space *as_current(void)
-{
-    return current_space;
-}
-
-void as_switch(struct address_space *as)
-{
-    if (current_space == as)
-        return;
-    current_space = as;
-    write_cr3(as != NULL ? virt_to_phys(as->root) : image_phys(kernel_pml4));
 }
 
 uint64_t vm_futex_key(const struct address_space *as, uint64_t addr)

@@ -29,6 +29,7 @@ struct address_space {
     uint32_t nregions, room;
     uint64_t limit;              /* 0: none */
     uint64_t anon_pages, tables; /* both count against the limit */
+    uint64_t cpus;               /* mask of those that have it in CR3 (kernel/tlb.c) */
     uint64_t top;                /* addresses are chosen downwards from here */
     uint32_t id;                 /* unique among living spaces; below VM_SPACES_MAX */
 };
@@ -37,9 +38,6 @@ struct address_space {
 uint32_t vm_find(const struct address_space *as, uint64_t addr);
 
 /* vm_pages.c */
-/* Entries of [start, end) have changed: no CPU uses the old ones any more when
- * this returns. Call it before their pages are freed. */
-void vm_flush(struct address_space *as, uint64_t start, uint64_t end);
 /* The next entry of a walk page by page: one table look-up for each table. */
 static inline uint64_t *vm_step_entry(struct address_space *as, uint64_t *e, uint64_t at)
 {

@@ -8,6 +8,7 @@
  * what they write afterwards is not.
  */
 #include <kernel/log.h>
+#include <kernel/smp.h>
 #include <kernel/string.h>
 #include <kernel/vm.h>
 
@@ -68,7 +69,7 @@ struct address_space *as_fork(struct address_space *from)
         if (r->object == NULL || !memobj_kept_from_children(r->object))
             good = fork_region(as, from, r);
     }
-    vm_flush(from, USER_MIN, USER_END);
+    tlb_shoot(from, 0, UINT64_MAX);
     if (good)
         return as;
     as_destroy(as);

@@ -14,29 +14,18 @@
  */
 #include <kernel/cpu.h>
 #include <kernel/log.h>
+#include <kernel/smp.h>
 #include <kernel/string.h>
 #include <kernel/vm.h>
 #include <slipway/errno.h>
 
 #define FAULT_AROUND  16u /* pages of an object mapped by one fault */
 #define RELEASE_BATCH 64u /* pages freed after one flush */
-#define FLUSH_SINGLY  32u /* more pages than this: everything at once */
 
 static uint64_t prot_bits(unsigned prot)
 {
     return (prot != 0 ? PTE_P : 0) | PTE_U | PTE_A | (prot & VM_W ? PTE_W | PTE_D : 0) |
            (prot & VM_X ? 0 : PTE_NX);
-}
-
-void vm_flush(struct address_space *as, uint64_t start, uint64_t end)
-{
-    if (as_current() != as)
-        return;
-    if (end - start > FLUSH_SINGLY * PAGE_SIZE)
-        write_cr3(virt_to_phys(as->root));
-    else
-        for (; start < end; start += PAGE_SIZE)
-            tlb_drop(start);
 }
 
 int vm_make_tables(struct address_space *as, uint64_t start, uint64_t end)
@@ -58,15 +47,16 @@ static bool span_used(const struct address_space *as, uint64_t at, uint64_t span
 /* Frees the table that `entry` points to. */
 static void free_table(struct address_space *as, uint64_t *entry)
 {
-    page_free(*entry & PTE_ADDR, 0);
+    phys_t table = *entry & PTE_ADDR;
+
     *entry = 0;
+    tlb_shoot(as, 0, UINT64_MAX); /* cached upper levels too */
+    page_free(table, 0);
     as->tables--;
 }
 
 void vm_prune_tables(struct address_space *as, uint64_t start, uint64_t end)
 {
-    bool freed = false;
-
     for (uint64_t at = start & ~(VM_TABLE_SPAN - 1), step; at < end; at = (at & ~(step - 1)) + step) {
         uint64_t *table = as->root, *entry[4] = {0};
         step = VM_TABLE_SPAN;
@@ -85,11 +75,8 @@ void vm_prune_tables(struct address_space *as, uint64_t start, uint64_t end)
             if (span_used(as, at, PAGE_SIZE << (9 * level)))
                 break;
             free_table(as, entry[level]);
-            freed = true;
         }
     }
-    if (freed)
-        vm_flush(as, USER_MIN, USER_END); /* cached upper levels too */
 }
 
 static void free_level(struct address_space *as, uint64_t *table, unsigned entries, unsigned level)
@@ -144,7 +131,7 @@ void vm_release_pages(struct address_space *as, const struct vm_region *r, uint6
         gone[n++] = *e & PTE_ADDR;
         *e = 0;
         if (n == RELEASE_BATCH) {
-            vm_flush(as, from, at + PAGE_SIZE);
+            tlb_shoot(as, from, at + PAGE_SIZE);
             if (r->object == NULL)
                 promises += free_batch(gone, n);
             from = at + PAGE_SIZE;
@@ -152,7 +139,7 @@ void vm_release_pages(struct address_space *as, const struct vm_region *r, uint6
         }
     }
     if (n > 0)
-        vm_flush(as, from, end);
+        tlb_shoot(as, from, end);
     if (r->object != NULL)
         return;
     mem_uncommit(promises + free_batch(gone, n));
@@ -170,7 +157,7 @@ void vm_set_prot(struct address_space *as, uint64_t start, uint64_t end, unsigne
         if (!(*e & PTE_OBJECT) && page_shared(*e & PTE_ADDR))
             *e &= ~PTE_W;
     }
-    vm_flush(as, start, end);
+    tlb_shoot(as, start, end);
 }
 
 phys_t vm_lookup(struct address_space *as, uint64_t addr)
@@ -188,14 +175,14 @@ static void unshare_page(struct address_space *as, uint64_t *e, uint64_t addr, u
 
     if (!page_shared(old)) {
         *e = old | prot_bits(prot);
-        vm_flush(as, addr, addr + PAGE_SIZE);
+        tlb_shoot(as, addr, addr + PAGE_SIZE);
         return;
     }
     page = page_alloc(0, PAGE_COMMITTED);
     KASSERT(page != 0);
     memcpy(phys_to_virt(page), phys_to_virt(old), PAGE_SIZE);
     *e = page | prot_bits(prot);
-    vm_flush(as, addr, addr + PAGE_SIZE); /* threads on other CPUs may still read the old one */
+    tlb_shoot(as, addr, addr + PAGE_SIZE); /* threads on other CPUs may still read the old one */
     (void)page_unref(old);
 }
 
@@ -228,7 +215,7 @@ bool vm_fault(struct address_space *as, uint64_t addr, unsigned access)
         fill(as, r, e, addr);
     else if ((access & VM_W) && !(*e & PTE_W))
         unshare_page(as, e, addr, r->prot); /* C-MEM-6 */
-    else /* there already: a stale translation */
-        vm_flush(as, addr, addr + PAGE_SIZE);
+    else if (as_current() == as) /* there already: a stale translation, here alone */
+        tlb_drop(addr);
     return true;
 }
