@@ -161,6 +161,10 @@ void cpu_free(struct percpu *c);
 void cpu_init_other(struct percpu *c);
 void cpu_set_kernel_stack(void *top); /* TSS.RSP0 and percpu.kernel_rsp */
 
+/* kernel/mce.c: machine checks on, on this CPU; and what the banks say. */
+void mce_init(void);
+void mce_report(void);
+
 /* FPU state of a thread: cpu.xsave_bytes long, 64-byte aligned. */
 void fpu_init(void); /* cpu_init calls it */
 void fpu_enable(void); /* on this CPU, as fpu_init found it */

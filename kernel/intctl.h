@@ -60,6 +60,8 @@ struct pci_device;
 unsigned msix_table_size(struct pci_device *d); /* 0: no MSI-X, or one that cannot be used */
 int msix_enable(struct pci_device *d, const uint8_t *vectors, unsigned n);
 int msi_enable(struct pci_device *d, uint8_t vector);
+void msix_mask(struct pci_device *d, unsigned entry); /* that vector comes no more */
+void msi_disable(struct pci_device *d);               /* INTx stays off as well */
 
 /* --- kernel/irq.c, for kernel/irq_pci.c and the event sources --- */
 enum irq_policy { POLICY_AUTO = 0, POLICY_MSIX, POLICY_MSI, POLICY_IOAPIC, POLICY_PIC, POLICY_POLL };

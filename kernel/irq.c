@@ -344,6 +344,10 @@ void irq_detach(struct irq *irq)
         return;
     }
     if (irq->mode != IRQ_POLL) {
+        if (irq->mode == IRQ_MSIX) /* C-IRQ-3 */
+            msix_mask(irq->pci, irq->line);
+        else if (irq->mode == IRQ_MSI)
+            msi_disable(irq->pci);
         irq_chain_remove(irq);
         return;
     }

@@ -36,7 +36,8 @@ struct irq {             /* one attached source; lives in the driver's struct */
     const char *name;
     enum irq_mode mode;
     uint8_t vector;
-    uint32_t line;       /* GSI or PIC line */
+    uint32_t line;       /* GSI or PIC line, entry of the MSI-X table */
+    struct pci_device *pci; /* whose message it is; NULL for a line */
     uint64_t count;
     struct irq *next;    /* others on the same vector */
     struct irq *all_next; /* every attached source, for status */

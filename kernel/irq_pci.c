@@ -187,6 +187,7 @@ static int attach_msix(struct pci_device *d, struct irq irqs[], unsigned want)
         irqs[i].mode = IRQ_MSIX;
         irqs[i].vector = (uint8_t)v;
         irqs[i].line = i;
+        irqs[i].pci = d;
         irq_chain_add(&irqs[i]);
     }
     if (msix_enable(d, vectors, n) < 0) {
@@ -208,6 +209,7 @@ static int attach_msi(struct pci_device *d, struct irq *irq)
         return v;
     irq->mode = IRQ_MSI;
     irq->vector = (uint8_t)v;
+    irq->pci = d;
     irq_chain_add(irq);
     r = msi_enable(d, (uint8_t)v);
     if (r < 0)
@@ -254,6 +256,8 @@ static int attach_best(struct pci_device *d, struct irq irqs[], unsigned want, v
         r = attach_msix(d, irqs, want);
     if (r < 0 && messages && (p == POLICY_AUTO || p == POLICY_MSIX || p == POLICY_MSI))
         r = attach_msi(d, &irqs[0]);
+    if (messages && ((p == POLICY_MSIX && (r < 0 || irqs[0].mode != IRQ_MSIX)) || (p == POLICY_MSI && r < 0)))
+        klog(LOG_WARN, "irq: %s has no %s, taking the next best", irqs[0].name, p == POLICY_MSI ? "MSI" : "MSI-X");
     if (r < 0 && p != POLICY_POLL)
         r = attach_line(d, &irqs[0], raise, quiet);
     if (r < 0)

@@ -2,7 +2,7 @@
 
 # Processor, traps, interrupts
 KERNEL_SOURCES += \
-	kernel/cpu.c kernel/fpu.c kernel/trap.S kernel/trap.c \
+	kernel/cpu.c kernel/mce.c kernel/fpu.c kernel/trap.S kernel/trap.c \
 	kernel/irq.c kernel/pic.c kernel/lapic.c kernel/ioapic.c kernel/poll.c
 
 KERNEL_SOURCES += kernel/irq_pci.c kernel/msi.c
@@ -26,7 +26,7 @@ KERNEL_SOURCES += \
 	kernel/kmalloc.c kernel/kstack.c kernel/memobj.c kernel/vm.c kernel/vm_pages.c kernel/vm_fork.c \
 	kernel/usercopy.c kernel/usercopy.S kernel/string.c kernel/printf.c kernel/log.c \
 	kernel/console.c kernel/screen.c kernel/vga.c kernel/panic.c kernel/symbols.c kernel/options.c \
-	kernel/initrd.c kernel/selftest.c kernel/selftest_mem.c kernel/selftest_time.c
+	kernel/initrd.c kernel/selftest.c kernel/selftest_mem.c kernel/selftest_time.c kernel/selftest_hw.c
 
 # Threads, processes, messages, system calls
 KERNEL_SOURCES += \

@@ -9,6 +9,7 @@
  */
 #include <kernel/acpi.h>
 #include <kernel/boot_info.h>
+#include <kernel/clock.h>
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/initrd.h>
@@ -65,6 +66,39 @@ const struct boot_info *boot_info_get(void)
     return &boot;
 }
 
+/* --- how long each step took --- */
+
+#define STEPS_MAX 16u
+static struct {
+    const char *name;
+    uint64_t tsc;
+} steps[STEPS_MAX];
+static unsigned nsteps;
+
+/* Ends a step; the clock that tells how long it was may only come later. */
+static void step_done(const char *name)
+{
+    if (nsteps < STEPS_MAX) {
+        steps[nsteps].name = name;
+        steps[nsteps++].tsc = rdtsc();
+    }
+}
+
+static void report_steps(void)
+{
+    uint64_t from = cpu.entry_tsc;
+    char line[240];
+    size_t n = 0;
+
+    for (unsigned i = 0; i < nsteps && n < sizeof line; i++) {
+        uint64_t us = scale32(steps[i].tsc - from, ns_per_tick32(tsc_hz())) / NS_PER_US;
+
+        n += (size_t)ksnprintf(line + n, sizeof line - n, "%s%s %lu", i > 0 ? ", " : "", steps[i].name, us);
+        from = steps[i].tsc;
+    }
+    klog(LOG_INFO, "boot: steps in us: %s", line);
+}
+
 void kmain(uint32_t info_phys)
 {
     cpu_init();           /* descriptor tables, traps, CPU features */
@@ -74,22 +108,33 @@ void kmain(uint32_t info_phys)
     (void)vga_init(&boot);                      /* text mode joins in */
     options_parse(boot.cmdline, report_option); /* policy; bad words are named */
     apply_log_level();
+    mce_init();                  /* machine checks are reported from here on */
+    step_done("loader");
     console_configure();         /* console=... */
     mem_init(&boot);             /* own page tables, page allocator; kmalloc from here on */
     (void)framebuffer_init(&boot); /* or the screen in graphics mode does */
+    step_done("memory");
     random_init();               /* secrets and address randomisation need it */
     acpi_init(&boot);            /* MADT, HPET, MCFG, FADT */
+    step_done("acpi");
     irq_init();                  /* LAPIC and IOAPIC, or the PIC */
+    step_done("irq");
     time_init();                 /* clock and event source */
+    step_done("time");
     irq_enable();                /* first interrupts may come */
     sched_init();                /* this context becomes a thread; system calls */
     if (initrd_init(&boot) != 0) /* the archive with init and everything */
         boot_stop("there is no usable initrd (see above), so there is nothing to start");
+    step_done("initrd");
     pci_init();                                /* what is on the bus */
+    step_done("pci");
     net_core_init();                           /* loopback, empty registry */
     uart_init();                               /* COM1 and COM2 by interrupt: SLIP, console */
     ps2_init();                                /* a keyboard, if there is one */
+    step_done("serial");
     pci_attach_drivers();                      /* network cards become links */
+    step_done("drivers");
+    report_steps();
     selftest_run();                            /* test=NAME */
     screen_defer();                            /* drawn by a poll from here on */
     if (process_start_first("sbin/init") != 0) /* ring 3 */

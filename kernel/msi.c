@@ -65,21 +65,30 @@ unsigned msix_table_size(struct pci_device *d)
     return table_place(d, cap, entries, &bar, &offset) ? entries : 0;
 }
 
+static volatile uint32_t *map_table(struct pci_device *d, unsigned cap, unsigned entries)
+{
+    uint32_t offset;
+    unsigned bar;
+    uint8_t *base;
+
+    if (!table_place(d, cap, entries, &bar, &offset))
+        return NULL;
+    base = pci_map_bar(d, bar);
+    return base != NULL ? (volatile uint32_t *)(base + offset) : NULL;
+}
+
 /* Entries 0 to n - 1 deliver vectors[]; the rest stays masked. */
 int msix_enable(struct pci_device *d, const uint8_t *vectors, unsigned n)
 {
-    unsigned cap = pci_find_cap(d, CAP_MSIX, 0), entries = msix_table_size(d), bar;
+    unsigned cap = pci_find_cap(d, CAP_MSIX, 0), entries = msix_table_size(d);
     volatile uint32_t *table;
-    uint32_t offset;
     uint16_t control;
-    uint8_t *base;
 
-    if (entries < n || !table_place(d, cap, entries, &bar, &offset))
+    if (entries < n || entries == 0)
         return -ENODEV;
-    base = pci_map_bar(d, bar);
-    if (base == NULL)
+    table = map_table(d, cap, entries);
+    if (table == NULL)
         return -ENOMEM;
-    table = (volatile uint32_t *)(base + offset);
     pci_write16(d, REG_COMMAND, pci_read16(d, REG_COMMAND) | COMMAND_MEMORY);
     control = pci_read16(d, cap + MSIX_CONTROL);
     pci_write16(d, cap + MSIX_CONTROL, control | MSIX_ENABLE | MSIX_MASK_ALL);
@@ -118,4 +127,21 @@ int msi_enable(struct pci_device *d, uint8_t vector)
     intx_off(d);
     pci_write16(d, cap + MSI_CONTROL, control | MSI_ENABLE);
     return 0;
+}
+
+void msix_mask(struct pci_device *d, unsigned entry)
+{
+    unsigned entries = msix_table_size(d);
+    volatile uint32_t *table = entry < entries ? map_table(d, pci_find_cap(d, CAP_MSIX, 0), entries) : NULL;
+
+    if (table != NULL)
+        table[entry * 4 + 3] |= MSIX_ENTRY_MASKED;
+}
+
+void msi_disable(struct pci_device *d)
+{
+    unsigned cap = pci_find_cap(d, CAP_MSI, 0);
+
+    if (cap != 0)
+        pci_write16(d, cap + MSI_CONTROL, pci_read16(d, cap + MSI_CONTROL) & (uint16_t)~MSI_ENABLE);
 }

@@ -17,7 +17,7 @@ extern const struct selftest selftests[], selftests_end[];
 
 static bool wanted(const struct selftest *t)
 {
-    return option_has("test", "all") || option_has("test", t->name);
+    return (option_has("test", "all") && t->alone == NULL) || option_has("test", t->name);
 }
 
 /* Is there more to run in ring 3: "all", or names that no test here has? */

@@ -77,6 +77,8 @@ static void kernel_fault(struct trap_frame *f, uint64_t addr)
     klog(LOG_ERROR, "r8  %016lx r9  %016lx r10 %016lx r11 %016lx", f->r8, f->r9, f->r10, f->r11);
     klog(LOG_ERROR, "r12 %016lx r13 %016lx r14 %016lx r15 %016lx", f->r12, f->r13, f->r14, f->r15);
     klog(LOG_ERROR, "cs %lx ss %lx rflags %lx cr3 %lx", f->cs, f->ss, f->rflags, read_cr3());
+    if (f->vector == VECTOR_MACHINE_CHECK)
+        mce_report();
     panic("%s in the kernel at %s", exception_names[f->vector & 31], where);
 }
 

@@ -12,6 +12,7 @@
 #
 #   make check-host                  all host tests
 #   make tests/unit/test_ports.trs   one of them
+#   make check-matrix                all of the hardware matrix (make check: some of it)
 
 UNIT_TAPS = $(UNIT_TESTS:%=tests/unit/%.tap)
 SIM_TAPS = $(SIM_TESTS:%=tests/sim/%.tap)
@@ -82,6 +83,12 @@ tests/unit/hygiene.trs: kernel.elf $(PROGRAMS_TARGET)
 tests-build: $(HOST_TAPS) bench-plugins
 check-host: tests-build
 	@MAKE='$(MAKE)' AWK='$(AWK)' HOST_TRS='$(HOST_TRS)' CHECK_SYSTEM=no \
+	    $(SHELL) $(srcdir)/tests/run-checks '$(srcdir)'
+
+# Every pair of values of tests/system/test_matrix.py: six minutes on an idle machine.
+.PHONY: check-matrix
+check-matrix: all
+	@MAKE='$(MAKE)' AWK='$(AWK)' HOST_TRS= MATRIX=all PYTEST_ARGS='-k test_matrix' SYSTEM_TIMEOUT_SECONDS=3600 \
 	    $(SHELL) $(srcdir)/tests/run-checks '$(srcdir)'
 
 .PHONY: check-hygiene check-reproducible

@@ -23,6 +23,7 @@ static bool interrupted;
 const struct shell_entry shell_commands[] = {
     {"arp", cmd_arp, "", "neighbours: IP and MAC addresses"},
     {"cat", cmd_cat, "FILE ...", "show files"},
+    {"clocks", cmd_clocks, "[MS]", "the machine's clocks, and a sleep by each of them"},
     {"crash", cmd_crash, "[SERVER]", "last crash reports"},
     {"date", cmd_date, "", "date and time (UTC)"},
     {"dmesg", cmd_dmesg, "", "the kernel's log"},

@@ -8,6 +8,7 @@
  *   net_cmds.c  links, addresses, routes, ports, counters
  *   ping.c      ping
  *   run.c       programs in the foreground
+ *   clock_cmd.c the clocks, held against each other
  *
  * A command gets its words as main() does and returns 0 or a complaint's exit
  * code; it writes to stdout and asks shell_interrupted() in longer loops.
@@ -30,7 +31,8 @@ extern const struct shell_entry shell_commands[];
 extern const unsigned shell_command_count;
 
 shell_command cmd_help, cmd_ps, cmd_kill, cmd_uptime, cmd_reboot, cmd_poweroff, cmd_free, cmd_dmesg, cmd_date,
-    cmd_lspci, cmd_irq, cmd_cat, cmd_ls, cmd_start, cmd_stop, cmd_crash, cmd_services, cmd_echo, cmd_run;
+    cmd_lspci, cmd_irq, cmd_cat, cmd_ls, cmd_start, cmd_stop, cmd_crash, cmd_services, cmd_echo, cmd_run,
+    cmd_clocks;
 shell_command cmd_ifconfig, cmd_netstat, cmd_arp, cmd_route, cmd_ping;
 
 /* True once Ctrl-C has been typed since the command began. */

@@ -99,7 +99,8 @@ class Vm:
     """One QEMU. Closes its process, taps and files by itself."""
 
     def __init__(self, build, nic="virtio", net="tap", machine="q35", firmware="bios", media="cd", mem=64, smp=1,
-                 cmdline="", extra=(), iso=None, qemu_args=(), icount=None, dhcp=True, cpu=None, com1=True, lease="1h", vnet_hdr=True):
+                 cmdline="", extra=(), iso=None, qemu_args=(), icount=None, dhcp=True, cpu=None, com1=True, lease="1h", vnet_hdr=True,
+                 nic_options="", bus_args=()):
         self.build = build
         self.dir = tempfile.mkdtemp(prefix="vm-", dir=build.work)
         self.name = f"vm{next(_counter)} ({nic}, {machine}, {firmware}, {cmdline or 'no options'})"
@@ -134,7 +135,10 @@ class Vm:
         else:
             args += ["-drive", f"if=none,id=stick,format=raw,readonly=on,file={iso}", "-device", "qemu-xhci",
                      "-device", "usb-storage,drive=stick,bootindex=1"]
+        args += bus_args  # bridges, before what sits behind them
         args += self._network(nic, net, dhcp, lease, vnet_hdr)
+        if nic_options:
+            args[-1] += "," + nic_options
         args += [a.replace("DIR/", self.dir + "/") for a in qemu_args]
         with self.closed_on_failure():
             self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=open(f"{self.dir}/qemu.log", "w"),
