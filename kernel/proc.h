@@ -145,6 +145,7 @@ struct endpoint {
     struct waitq readers, senders;
     struct call *calls;
     bool named;
+    uint32_t watching; /* names, for the owner */
     struct sys_msg notice; /* what recv gives when there are only bits */
     struct queued_message queue[];
 };

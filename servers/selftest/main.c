@@ -19,10 +19,13 @@ static const struct {
     {"secrets", secrets_tests},
     {"fork", fork_tests},       {"exec", exec_tests},
     {"trace", trace_tests},
+    {"names", names_tests},
 };
 
-static const struct role *const roles[] = {processes_roles, messages_roles, registry_roles, fork_roles,
-                                            exec_roles, trace_roles};
+static const struct role *const roles[] = {
+    processes_roles, messages_roles, registry_roles, fork_roles, exec_roles, trace_roles,
+    names_roles,
+};
 
 /* spin: computes without end, for tests of what else still runs. */
 static int __attribute__((noreturn)) role_spin(void)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * servers/selftest/messages.c: call, send, recv, reply, notify, names, and what
- * happens to them when a peer dies. The server of these tests is a role of this
+ * servers/selftest/messages.c: call, send, recv, reply, notify, and what happens
+ * to them when a peer dies. The server of these tests is a role of this
  * program, which serves under the same name.
  */
 #include "selftest.h"

@@ -9,7 +9,8 @@
  *   helper.c    spawning roles, packets by hand
  *   calls.c     bad arguments, memory, handles, status
  *   processes.c how processes begin and end
- *   messages.c  call, send, recv, reply, notify, names
+ *   messages.c  call, send, recv, reply, notify
+ *   names.c     names that come and go, and who waits for them
  *   threads.c   threads, futexes, turns, priorities
  *   registry.c  the port registry's rules, as a process sees them
  *   libc.c      memory, files, clocks, threads of a C program
@@ -38,6 +39,8 @@ struct role {
 extern const struct test calls_tests[], processes_tests[], messages_tests[], threads_tests[], registry_tests[];
 extern const struct test libc_tests[], sockets_tests[], secrets_tests[];
 extern const struct test fork_tests[], exec_tests[];
+extern const struct test names_tests[];
+extern const struct role names_roles[];
 extern const struct role processes_roles[], messages_roles[], registry_roles[];
 extern const struct role fork_roles[], exec_roles[];
 extern const struct test trace_tests[];

@@ -135,6 +135,10 @@ static inline int sys_name_lookup(const char *name)
 {
     return (int)__SYS(name_lookup, __SYS_PTR(name), 0, 0);
 }
+static inline int sys_name_watch(const char *name, int handle, uint64_t up, uint64_t down)
+{
+    return (int)__sys_raw(SYS_name_watch, __SYS_PTR(name), (uint64_t)(int64_t)handle, up, down, 0);
+}
 static inline int sys_call(int handle, struct sys_msg *m, uint64_t deadline_ns)
 {
     return (int)__SYS(call, (int64_t)handle, __SYS_PTR(m), deadline_ns);
@@ -288,8 +292,37 @@ void sys_msg_set(struct sys_msg *m, uint32_t type, const void *data, size_t byte
  *
  * Returns a negative errno when the message could not be exchanged (-ENOENT no
  * such server now, -EACCES not in the manifest's `call` line, -EPEER it died,
- * -ETIMEDOUT), else the reply's type, which by custom is 0 or a negative errno. */
+ * -ETIMEDOUT), else the reply's type, which by custom is 0 or a negative errno.
+ *
+ * The handle is kept for the next request. When the server has died since, the
+ * name is looked up again, and its successor is waited for within the time
+ * given. -EPEER means that it died with this request in its hands: whether it
+ * was done nobody knows, so it is not sent a second time. */
 int sys_ask(const char *server, struct sys_msg *m, uint32_t timeout_ms);
+
+/* A handle to send to `name`, as soon as somebody serves it. */
+int sys_name_wait(const char *name, uint64_t deadline_ns);
+
+/* Serve: takes requests from one's own endpoint and answers them until
+ * request() returns something else than 0, or receiving fails; returns that.
+ *
+ *     static int request(struct sys_msg *m, void *arg)
+ *     {
+ *         uint32_t answer = answer_to(m->type, m->data, m->len);
+ *         sys_msg_set(m, 0, &answer, sizeof answer);
+ *         return 0;
+ *     }
+ *     ...
+ *     int e = sys_endpoint_create(16);
+ *     sys_name_register("oracle", e);
+ *     sys_ready();
+ *     return sys_serve(e, request, NULL);
+ *
+ * request() turns *m into the answer, which is sent when the sender waits for
+ * one (m->token was not 0). A handle that came along is request()'s; one that it
+ * leaves in *m goes with the answer and is then closed. Notification bits may
+ * come with a request or alone (type MSG_NOTIFY). */
+int sys_serve(int endpoint, int (*request)(struct sys_msg *m, void *arg), void *arg);
 
 /* Tell init "I serve now". Harmless for a process that may not call init. */
 void sys_ready(void);
