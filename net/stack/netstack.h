@@ -140,6 +140,7 @@ enum ns_opt {
     NSO_KEEPIDLE,
     NSO_KEEPINTVL, /* seconds */
     NSO_KEEPCNT,
+    NSO_REUSEPORT, /* set before bind: other endpoints may serve the port, too */
 };
 int ns_setopt(struct nsock *s, enum ns_opt o, int value);
 int ns_getopt(struct nsock *s, enum ns_opt o, int *value); /* NSO_ERROR clears it */
@@ -160,9 +161,30 @@ unsigned ns_list(const struct netstack *ns, struct ns_conn_info *out, unsigned m
 struct ns_counters {
     uint64_t ip_in, ip_bad, ip_out, icmp_in, icmp_out, udp_in, udp_bad, udp_noport, udp_full, udp_out;
     uint64_t tcp_in, tcp_bad, tcp_out, tcp_retransmit, tcp_rst_in, tcp_rst_out, tcp_ooo, tcp_dup,
-        tcp_timeouts, tcp_accept_overflow, tcp_conn_in, tcp_conn_out, tx_failed, tx_nobufs;
+        tcp_timeouts, tcp_accept_overflow, tcp_conn_in, tcp_conn_out, tx_failed, tx_nobufs,
+        tcp_unpinned; /* connections on a shared port without a flow entry: a newcomer may get them */
 };
 const struct ns_counters *ns_counters(const struct netstack *ns);
+
+/* --- moving a socket to another stack (slipway/handover.h) ---
+ * Write it down: the length of the record, which is in buf if that is not more
+ * than `room`; the socket stays as it is. -ENOTCONN: there is nothing that could
+ * be moved (TCP before SYN_RCVD, or over); -EOPNOTSUPP: a raw socket, or one
+ * whose port a group serves (the other process can join that instead). Fill in
+ * registry_id, is_flow and token. */
+int64_t ns_export(struct nsock *s, void *buf, size_t room);
+/* The socket lives elsewhere now: it goes without a word to the peer, and its
+ * flow, or its port, is not given back. */
+void ns_forget(struct nsock *s);
+/* Make it again. `taken`: what the port registry said when its packets were taken
+ * over (id; for a port its secret), or NULL when they come here anyway. Nothing
+ * is made when the record is damaged (-EINVAL), of another version
+ * (-EPROTONOSUPPORT), of a connection that is here (-EADDRINUSE) or does not fit
+ * (-ENOMEM, -EMFILE). A record flagged HANDOVERF_ORPHAN delivers what is left
+ * and then goes by itself: *out is NULL. */
+struct net_port_op;
+int ns_import(struct netstack *ns, const void *buf, size_t n, const struct net_port_op *taken,
+              struct nsock **out);
 
 /* --- for netd: packets that it builds itself --- */
 /* Queue a packet whose header is `hdr`; flags and link as in struct net_tx. */

@@ -147,12 +147,23 @@ struct ns_port {
     struct net_addr addr;
     uint32_t refs;    /* sockets, connections and TIME_WAITs that need it */
     uint32_t binders; /* sockets that were bound by name */
+    bool group;       /* others serve it, too: connections need flow entries */
+    bool adopted;     /* not ours, but a connection that came from its owner is */
     struct tcb *listener;
     uint8_t secret[NET_SECRET_BYTES];
 };
-/* port 0: a free one. *out holds a reference. */
+/* port 0: a free one; group: others may serve it, too. *out holds a reference. */
 int port_acquire(struct netstack *ns, uint8_t family, uint8_t proto, const struct net_addr *addr,
-                 uint16_t port, struct ns_port **out);
+                 uint16_t port, bool group, struct ns_port **out);
+/* One that was taken over from another process: as acquired, or (own false) for
+ * a single connection of somebody else's port. NULL: no memory. */
+struct ns_port *port_adopt(struct netstack *ns, uint8_t family, uint8_t proto, const struct net_addr *addr,
+                           uint16_t port, const uint8_t *secret, bool own);
+/* A flow entry in the kernel's registry keeps a connection with this process when
+ * its port's group grows. An id, or 0 where none is needed or to be had. */
+uint32_t flow_pin(struct netstack *ns, const struct ns_port *p, uint8_t proto, const struct net_addr *laddr,
+                  const struct net_addr *raddr, uint16_t rport);
+void flow_unpin(struct netstack *ns, const struct ns_port *p, uint32_t id);
 static inline struct ns_port *port_hold(struct ns_port *p)
 {
     p->refs++;
@@ -181,7 +192,7 @@ struct nsock {
     uint32_t index;  /* in ns->socks */
     uint32_t serial; /* tells a reused index apart */
     uint8_t type, proto, family, ttl;
-    bool reuseaddr, broadcast, bound, closed; /* closed: nobody holds it any more */
+    bool reuseaddr, reuseport, broadcast, bound, closed; /* closed: nobody holds it any more */
     int error;                                /* pending, positive */
     struct ns_port *port;
     struct ns_addr local, peer;
@@ -374,6 +385,7 @@ struct dsock *dgram_find(struct netstack *ns, uint8_t proto, const struct net_ad
 void dgram_queue(struct dsock *d, const struct ip_in *in, uint16_t rport, const uint8_t *data, uint32_t n);
 int dgram_socket(struct netstack *ns, int type, struct nsock **out);
 int dgram_bind(struct dsock *d, const struct ns_addr *a);
+void dgram_hash(struct dsock *d);
 int dgram_connect(struct dsock *d, const struct ns_addr *a);
 int dgram_send(struct dsock *d, const void *buf, size_t n, const struct ns_addr *to);
 int dgram_recv(struct dsock *d, void *buf, size_t n, int flags, struct ns_addr *from);

@@ -56,6 +56,11 @@ int ns_setopt(struct nsock *s, enum ns_opt o, int v)
     case NSO_REUSEADDR:
         s->reuseaddr = v != 0;
         return 0;
+    case NSO_REUSEPORT:
+        if (s->port != NULL)
+            return -EINVAL;
+        s->reuseport = v != 0;
+        return 0;
     case NSO_BROADCAST:
         s->broadcast = v != 0;
         return 0;
@@ -131,6 +136,9 @@ int ns_getopt(struct nsock *s, enum ns_opt o, int *v)
         return 0;
     case NSO_REUSEADDR:
         *v = s->reuseaddr;
+        return 0;
+    case NSO_REUSEPORT:
+        *v = s->reuseport;
         return 0;
     case NSO_BROADCAST:
         *v = s->broadcast;

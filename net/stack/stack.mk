@@ -3,6 +3,8 @@
 NET_STACK_SOURCES = \
 	net/stack/buf.c \
 	net/stack/checksum.c \
+	net/stack/handover.c \
+	net/stack/handover_tcp.c \
 	net/stack/icmp.c \
 	net/stack/ip_input.c \
 	net/stack/ip_output.c \

@@ -123,6 +123,7 @@ struct tcp_listener {
 struct tcb {
     struct nsock s;
     struct tcp_node node;
+    uint32_t flow_id;
     uint8_t state; /* enum tcp_state */
     bool hashed;
     bool ts_on, sack_ok, nodelay, keepalive, rd_shut, rd_eof;
@@ -184,6 +185,7 @@ struct tcp_syn {
     struct tcb *parent;
     struct tcp_syn *prev, *next;
     struct ns_port *port;
+    uint32_t flow_id; /* its flow entry, 0 for none; likewise below */
     uint32_t iss, irs, ts_recent, ts_offset, snd_wnd;
     uint16_t mss_peer, mss_own, window;
     uint8_t snd_wscale, retries;
@@ -196,6 +198,7 @@ struct tcp_tw {
     struct tcp_tw *prev, *next;
     struct ns_port *port;
     struct netstack *ns;
+    uint32_t flow_id;
     uint32_t snd_nxt, rcv_nxt, ts_recent, ts_offset;
     uint16_t window;
     bool ts_on;
@@ -261,6 +264,7 @@ void tcp_enter_loss(struct tcb *t);
 /* tcp_reass.c; true when something was delivered in order */
 void tcp_text(struct tcb *t, struct tcp_in *in);
 void tcp_ooo_free(struct tcb *t);
+void tcp_ooo_put(struct tcb *t, uint32_t seq, const uint8_t *data, uint32_t len); /* seq beyond rcv_nxt */
 
 /* tcp_output.c */
 void tcp_output(struct tcb *t);
@@ -310,6 +314,17 @@ void tcp_syn_segment(struct netstack *ns, struct tcp_syn *y, struct tcp_in *in);
 void tcp_syn_drop(struct netstack *ns, struct tcp_syn *y);
 void tcp_listener_close(struct tcb *l);
 void tcp_accept_remove(struct tcb *t);
+void tcp_accept_append(struct tcb *l, struct tcb *t);
+struct tcp_syn *tcp_syn_new(struct netstack *ns, struct tcb *l, const struct tcp_node *name);
+
+/* handover_tcp.c */
+struct handover;
+bool tcp_exportable(const struct tcb *t);
+uint64_t tcp_export_bytes(const struct tcb *t);
+void tcp_export(struct tcb *t, struct handover *h);
+int tcp_import(struct netstack *ns, const struct handover *h, uint32_t flow_id, struct tcb **out);
+void tcp_forget(struct tcb *t);
+void handover_head(const struct nsock *s, struct handover *h, uint8_t kind, uint64_t bytes);
 
 /* tcp_sock.c */
 int tcp_socket(struct netstack *ns, uint8_t family, struct nsock **out);

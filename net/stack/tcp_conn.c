@@ -248,6 +248,8 @@ void tcb_end(struct tcb *t)
     t->state = TCP_CLOSED;
     t->ack_now = false;
     tcb_unbind(t);
+    flow_unpin(ns, t->s.port, t->flow_id);
+    t->flow_id = 0;
     port_drop(ns, t->s.port);
     t->s.port = NULL;
     sock_changed(&t->s);
@@ -318,6 +320,7 @@ void tw_free(struct netstack *ns, struct tcp_tw *w)
     tw_detach(ns, w);
     tcp_unlink(ns, &w->node);
     ns->tw_n--;
+    flow_unpin(ns, w->port, w->flow_id);
     port_drop(ns, w->port);
     ns_free(ns, w);
 }
@@ -345,6 +348,8 @@ void tcb_time_wait(struct tcb *t)
         w->node.kind = NODE_TW;
         w->ns = ns;
         w->port = port_hold(t->s.port);
+        w->flow_id = t->flow_id;
+        t->flow_id = 0;
         w->snd_nxt = t->snd_max;
         w->rcv_nxt = t->rcv_nxt;
         w->ts_on = t->ts_on;
@@ -394,6 +399,10 @@ void tw_input(struct netstack *ns, struct tcp_tw *w, struct tcp_in *in)
         /* A new incarnation: give the 4-tuple up to whoever listens. */
         struct ns_port *p = port_find(ns, NET_TCP, &in->ip->dst, in->dport);
         uint32_t above = w->snd_nxt;
+        if (w->flow_id != 0 && (p == NULL || p->listener == NULL)) {
+            tw_free(ns, w); /* who listens is another process: it gets the next try */
+            return;
+        }
         if (p != NULL && p->listener != NULL) {
             struct tcb *l = p->listener;
             tw_free(ns, w);

@@ -46,6 +46,7 @@ void tcp_syn_drop(struct netstack *ns, struct tcp_syn *y)
     tcp_unlink(ns, &y->node);
     timer_remove(ns, &y->timer);
     timer_release(ns, 1);
+    flow_unpin(ns, y->port, y->flow_id);
     port_drop(ns, y->port);
     ns_free(ns, y);
 }
@@ -64,7 +65,7 @@ static void syn_fire(struct netstack *ns, struct ns_timer *timer)
     timer_set(ns, &y->timer, ns->now + (TCP_RTO_INITIAL << y->retries));
 }
 
-static struct tcp_syn *syn_new(struct netstack *ns, struct tcb *l, const struct tcp_in *in)
+struct tcp_syn *tcp_syn_new(struct netstack *ns, struct tcb *l, const struct tcp_node *name)
 {
     struct tcp_listener *q = l->listener;
     struct tcp_syn *y;
@@ -76,14 +77,11 @@ static struct tcp_syn *syn_new(struct netstack *ns, struct tcb *l, const struct 
         timer_release(ns, 1);
         return NULL;
     }
+    y->node = *name;
     y->node.kind = NODE_SYN;
-    y->node.family = in->ip->family;
-    y->node.laddr = in->ip->dst;
-    y->node.raddr = in->ip->src;
-    y->node.lport = in->dport;
-    y->node.rport = in->sport;
     y->parent = l;
     y->port = port_hold(l->s.port);
+    y->flow_id = flow_pin(ns, y->port, NET_TCP, &y->node.laddr, &y->node.raddr, y->node.rport); /* C-TCP-5 */
     y->timer.fn = syn_fire;
     y->timer.when = NS_NEVER;
     y->prev = q->syn_tail;
@@ -102,6 +100,11 @@ static struct tcp_syn *syn_new(struct netstack *ns, struct tcb *l, const struct 
 void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint32_t iss_above, bool reuse)
 {
     struct tcp_listener *q = l->listener;
+    struct tcp_node name = {.family = in->ip->family,
+                            .laddr = in->ip->dst,
+                            .raddr = in->ip->src,
+                            .lport = in->dport,
+                            .rport = in->sport};
     const struct ip_path *path;
     struct tcp_syn *y;
     uint32_t syns_max = q->backlog * 2 > 64 ? q->backlog * 2 : 64, wnd;
@@ -112,7 +115,7 @@ void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint3
     }
     if (q->syns >= syns_max)
         tcp_syn_drop(ns, q->syn_head);
-    if (ip_route(ns, in->ip->family, &in->ip->src, &path) != 0 || (y = syn_new(ns, l, in)) == NULL)
+    if (ip_route(ns, in->ip->family, &in->ip->src, &path) != 0 || (y = tcp_syn_new(ns, l, &name)) == NULL)
         return;
     y->irs = in->seq;
     y->iss = tcp_new_iss(ns, y->port, &y->node);
@@ -135,7 +138,7 @@ void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint3
 }
 
 /* --- the third part -------------------------------------------------------------- */
-static void accept_append(struct tcb *l, struct tcb *t)
+void tcp_accept_append(struct tcb *l, struct tcb *t)
 {
     struct tcp_listener *q = l->listener;
 
@@ -198,6 +201,8 @@ static struct tcb *establish(struct netstack *ns, struct tcp_syn *y)
     t->node.lport = y->node.lport;
     t->node.rport = y->node.rport;
     t->s.port = port_hold(y->port);
+    t->flow_id = y->flow_id;
+    y->flow_id = 0;
     tcb_set_path(t, path);
     tcb_names(t);
     t->iss = y->iss;
@@ -228,7 +233,7 @@ static struct tcb *establish(struct netstack *ns, struct tcp_syn *y)
     tcp_syn_drop(ns, y);
     tcp_link(ns, &t->node);
     t->hashed = true;
-    accept_append(l, t);
+    tcp_accept_append(l, t);
     tcp_arm_keepalive(t);
     ns->count.tcp_conn_in++;
     return t;

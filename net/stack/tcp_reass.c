@@ -85,6 +85,11 @@ static void ooo_insert(struct tcb *t, uint32_t seq, const uint8_t *data, uint32_
     }
 }
 
+void tcp_ooo_put(struct tcb *t, uint32_t seq, const uint8_t *data, uint32_t len)
+{
+    ooo_insert(t, seq, data, len);
+}
+
 static void drain(struct tcb *t)
 {
     while (t->ooo != NULL && seq_leq(t->ooo->seq, t->rcv_nxt)) {

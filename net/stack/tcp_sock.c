@@ -33,7 +33,7 @@ int tcp_bind(struct tcb *t, const struct ns_addr *a)
 
     if (t->state != TCP_CLOSED || t->s.bound)
         return -EINVAL;
-    r = port_acquire(ns, t->s.family, NET_TCP, &a->addr, a->port, &p);
+    r = port_acquire(ns, t->s.family, NET_TCP, &a->addr, a->port, t->s.reuseport, &p);
     if (r != 0)
         return r;
     if (p->listener != NULL || (p->binders != 0 && !t->s.reuseaddr) ||
@@ -114,7 +114,7 @@ static int open_to(struct tcb *t, const struct ns_addr *a)
         return r;
     if (t->s.port == NULL) {
         static const struct net_addr any;
-        r = port_acquire(ns, t->s.family, NET_TCP, &any, 0, &t->s.port);
+        r = port_acquire(ns, t->s.family, NET_TCP, &any, 0, false, &t->s.port);
         if (r != 0)
             return r;
     }
@@ -160,6 +160,7 @@ int tcp_connect(struct tcb *t, const struct ns_addr *a)
     t->state = TCP_SYN_SENT;
     tcp_link(ns, &t->node);
     t->hashed = true;
+    t->flow_id = flow_pin(ns, t->s.port, NET_TCP, &t->node.laddr, &t->node.raddr, t->node.rport);
     tcp_xmit(t, t->iss, 0, TCP_SYN); /* with no room now, the timer sends it */
     t->snd_nxt = t->snd_max = t->iss + 1;
     timer_set(ns, &t->rtx, ns->now + tcp_rto(t));

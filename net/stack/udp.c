@@ -126,15 +126,23 @@ int dgram_socket(struct netstack *ns, int type, struct nsock **out)
     return 0;
 }
 
+/* Its port is known: datagrams find it from here on. */
+void dgram_hash(struct dsock *d)
+{
+    struct dsock **b = bucket(d->s.ns, d->s.local.port);
+
+    d->hash_next = *b;
+    *b = d;
+}
+
 int dgram_bind(struct dsock *d, const struct ns_addr *a)
 {
     struct netstack *ns = d->s.ns;
-    struct dsock **b;
     int r;
 
     if (d->s.port != NULL)
         return -EINVAL;
-    r = port_acquire(ns, d->s.family, d->s.proto, &a->addr, a->port, &d->s.port);
+    r = port_acquire(ns, d->s.family, d->s.proto, &a->addr, a->port, d->s.reuseport, &d->s.port);
     if (r != 0)
         return r;
     if (d->s.port->refs > 1 && !d->s.reuseaddr) {
@@ -144,9 +152,7 @@ int dgram_bind(struct dsock *d, const struct ns_addr *a)
     }
     d->s.local = *a;
     d->s.local.port = d->s.port->port;
-    b = bucket(ns, d->s.local.port);
-    d->hash_next = *b;
-    *b = d;
+    dgram_hash(d);
     return 0;
 }
 

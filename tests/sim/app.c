@@ -354,6 +354,21 @@ bool app_client_done(const struct host *h)
     return a == NULL || (a->over >= a->plan.connections && !a->server);
 }
 
+unsigned app_sockets(struct host *h, struct nsock **at[APP_SOCKETS_MAX])
+{
+    struct app *a = h->app;
+    unsigned n = 0;
+
+    if (a->listener != NULL)
+        at[n++] = &a->listener;
+    if (a->udp != NULL)
+        at[n++] = &a->udp;
+    for (int i = 0; i < CONNS; i++)
+        if (a->conn[i].s != NULL)
+            at[n++] = &a->conn[i].s;
+    return n;
+}
+
 void app_free(struct host *h)
 {
     free(h->app); /* the sockets go with the stack */

@@ -33,6 +33,10 @@ static int do_register(struct host *h, struct net_port_op *op)
 {
     struct direct *d = h->kernel_data;
 
+    if (op->is_flow) { /* there is nobody else to get its packets */
+        op->id = 0x18001;
+        return 0;
+    }
     if (op->key.port_lo == 0) {
         do {
             d->next_port = (uint16_t)(49152 + (d->next_port + 1 + sim_below(7)) % 16384);
@@ -55,7 +59,7 @@ static int do_unregister(struct host *h, const struct net_port_op *op)
 {
     struct direct *d = h->kernel_data;
 
-    for (int i = 0; i < PORTS; i++)
+    for (int i = 0; i < PORTS && !op->is_flow; i++)
         if (d->ports[i] == op->key.port_lo)
             d->ports[i] = 0;
     return 0;

@@ -141,8 +141,7 @@ void host_wake(struct host *h)
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
-void host_start(struct host *h, const char *name, uint32_t ip, const struct host_kernel *k,
-                const struct host_options *o)
+static bool start_stack(struct host *h)
 {
     struct ns_env env = {.ctx = h,
                          .now_ns = env_now,
@@ -154,6 +153,13 @@ void host_start(struct host *h, const char *name, uint32_t ip, const struct host
                          .port_unregister = env_unregister,
                          .route = env_route};
 
+    h->ring = h->kernel->open(h);
+    return h->ring != NULL && netstack_create(&h->ns, &env, &h->options.cfg, h->ring) == 0;
+}
+
+void host_start(struct host *h, const char *name, uint32_t ip, const struct host_kernel *k,
+                const struct host_options *o)
+{
     h->name = name;
     h->ip = ip;
     h->kernel = k;
@@ -167,12 +173,23 @@ void host_start(struct host *h, const char *name, uint32_t ip, const struct host
     h->app = NULL;
     memset(h->more, 0, sizeof(h->more));
     memset(h->more_tail, 0, sizeof(h->more_tail));
-    h->ring = k->open(h);
-    if (h->ring == NULL || netstack_create(&h->ns, &env, &o->cfg, h->ring) != 0) {
+    if (!start_stack(h)) {
         sim_fail("%s does not start", name);
         return;
     }
     h->alive = true;
+    host_wake(h);
+}
+
+void host_new_stack(struct host *h)
+{
+    netstack_destroy(h->ns);
+    h->kernel->close(h);
+    h->serial++;
+    h->wake_pending = false;
+    h->timer_at = 0;
+    if (!start_stack(h))
+        sim_fail("%s does not start anew", h->name);
     host_wake(h);
 }
 

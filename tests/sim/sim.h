@@ -101,6 +101,7 @@ void host_start(struct host *h, const char *name, uint32_t ip, const struct host
                 const struct host_options *o);
 void host_die(struct host *h);  /* like a crash: no goodbye */
 void host_stop(struct host *h); /* the end of the run; checks that nothing leaked */
+void host_new_stack(struct host *h); /* an empty one, with rings of its own; the application stays */
 void host_wake(struct host *h); /* run the stack and the application soon */
 
 /* A host of its own on the medium (direct.c). */
@@ -132,8 +133,14 @@ void app_server(struct host *h, uint16_t port, const struct app_plan *p);
 void app_client(struct host *h, uint32_t server_ip, uint16_t port, const struct app_plan *p);
 bool app_client_done(const struct host *h);
 void app_free(struct host *h);
+/* Where the application keeps its sockets (handover.c puts others there). */
+#define APP_SOCKETS_MAX 80
+unsigned app_sockets(struct host *h, struct nsock **at[APP_SOCKETS_MAX]);
+/* handover.c: all sockets move to a new stack, those that only deliver their last
+ * bytes, too. False: one of them cannot move just now, and nothing was done. */
+bool host_hand_over(struct host *h);
 struct app_stats {
-    uint64_t opened, finished, failed, bytes, datagrams, echoes;
+    uint64_t opened, finished, failed, bytes, datagrams, echoes, handovers;
 };
 extern struct app_stats app_stats;
 

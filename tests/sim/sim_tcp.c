@@ -18,6 +18,7 @@ struct scenario {
     uint32_t clients;
     uint64_t limit_s; /* virtual seconds until all must be over */
     bool deaths;      /* clients and the server die and come back */
+    bool handovers; /* processes hand their sockets to successors */
     uint32_t alloc_fail;
 };
 
@@ -67,6 +68,18 @@ static const struct scenario scenarios[] = {
      .deaths = true,
      .wire = {.loss = 30, .reorder = 50, .delay_ns = 2 * SIM_MS, .reorder_ns = 10 * SIM_MS, .mtu = 1500},
      .plan = {.connections = 6, .bytes_up = 40000, .bytes_down = 40000, .may_fail = true}},
+    {.name = "hand-over",
+     .clients = 3,
+     .limit_s = 900,
+     .handovers = true,
+     .wire = {.loss = 40,
+              .duplicate = 20,
+              .reorder = 100,
+              .delay_ns = 3 * SIM_MS,
+              .jitter_ns = 3 * SIM_MS,
+              .reorder_ns = 20 * SIM_MS,
+              .mtu = 1500},
+     .plan = {.connections = 5, .bytes_up = 40000, .bytes_down = 40000, .datagrams = 10}},
     {.name = "no-memory",
      .clients = 2,
      .limit_s = 900,
@@ -110,6 +123,18 @@ static void death(void *arg)
     sim_at(sim.now + (100 + sim_below(4000)) * SIM_MS, death, &host[sim_below(now_playing->clients + 1)]);
 }
 
+static void hand_over(void *arg)
+{
+    struct host *h = arg;
+    bool done;
+
+    if (finished())
+        return;
+    done = host_hand_over(h);
+    sim_at(sim.now + (done ? 2 + sim_below(40) : 1) * SIM_MS, hand_over,
+           &host[sim_below(now_playing->clients + 1)]);
+}
+
 static uint64_t play(const void *scenario, uint64_t seed, const char *pcap)
 {
     const struct scenario *s = scenario;
@@ -125,11 +150,15 @@ static uint64_t play(const void *scenario, uint64_t seed, const char *pcap)
     end = sim.now + s->limit_s * SIM_S;
     if (s->deaths)
         sim_at(sim.now + 300 * SIM_MS, death, &host[sim_below(s->clients + 1)]);
+    if (s->handovers)
+        sim_at(sim.now + 10 * SIM_MS, hand_over, &host[0]);
     while (!sim.failed && !finished() && sim.now < end)
         if (!sim_step())
             break;
     if (!sim.failed && !finished())
         sim_fail("not over after %llu virtual seconds", (unsigned long long)s->limit_s);
+    if (!sim.failed && s->handovers && app_stats.handovers < 3)
+        sim_fail("hardly anything was handed over");
     play_took_ns = sim.now - SIM_EPOCH;
     for (uint32_t i = 0; i <= s->clients; i++)
         host_stop(&host[i]);

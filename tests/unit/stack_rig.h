@@ -58,7 +58,8 @@ static void rig_free(void *c, void *p)
 static int rig_register(void *c, struct net_port_op *op)
 {
     (void)c;
-    if (op->key.port_lo == 0)
+    op->id = 0x18001;
+    if (op->key.port_lo == 0 && !op->is_flow)
         op->key.port_lo = op->key.port_hi = ++rig.next_port;
     if (op->key.port_lo == 666)
         return -EACCES;

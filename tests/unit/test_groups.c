@@ -165,7 +165,7 @@ static struct net_port_op flow_of(uint16_t rport)
     return op;
 }
 
-static void registered_flows_stay_when_the_group_grows(void **state)
+static void registered_flows_stay_when_the_group_grows(void **state) /* C-TCP-5 */
 {
     int before[CLIENTS], after[CLIENTS], bare[CLIENTS], lost = 0;
 

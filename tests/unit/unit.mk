@@ -60,12 +60,13 @@ test_transmit_turns_SOURCES_LIST = tests/unit/test_transmit_turns.c $(NET_CORE_T
 test_counters_SOURCES_LIST = tests/unit/test_counters.c $(NET_CORE_TEST_SOURCES)
 
 # libnet: a stack on a bench, the test plays the kernel and the peer.
-UNIT_TESTS += test_checksum test_tcp_seq test_reass test_tcp test_tcp_data test_udp
+UNIT_TESTS += test_checksum test_tcp_seq test_reass test_handover test_tcp test_tcp_data test_udp
 test_checksum_SOURCES_LIST = tests/unit/test_checksum.c net/stack/checksum.c
 test_tcp_seq_SOURCES_LIST = tests/unit/test_tcp_seq.c $(NET_STACK_SOURCES)
 test_reass_SOURCES_LIST = tests/unit/test_reass.c $(NET_STACK_SOURCES)
 test_tcp_SOURCES_LIST = tests/unit/test_tcp.c $(NET_STACK_SOURCES)
 test_tcp_data_SOURCES_LIST = tests/unit/test_tcp_data.c $(NET_STACK_SOURCES)
+test_handover_SOURCES_LIST = tests/unit/test_handover.c $(NET_STACK_SOURCES)
 test_udp_SOURCES_LIST = tests/unit/test_udp.c $(NET_STACK_SOURCES)
 
 UNIT_TESTS += test_random
