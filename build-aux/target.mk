@@ -15,12 +15,13 @@ LIBC_SOURCES =
 SERVERS =
 UNIT_TESTS =
 SIM_TESTS =
+FUZZ_TESTS =
 BENCH_PLUGINS =
 BENCH_PROGRAMS =
 
 FRAGMENTS = boot/boot.mk kernel/kernel.mk drivers/drivers.mk net/core/core.mk net/stack/stack.mk \
     libc/libc.mk servers/servers.mk tests/unit/unit.mk tests/sim/sim.mk tests/system/system.mk \
-    bench/bench.mk
+    tests/fuzz/fuzz.mk bench/bench.mk
 include $(wildcard $(addprefix $(srcdir)/,$(FRAGMENTS)))
 
 slw_q = $(if $(filter 1,$(or $(V),$(AM_DEFAULT_VERBOSITY))),,@)

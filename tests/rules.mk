@@ -16,7 +16,8 @@
 
 UNIT_TAPS = $(UNIT_TESTS:%=tests/unit/%.tap)
 SIM_TAPS = $(SIM_TESTS:%=tests/sim/%.tap)
-HOST_TAPS = tests/unit/hygiene.tap tests/unit/contracts.tap tests/unit/abi.tap $(UNIT_TAPS) $(SIM_TAPS)
+FUZZ_TAPS = $(FUZZ_TESTS:%=tests/fuzz/%.tap)
+HOST_TAPS = tests/unit/hygiene.tap tests/unit/contracts.tap tests/unit/abi.tap $(UNIT_TAPS) $(SIM_TAPS) $(FUZZ_TAPS)
 HOST_TRS = $(HOST_TAPS:.tap=.trs)
 
 TEST_FLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
@@ -42,6 +43,27 @@ obj/t/common/%.c.o: %.c $(FLAGS_STAMP) | $(VERSION_HEADER)
 
 $(foreach t,$(UNIT_TESTS),$(eval $(call slw_test,$(t),tests/unit)))
 $(foreach t,$(SIM_TESTS),$(eval $(call slw_test,$(t),tests/sim)))
+# A fuzz target with its corpus and some mutations, without libFuzzer.
+define slw_fuzz
+tests/fuzz/$(1).tap: $$(call slw_test_objects,$(1)) obj/t/common/tests/fuzz/replay.c.o
+	@mkdir -p $$(@D); $$(slw_say) LINK $$@
+	$$(slw_q)$$(CC) $$(TEST_FLAGS) -o $$@ $$^
+endef
+$(foreach t,$(FUZZ_TESTS),$(eval $(call slw_fuzz,$(t))))
+
+# With libFuzzer (needs clang): make fuzz, then
+#   tests/fuzz/fuzz_acpi -max_total_time=600 new-inputs $(srcdir)/tests/fuzz/corpus/acpi
+FUZZ_CC = clang
+FUZZ_FLAGS = -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(TREE_INCLUDES) -I$(srcdir)/tests
+define slw_libfuzzer
+tests/fuzz/$(1): $$(addprefix $$(srcdir)/,$$($(1)_SOURCES_LIST)) | $$(VERSION_HEADER)
+	@mkdir -p $$(@D); $$(slw_say) FUZZ $$@
+	$$(slw_q)$$(FUZZ_CC) $$(FUZZ_FLAGS) -o $$@ $$^
+endef
+$(foreach t,$(FUZZ_TESTS),$(eval $(call slw_libfuzzer,$(t))))
+.PHONY: fuzz
+fuzz: $(FUZZ_TESTS:%=tests/fuzz/%)
+
 $(foreach t,$(UNIT_TESTS) $(SIM_TESTS),$(if $($(t)_CPPFLAGS),$(eval $(call slw_test_own_flags,$(t)))))
 
 tests/unit/hygiene.tap: $(srcdir)/build-aux/check-hygiene $(FLAGS_STAMP)

@@ -1,0 +1,8 @@
+# SPDX-License-Identifier: MIT
+# tests/fuzz/fuzz.mk: fuzz targets; fuzz_<name>_SOURCES_LIST each, and a corpus in
+# tests/fuzz/corpus/<name>.
+
+FUZZ_TESTS += fuzz_boot fuzz_acpi fuzz_pci
+fuzz_boot_SOURCES_LIST = tests/fuzz/fuzz_boot.c boot/multiboot2.c kernel/options.c
+fuzz_acpi_SOURCES_LIST = tests/fuzz/fuzz_acpi.c kernel/acpi_tables.c
+fuzz_pci_SOURCES_LIST = tests/fuzz/fuzz_pci.c kernel/pci_caps.c
