@@ -49,6 +49,17 @@ static void use_fadt(const uint8_t *t, uint32_t bytes)
         (void)acpi_find_s5(&acpi, d, dsdt_bytes);
 }
 
+/* Now, because a panic that restarts the machine can map nothing. */
+static void map_reset_register(void)
+{
+    uint8_t *page;
+
+    if (!acpi.reset_known || acpi.reset_space != ACPI_SPACE_MEMORY || acpi.reset_addr >> 52 != 0)
+        return;
+    page = mmio_map(acpi.reset_addr & ~(PAGE_SIZE - 1), PAGE_SIZE);
+    acpi.reset_memory = page != NULL ? page + (acpi.reset_addr & (PAGE_SIZE - 1)) : NULL;
+}
+
 static void use_table(uint64_t address)
 {
     uint32_t bytes;
@@ -97,6 +108,7 @@ void acpi_init(const struct boot_info *bi)
     n = acpi_root_entries(t, bytes, root.is_xsdt);
     for (size_t i = 0; i < n && i < TABLES_MAX; i++)
         use_table(acpi_root_entry(t, i, root.is_xsdt));
+    map_reset_register();
     klog(LOG_INFO, "acpi: %u CPUs, %u IOAPICs, HPET %s, MCFG %s, PM timer %s, soft-off %s", acpi.ncpus,
          acpi.nioapics, acpi.hpet_base != 0 ? "yes" : "no", acpi.nmcfg != 0 ? "yes" : "no",
          acpi.pm_timer_port != 0 ? "yes" : "no", acpi.s5_known ? "yes" : "no");

@@ -15,6 +15,11 @@
 #define ACPI_CPUS_MAX 64
 #define ACPI_MCFG_MAX 8
 
+/* Where a register lies (ACPI 6.4 table 5.1). */
+#define ACPI_SPACE_MEMORY 0
+#define ACPI_SPACE_IO     1
+#define ACPI_SPACE_PCI    2 /* bus 0: device << 32 | function << 16 | offset */
+
 struct acpi_info {
     bool present;
     uint64_t lapic_base;
@@ -36,6 +41,7 @@ struct acpi_info {
     bool reset_known;
     uint8_t reset_space, reset_value;
     uint64_t reset_addr;
+    volatile uint8_t *reset_memory; /* mapped, when the reset register is memory */
     uint16_t sci_irq;
     uint16_t boot_arch;
 };
@@ -48,7 +54,8 @@ void acpi_init(const struct boot_info *bi); /* acpi=off leaves present false */
 #define TEST_EXIT_PASS 0x10u
 #define TEST_EXIT_FAIL 0x11u
 void power_off(void) __attribute__((noreturn));
-void power_reboot(void) __attribute__((noreturn));
+void power_reboot(void) __attribute__((noreturn)); /* ACPI, keyboard controller, 0xcf9, triple fault */
+void power_triple_fault(void) __attribute__((noreturn));
 void power_test_exit(bool passed) __attribute__((noreturn)); /* isa-debug-exit at 0xf4, else power_off */
 
 #endif

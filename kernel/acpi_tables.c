@@ -23,8 +23,6 @@
 #define HPET_BYTES       56u
 #define FADT_V1_BYTES    116u
 
-#define SPACE_MEMORY         0
-#define SPACE_IO             1
 #define FADT_TIMER_32BIT     (1u << 8)
 #define FADT_RESET_SUPPORTED (1u << 10)
 
@@ -34,6 +32,8 @@
 #define AML_ONE     0x01
 #define AML_BYTE    0x0a
 #define AML_WORD    0x0b
+#define AML_DWORD   0x0c
+#define AML_QWORD   0x0e
 
 static uint16_t le16(const uint8_t *p)
 {
@@ -170,7 +170,7 @@ bool acpi_parse_madt(struct acpi_info *info, const uint8_t *t, size_t bytes)
 
 bool acpi_parse_hpet(struct acpi_info *info, const uint8_t *t, size_t bytes)
 {
-    if (bytes < HPET_BYTES || t[40] != SPACE_MEMORY)
+    if (bytes < HPET_BYTES || t[40] != ACPI_SPACE_MEMORY)
         return false;
     info->hpet_base = le64(t + 44);
     return info->hpet_base != 0;
@@ -201,7 +201,7 @@ bool acpi_parse_mcfg(struct acpi_info *info, const uint8_t *t, size_t bytes)
  * and in I/O space: nothing else is of use here. */
 static uint32_t port_of(const uint8_t *t, size_t bytes, size_t old, size_t extended)
 {
-    if (bytes >= extended + 12 && t[extended] == SPACE_IO && le64(t + extended + 4) != 0 &&
+    if (bytes >= extended + 12 && t[extended] == ACPI_SPACE_IO && le64(t + extended + 4) != 0 &&
         le64(t + extended + 4) <= 0xffff)
         return (uint32_t)le64(t + extended + 4);
     return le32(t + old) <= 0xffff ? le32(t + old) : 0;
@@ -250,6 +250,10 @@ static size_t aml_integer(const uint8_t *p, size_t bytes, uint32_t *v)
     if (bytes >= 3 && p[0] == AML_WORD) {
         *v = le16(p + 1);
         return 3;
+    }
+    if ((bytes >= 5 && p[0] == AML_DWORD) || (bytes >= 9 && p[0] == AML_QWORD)) {
+        *v = le32(p + 1); /* a sleep type has three bits; the rest is zero or nonsense */
+        return p[0] == AML_DWORD ? 5 : 9;
     }
     return 0;
 }

@@ -390,14 +390,32 @@ static void copy_text(char *to, size_t bytes, const char *from)
     to[i] = 0;
 }
 
+/* Interrupts without a source, behind those with one. */
+static bool sourceless_get(unsigned index, struct info_irq *info)
+{
+    const struct {
+        const char *name;
+        uint64_t count;
+    } kinds[] = {{"spurious", spurious_count}, {"stray", stray_count}};
+
+    if (index >= sizeof(kinds) / sizeof(kinds[0]))
+        return false;
+    *info = (struct info_irq){.count = kinds[index].count};
+    copy_text(info->mode, sizeof(info->mode), irq_mode_name(IRQ_NONE));
+    copy_text(info->name, sizeof(info->name), kinds[index].name);
+    return true;
+}
+
 bool irq_info_get(unsigned index, struct info_irq *info)
 {
     struct irq *irq = sources;
 
-    while (irq != NULL && index-- > 0)
+    while (irq != NULL && index > 0) {
         irq = irq->all_next;
+        index--;
+    }
     if (irq == NULL)
-        return false;
+        return sourceless_get(index, info);
     *info = (struct info_irq){.vector = irq->vector, .line = irq->line, .count = irq->count};
     copy_text(info->mode, sizeof(info->mode), irq_mode_name(irq->mode));
     copy_text(info->name, sizeof(info->name), irq->name);

@@ -69,7 +69,7 @@ static bool find_registers(bool symmetric)
 {
     uint64_t base = rdmsr(MSR_APIC_BASE);
 
-    if (base & APIC_BASE_X2APIC) {
+    if (base & APIC_BASE_X2APIC) { /* C-IRQ-4 */
         x2apic = true;
         return true;
     }

@@ -10,7 +10,7 @@
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/intctl.h>
-#include <kernel/mem.h>
+#include <kernel/pci_config.h>
 #include <kernel/time.h>
 #include <stddef.h>
 
@@ -27,8 +27,6 @@
 #define KBC_STATUS      0x64
 #define KBC_INPUT_FULL  0x02
 #define KBC_PULSE_RESET 0xfe
-#define SPACE_MEMORY    0
-#define SPACE_IO        1
 
 static void halt(void) __attribute__((noreturn));
 static void halt(void)
@@ -100,36 +98,53 @@ static void acpi_reset(void)
 {
     if (!acpi.present || !acpi.reset_known)
         return;
-    if (acpi.reset_space == SPACE_IO && acpi.reset_addr <= 0xffff) {
+    if (acpi.reset_space == ACPI_SPACE_IO && acpi.reset_addr <= 0xffff) {
         outb((uint16_t)acpi.reset_addr, acpi.reset_value);
-    } else if (acpi.reset_space == SPACE_MEMORY) {
-        volatile uint8_t *reg = mmio_map(acpi.reset_addr & ~(PAGE_SIZE - 1), PAGE_SIZE);
+    } else if (acpi.reset_space == ACPI_SPACE_MEMORY && acpi.reset_memory != NULL) {
+        *acpi.reset_memory = acpi.reset_value;
+    } else if (acpi.reset_space == ACPI_SPACE_PCI) {
+        struct pci_address a = {0, 0, acpi.reset_addr >> 32 & 31, acpi.reset_addr >> 16 & 7};
 
-        if (reg != NULL)
-            reg[acpi.reset_addr & (PAGE_SIZE - 1)] = acpi.reset_value;
+        pci_config_write(a, acpi.reset_addr & 0xff, 1, acpi.reset_value);
     }
     delay_us(50000);
 }
 
-void power_reboot(void)
+static void keyboard_reset(void)
+{
+    for (unsigned i = 0; i < 100 && (inb(KBC_STATUS) & KBC_INPUT_FULL); i++)
+        delay_us(100);
+    outb(KBC_STATUS, KBC_PULSE_RESET);
+    delay_us(50000);
+}
+
+/* The chip sets' own register (PIIX3, ICH): what kind, then do it. */
+static void chipset_reset(void)
+{
+    outb(RESET_CONTROL, 0x02);
+    outb(RESET_CONTROL, 0x06);
+    delay_us(50000);
+}
+
+/* An exception without a table to handle it. */
+void power_triple_fault(void)
 {
     struct {
         uint16_t limit;
         uint64_t base;
     } __attribute__((packed)) no_idt = {0, 0};
 
-    irq_disable();
-    acpi_reset();
-    for (unsigned i = 0; i < 100 && (inb(KBC_STATUS) & KBC_INPUT_FULL); i++)
-        delay_us(100);
-    outb(KBC_STATUS, KBC_PULSE_RESET);
-    delay_us(50000);
-    outb(RESET_CONTROL, 0x02);
-    outb(RESET_CONTROL, 0x06);
-    delay_us(50000);
-    /* Triple fault: an exception without a table to handle it. */
     __asm__ volatile("lidt %0; int3" ::"m"(no_idt));
     halt();
+}
+
+void power_reboot(void)
+{
+    irq_disable();
+    acpi_reset();
+    keyboard_reset();
+    chipset_reset();
+    power_triple_fault();
 }
 
 void power_test_exit(bool passed)

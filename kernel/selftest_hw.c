@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: MIT
  *
  * kernel/selftest_hw.c: interrupts from a card that is made for testing (QEMU's
- * edu device), and the stack of the double fault.
+ * edu device), interrupts from nowhere, the stack of the double fault.
  *
  * The card is driven here and nowhere else. It raises an interrupt for each bit
  * that is written to one register, by MSI or its INTx pin, until the same bit is
  * written to another (QEMU, docs/specs/edu.txt).
  * Context: as kernel/selftest.h says.
  */
+#include <kernel/acpi.h>
 #include <kernel/irq.h>
 #include <kernel/log.h>
 #include <kernel/mem.h>
 #include <kernel/pci.h>
 #include <kernel/proc.h>
 #include <kernel/selftest.h>
+#include <kernel/string.h>
 #include <kernel/time.h>
+#include <slipway/syscall.h>
 #include <stddef.h>
 
 #define EDU_VENDOR  0x1234
@@ -121,6 +124,37 @@ SELFTEST(edu) /* C-IRQ-3 */
     TEST(edu.seen == ROUNDS);
     edu_quiet(NULL);
     return NULL;
+}
+
+static uint64_t count_of(const char *name)
+{
+    struct info_irq info;
+
+    for (unsigned i = 0; irq_info_get(i, &info); i++)
+        if (strcmp(info.name, name) == 0)
+            return info.count;
+    return 0;
+}
+
+/* What the 8259s and the local APIC report though nobody asked, and a vector that
+ * has no handler: counted, and nothing else happens. */
+SELFTEST(spurious)
+{
+    uint64_t spurious = count_of("spurious"), stray = count_of("stray");
+
+    __asm__ volatile("int $0x27"); /* line 7 of the first 8259, with nothing in service */
+    __asm__ volatile("int $0x2f");
+    __asm__ volatile("int $0xff");
+    TEST(count_of("spurious") == spurious + 3);
+    __asm__ volatile("int $0xee");
+    TEST(count_of("stray") == stray + 1);
+    return NULL;
+}
+
+/* The last way to restart the machine; runs only by its name, and does not come back. */
+SELFTEST_ALONE(triple_fault)
+{
+    power_triple_fault();
 }
 
 /* Down into the guard page: the fault cannot be pushed there. */

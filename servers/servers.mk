@@ -9,7 +9,7 @@ SERVER_httpd_SOURCES = servers/httpd/main.c servers/httpd/files.c servers/httpd/
 SERVERS += selftest
 SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c servers/selftest/calls.c \
     servers/selftest/processes.c servers/selftest/messages.c servers/selftest/threads.c \
-    servers/selftest/registry.c servers/selftest/libc.c servers/selftest/sockets.c \
+    servers/selftest/fpu.c servers/selftest/registry.c servers/selftest/libc.c servers/selftest/sockets.c \
     servers/selftest/secrets.c servers/selftest/fork.c servers/selftest/exec.c \
     servers/selftest/trace.c
 SERVER_selftest_SOURCES += servers/selftest/names.c

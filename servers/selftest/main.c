@@ -18,7 +18,7 @@ static const struct {
     {"libc", libc_tests},       {"sockets", sockets_tests},
     {"secrets", secrets_tests},
     {"fork", fork_tests},       {"exec", exec_tests},
-    {"trace", trace_tests},
+    {"trace", trace_tests},     {"fpu", fpu_tests},
     {"names", names_tests},
 };
 

@@ -19,6 +19,7 @@
  *   sockets.c   BSD sockets over loopback
  *   secrets.c   a secret to compare
  *   trace.c     watching system calls
+ *   fpu.c       vector registers, rounding modes
  */
 #ifndef SERVERS_SELFTEST_SELFTEST_H
 #define SERVERS_SELFTEST_SELFTEST_H
@@ -43,7 +44,7 @@ extern const struct test names_tests[];
 extern const struct role names_roles[];
 extern const struct role processes_roles[], messages_roles[], registry_roles[];
 extern const struct role fork_roles[], exec_roles[];
-extern const struct test trace_tests[];
+extern const struct test trace_tests[], fpu_tests[];
 extern const struct role trace_roles[];
 
 #define STR2(x) #x

@@ -60,6 +60,36 @@ def test_kernel_stack_overflow_is_a_double_fault_with_a_report(start):
     assert code == PANIC_STATUS
 
 
+@pytest.mark.parametrize("machine_type,option", [("q35", ""), ("q35", "acpi=off"), ("q35,i8042=off", "acpi=off"),
+                                                 ("pc,i8042=off", "acpi=off"), ("pc", "")])
+def test_reboot(start, machine_type, option):
+    """By ACPI, without it by the keyboard controller, without that by the chip set."""
+    machine = start(machine=machine_type, cmdline=option, nic=None)
+    machine.wait_for("slipway# ")
+    machine.write("reboot\n")  # -no-reboot: QEMU ends
+    assert machine.wait_exit(20) == 0
+
+
+def test_the_last_way_to_reboot(start):
+    code, text = finish(start(cmdline="test=triple_fault", nic=None), 20)
+    assert code == 0 and "ok" not in text.partition("1..1")[2]
+
+
+@pytest.mark.parametrize("option", ["", "irq=pic"])
+def test_interrupts_from_nowhere(start, option):
+    code, text = finish(start(cmdline=f"{option} test=spurious", nic=None))
+    assert "ok 1 - spurious" in text and code == 33
+
+
+# -- the processor's vector state: XSAVE with AVX, XSAVE without, FXSAVE
+
+@pytest.mark.parametrize("cpu,by", [("max", "AVX"), ("max,-avx", "SSE"), ("qemu64", "SSE"), ("Nehalem", "SSE")])
+@pytest.mark.parametrize("smp", [1, 2])
+def test_vector_registers(start, cpu, by, smp):
+    code, text = finish(start(cmdline="test=fpu", cpu=cpu, smp=smp, nic=None))
+    assert f"# by {by}\n" in text and "ok 1 - fpu: vectors-belong-to-a-thread" in text and code == 33
+
+
 # -- buses
 
 BRIDGED = {

@@ -275,7 +275,9 @@ static void test_s5(void **state)
                          zeros[] = {0x08, '\\', '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0, 0, 0, 0},
                          reference[] = {0x14, 0x09, '_', 'S', '5', '_', 0x12, 0x06, 0x04, 0x0a, 7},
                          long_form[] = {0x08, '_',  'S',  '5',  '_', 0x12, 0x40,
-                                        0x01, 0x02, 0x0b, 0x03, 0,   0x01};
+                                        0x01, 0x02, 0x0b, 0x03, 0,   0x01},
+                         wide_form[] = {0x08, '_', 'S', '5', '_', 0x12, 0x11, 0x02, 0x0c, 0x07, 0,
+                                        0,    0,   0x0e, 0x02, 0,  0,    0,    0,    0,    0,    0};
     struct acpi_info info = {0};
 
     (void)state;
@@ -302,6 +304,13 @@ static void test_s5(void **state)
     assert_true(acpi_find_s5(&info, table, length));
     assert_int_equal(info.s5_a, 3);
     assert_int_equal(info.s5_b, 1);
+
+    begin("DSDT", 37);
+    add(wide_form, sizeof(wide_form));
+    finish();
+    assert_true(acpi_find_s5(&info, table, length));
+    assert_int_equal(info.s5_a, 7);
+    assert_int_equal(info.s5_b, 2);
 
     memset(&info, 0, sizeof(info));
     begin("DSDT", 37);

@@ -76,3 +76,6 @@ UNIT_TESTS += test_screen
 test_screen_SOURCES_LIST = tests/unit/test_screen.c drivers/term.c drivers/font.c
 UNIT_TESTS += test_keys
 test_keys_SOURCES_LIST = tests/unit/test_keys.c drivers/keys.c
+
+UNIT_TESTS += test_lapic
+test_lapic_SOURCES_LIST = tests/unit/test_lapic.c
