@@ -176,6 +176,8 @@ static void complete_blocks(struct netstack *ns, uint32_t b, uint32_t n, int sta
     }
     if (status < 0 && owner != NULL)
         tcp_tx_failed(owner, status);
+    else if (owner != NULL && owner->path.speed_bps != 0 && owner->path.speed_bps <= TCP_SLOW_LINE_BPS)
+        tcp_later(owner); /* the line has room for the next segment */
 }
 
 static void complete_failed(struct netstack *ns, uint64_t cookie, int status)

@@ -95,6 +95,12 @@ void sndbuf_copy(struct netstack *ns, struct sndbuf *b, uint32_t off, void *dst,
 void sndbuf_segs(struct netstack *ns, struct sndbuf *b, uint32_t off, uint32_t *len, struct net_tx *tx,
                  uint64_t *sum);
 
+/* --- slow lines ---------------------------------------------------------------
+ * On a serial line one full segment waits in the kernel beside the one that is
+ * being sent, no more: its queue is short, and what lies in it can be overtaken
+ * by nothing. So the line's own queue is never mistaken for the path's. */
+#define TCP_SLOW_LINE_BPS 1000000u
+
 /* --- congestion control ----------------------------------------------------- */
 struct tcb;
 struct tcp_cc {
@@ -131,6 +137,7 @@ struct tcb {
     bool ack_now;    /* an ACK must go out */
     bool fin_seen;   /* the peer's FIN has arrived, maybe ahead of its turn */
     bool in_outq, timing, in_recovery, partial_seen, persisting, wscale_on, syn_repeated;
+    bool line_full;  /* the kernel took no more: try again when rtx fires */
     uint8_t snd_wscale, rcv_wscale, dupacks, backoff, probes, ack_pending;
     uint16_t snd_mss;  /* payload of a full segment with our options */
     uint16_t mss_peer; /* MSS option, or the default */
@@ -139,6 +146,8 @@ struct tcb {
     /* send */
     uint32_t iss, snd_una, snd_nxt, snd_max, snd_wnd, snd_wl1, snd_wl2, max_wnd, snd_sml;
     uint32_t buf_seq; /* sequence number of snd's first byte */
+    uint32_t line_blk;           /* first block of the last segment sent, NS_NONE: none */
+    uint32_t line_seq, line_len; /* and which bytes it carried */
     struct sndbuf snd;
     uint32_t sndbuf_limit;
     uint64_t ip_sum; /* checksum of our IP header but for its length */

@@ -155,6 +155,7 @@ static void advance(struct tcb *t, const struct tcp_in *in)
         t->snd_sml = t->snd_una;
     t->progress_ns = ns->now;
     t->probes = 0;
+    t->line_full = false; /* the timer that would end it is set anew below */
     t->persisting = false; /* tcp_output finds out whether there is something to probe for */
     if (t->in_recovery) {
         bool first = !t->partial_seen;

@@ -148,6 +148,7 @@ struct tcb *tcb_new(struct netstack *ns, uint8_t family)
     t->sndbuf_limit = ns->cfg.tcp_sndbuf;
     t->rcvbuf_limit = ns->cfg.tcp_rcvbuf;
     t->rto_ns = TCP_RTO_INITIAL;
+    t->line_blk = NS_NONE;
     t->mss_peer = TCP_MSS_DEFAULT;
     t->linger_s = -1;
     t->keep_idle_s = TCP_KEEP_IDLE_S;

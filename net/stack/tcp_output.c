@@ -139,6 +139,9 @@ int tcp_xmit(struct tcb *t, uint32_t seq, uint32_t len, uint8_t flags)
         sndbuf_segs(ns, &t->snd, seq - t->buf_seq, &len, tx, t->path.flags & LINKF_LOOPBACK ? NULL : &sum);
         if (len < want)
             flags &= (uint8_t) ~(TCP_FIN | TCP_PSH);
+        t->line_blk = (uint32_t)tx->cookie;
+        t->line_seq = seq;
+        t->line_len = len;
         tx->hdr_len = (uint16_t)hdr_len;
     }
     put_header(t, h + 20, seq, flags, tcp_len);
@@ -178,6 +181,18 @@ static bool worth_sending(const struct tcb *t, uint32_t len, uint32_t avail, boo
     if (len == avail && (t->nodelay || seq_leq(t->snd_sml, t->snd_una)))
         return true;
     return len < avail && t->max_wnd != 0 && len >= t->max_wnd / 2;
+}
+
+/* Does the segment before still wait for a slow line? Its completion comes here
+ * again. Acknowledged is as good as completed: then its blocks belong to others. */
+static bool line_busy(const struct tcb *t)
+{
+    const struct ablk *b;
+
+    if (t->path.speed_bps == 0 || t->path.speed_bps > TCP_SLOW_LINE_BPS || t->line_blk == NS_NONE)
+        return false;
+    b = &t->s.ns->blk[t->line_blk];
+    return b->owner == t && b->refs != 0;
 }
 
 static bool may_send_text(const struct tcb *t)
@@ -237,7 +252,7 @@ void tcp_output(struct tcb *t)
     if (may_send_text(t)) {
         if (t->snd_max == t->snd_una && t->snd.bytes != 0 && ns->now - t->sent_ns > tcp_rto(t))
             t->cc->restart(t);
-        while (tcp_unsent(t) && output_one(t))
+        while (!t->line_full && tcp_unsent(t) && !line_busy(t) && output_one(t))
             ;
         tcp_arm_rtx(t);
     }

@@ -8,12 +8,23 @@
  */
 #include <net/stack/tcp.h>
 
+/* How long a slow line needs for so many bytes, at ten bits each. What is under
+ * way has to pass it before it can be acknowledged, and the round trip measured
+ * with little under way says nothing about that. */
+static uint64_t line_ns(const struct tcb *t, uint32_t bytes)
+{
+    if (t->path.speed_bps == 0 || t->path.speed_bps > TCP_SLOW_LINE_BPS)
+        return 0;
+    return (uint64_t)bytes * 10 * NS_SEC / t->path.speed_bps;
+}
+
 uint64_t tcp_rto(const struct tcb *t)
 {
     uint64_t rto = t->rto_ns;
 
     for (uint8_t i = 0; i < t->backoff && rto < TCP_RTO_MAX; i++)
         rto *= 2;
+    rto += line_ns(t, t->snd_max - t->snd_una + t->path.mtu);
     return rto < TCP_RTO_MAX ? rto : TCP_RTO_MAX;
 }
 
@@ -98,6 +109,9 @@ static void rtx_fire(struct netstack *ns, struct ns_timer *timer)
         repeat_syn(t);
     } else if (give_up(t)) {
         tcb_abort(t, ETIMEDOUT, true);
+    } else if (t->line_full) {
+        t->line_full = false;
+        tcp_output(t);
     } else if (t->persisting) {
         probe_window(t);
     } else if (t->snd_max != t->snd_una) {
@@ -188,8 +202,30 @@ static void path_shrank(struct tcb *t)
     tcp_later(t);
 }
 
-/* A full link is congestion close by: do not wait a whole RTO for it. Missing
- * routes end an attempt to connect and nothing else (they may come back). */
+/* A slow line's queue had no room for the last segment, because others use the
+ * line too. It never left: it counts as not sent, and has its next chance when
+ * the line has carried a packet. */
+static void line_refused(struct tcb *t)
+{
+    struct netstack *ns = t->s.ns;
+
+    if (t->line_full || t->line_blk == NS_NONE)
+        return;
+    if (t->snd_max - t->line_seq <= t->line_len + 1 && seq_leq(t->snd_una, t->line_seq)) { /* + 1: a FIN */
+        t->snd_max = t->line_seq;
+        if (seq_gt(t->snd_nxt, t->snd_max))
+            t->snd_nxt = t->snd_max;
+        if (t->timing && seq_gt(t->rtt_seq, t->snd_max))
+            t->timing = false;
+    }
+    t->line_full = true; /* C-SLIP-8 */
+    t->line_blk = NS_NONE;
+    timer_set(ns, &t->rtx, ns->now + line_ns(t, t->path.mtu));
+}
+
+/* A full link is congestion close by: do not wait a whole RTO for it, but longer
+ * each time that it stays full. Missing routes end an attempt to connect and
+ * nothing else (they may come back). */
 void tcp_tx_failed(struct tcb *t, int status)
 {
     struct netstack *ns = t->s.ns;
@@ -202,10 +238,13 @@ void tcp_tx_failed(struct tcb *t, int status)
         return;
     if (status == -EMSGSIZE) {
         path_shrank(t);
+    } else if (status == -ENOBUFS && t->path.speed_bps != 0 && t->path.speed_bps <= TCP_SLOW_LINE_BPS) {
+        line_refused(t);
     } else if (status == -ENOBUFS) {
         uint64_t soon = t->srtt_us != 0 ? t->srtt_us * 1000ull : 10 * NS_MS;
         if (soon < 2 * NS_MS)
             soon = 2 * NS_MS;
+        soon <<= t->backoff < 6 ? t->backoff : 6;
         if (!timer_armed(&t->rtx) || t->rtx.when > ns->now + soon)
             timer_set(ns, &t->rtx, ns->now + soon);
     }

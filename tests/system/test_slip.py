@@ -18,9 +18,10 @@ HOST = "192.168.7.1"
 
 
 class Attach:
-    def __init__(self, build, machine, *options):
+    def __init__(self, build, machine, *options, path=None):
         self.log = open(f"{machine.dir}/attach.log", "w+")
-        self.process = subprocess.Popen([build.path("slipway-attach"), "--verbose", *options, f"unix:{machine.dir}/com1"],
+        self.process = subprocess.Popen([build.path("slipway-attach"), "--verbose", *options,
+                                         f"unix:{path or machine.dir + '/com1'}"],
                                         stdin=subprocess.DEVNULL, stdout=self.log, stderr=self.log)
         deadline = time.monotonic() + 10
         while " on unix:" not in self.text():

@@ -522,9 +522,46 @@ static void test_slow_line(void **st)
     to_client(g);
     rig_drain();
     ns_send(s, pattern, 40000, 0, NULL);
-    while ((o = rig_out()).any)
+    for (; (o = rig_out()).any; rig_run()) {
+        assert_false(rig_out().any); /* one waits for the line, and the next for its completion */
         sent += o.text_len;
+    }
     assert_true(sent <= 2 * 1460);
+}
+
+/* Others fill the line's queue: what it refused was never sent, and is neither a
+ * retransmission nor a reason to shrink the window. */
+static void test_slow_line_refuses(void **st) /* C-SLIP-8 */
+{
+    struct tcb *t;
+    struct out o;
+    uint32_t cwnd;
+
+    (void)st;
+    rig.speed_bps = 38400;
+    accepted(65535);
+    t = (struct tcb *)s;
+    cwnd = t->cwnd;
+    ns_send(s, pattern, 20000, 0, NULL);
+    o = rig_out();
+    assert_true(o.any && o.seq == our_iss + 1);
+    rig_run();
+    for (unsigned i = 0; i < 5; i++) {
+        rig_fail_next(-ENOBUFS);
+        rig_run();
+        assert_false(rig_out().any); /* not at once: the line is busy */
+        rig.now = netstack_deadline(rig.ns);
+        rig_run();
+    }
+    o = rig_out();
+    assert_true(o.any && o.seq == our_iss + 1 + 1460 && o.text_len == 1460);
+    assert_int_equal(t->retransmits, 0);
+    assert_int_equal(t->cwnd, cwnd);
+    /* The first is acknowledged late: 1,460 bytes each need 0.4 s of this line. */
+    assert_true(tcp_rto(t) > 800 * RIG_MS);
+    in(TCP_ACK, PEER_ISS + 1, our_iss + 1 + 2 * 1460);
+    o = rig_out();
+    assert_true(o.any && o.seq == our_iss + 1 + 2 * 1460);
 }
 
 int main(void)
@@ -553,6 +590,7 @@ int main(void)
         T(test_path_mtu),
         T(test_route_narrows),
         T(test_slow_line),
+        T(test_slow_line_refuses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
