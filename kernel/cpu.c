@@ -4,7 +4,7 @@
  *
  * Owns: the CPUID findings (cpu), per-CPU data, GDT, TSS with the stacks of
  * NMI, double fault and machine check, the IDT.
- * Context: boot, interrupts off; cpu_new thread; cpu_set_kernel_stack: the scheduler.
+ * Context: boot, interrupts off; cpu_new thread.
  */
 #include <kernel/cpu.h>
 #include <kernel/string.h>
@@ -245,17 +245,11 @@ static void fill_idt(void)
     idt[18].ist = 3;
 }
 
-void cpu_set_kernel_stack(void *top)
-{
-    struct cpu_tables *t = (struct cpu_tables *)this_cpu();
-
-    t->tss.rsp[0] = (uint64_t)top;
-    t->percpu.kernel_rsp = (uint64_t)top;
-}
-
 static void load_tables(struct cpu_tables *t)
 {
     t->percpu.self = &t->percpu;
+    t->percpu.tss_rsp0 = (char *)&t->tss + offsetof(struct tss, rsp);
+    t->percpu.bit = 1ull << t->percpu.cpu;
     load_gdt(t);
     wrmsr(MSR_GS_BASE, (uint64_t)&t->percpu);
     wrmsr(MSR_KERNEL_GS_BASE, 0);

@@ -118,6 +118,8 @@ struct percpu {
     struct cpu_timers *timers;        /* kernel/time.c */
     struct cpu_polls *polls;          /* kernel/poll.c */
     struct address_space *as;         /* in CR3; NULL: the kernel's own */
+    uint64_t bit;                     /* 1 << cpu */
+    void *tss_rsp0;                   /* where the TSS holds it */
     uint32_t apic_id;
     uint8_t kernel_locked;            /* this CPU holds the kernel lock */
     volatile uint8_t online;
@@ -159,7 +161,14 @@ void cpu_init(void);
 struct percpu *cpu_new(uint32_t number, uint32_t apic_id);
 void cpu_free(struct percpu *c);
 void cpu_init_other(struct percpu *c);
-void cpu_set_kernel_stack(void *top); /* TSS.RSP0 and percpu.kernel_rsp */
+/* For the next entry from ring 3, by an interrupt and by a system call. */
+static inline void cpu_set_kernel_stack(struct percpu *c, void *top)
+{
+    typedef uint64_t anywhere __attribute__((aligned(4), may_alias)); /* as the TSS has it */
+
+    c->kernel_rsp = (uint64_t)top;
+    *(anywhere *)c->tss_rsp0 = (uint64_t)top;
+}
 
 /* kernel/mce.c: machine checks on, on this CPU; and what the banks say. */
 void mce_init(void);

@@ -18,17 +18,60 @@
 #include <kernel/syscall.h>
 #include <kernel/userwords.h>
 
-#define TOKEN_INDEX_BITS 16
+#define TOKEN_INDEX_BITS 10
 #define TOKEN_INDEX_MASK ((1u << TOKEN_INDEX_BITS) - 1)
-
-USERWORDS_DEFINE(message, struct sys_msg)
 
 /* What every call passes through is one piece of code for each verb. */
 #define HOT static inline __attribute__((always_inline))
+/* Keep a pointer in a register instead of computing it again at each use. */
+#define HOLD(pointer) __asm__("" : "+r"(pointer))
+
+#define MSG_SHORT 16 /* bytes of data that most messages have at most */
 
 static uint64_t token_sequence;
 
-_Static_assert(THREADS_MAX <= 1u << TOKEN_INDEX_BITS, "a thread's index fits a token");
+_Static_assert(THREADS_MAX == 1u << TOKEN_INDEX_BITS, "every index of a token is one of the table");
+
+/* --- a message from and to ring 3 --- */
+
+_Static_assert(offsetof(struct sys_msg, token) == 16 && offsetof(struct sys_msg, data) == 32, "copied by words");
+
+#define MESSAGE_DATA(r, to, from, len)                 \
+    do {                                               \
+        if ((len) <= MSG_SHORT)                        \
+            USERWORDS_COPY(r, to, from, MSG_SHORT / 8); \
+        else                                           \
+            USERWORDS_COPY(r, to, from, MSG_INLINE_MAX / 8); \
+    } while (0)
+
+/* What the kernel fills in itself stays behind. */
+HOT int message_in(struct sys_msg *to, uint64_t from)
+{
+    uint64_t scratch;
+    int r = 0;
+
+    if (!userwords_ok(from, sizeof *to))
+        return -EFAULT;
+    USERWORDS_STAC();
+    USERWORDS_COPY(r, to, from, offsetof(struct sys_msg, token) / 8);
+    MESSAGE_DATA(r, to->data, from + offsetof(struct sys_msg, data), to->len);
+    USERWORDS_CLAC();
+    return r;
+}
+
+HOT int message_out(uint64_t to, const struct sys_msg *from)
+{
+    uint64_t scratch;
+    int r = 0;
+
+    if (!userwords_ok(to, sizeof *from))
+        return -EFAULT;
+    USERWORDS_STAC();
+    USERWORDS_COPY(r, to, from, offsetof(struct sys_msg, data) / 8);
+    MESSAGE_DATA(r, to + offsetof(struct sys_msg, data), from->data, from->len);
+    USERWORDS_CLAC();
+    return r;
+}
 
 void call_forget_server(struct thread *server)
 {
@@ -39,10 +82,10 @@ void call_forget_server(struct thread *server)
 /* The open call that `token` names, if it was made to an endpoint of p. */
 HOT struct call *call_by_token(struct process *p, uint64_t token)
 {
-    uint32_t index = token & TOKEN_INDEX_MASK;
-    struct thread *t = index < THREADS_MAX ? thread_table[index] : NULL;
+    struct thread *t = thread_table[token & TOKEN_INDEX_MASK];
 
-    if (t == NULL || token == 0 || t->call.token != token || t->call.endpoint == NULL ||
+    /* A thread without an open call has no endpoint there, so 0 finds nothing. */
+    if (t == NULL || t->call.token != token || t->call.endpoint == NULL ||
         t->call.endpoint->process != p) /* C-MSG-5 */
         return NULL;
     return &t->call;
@@ -113,7 +156,7 @@ static int give_with_object(struct process *p, struct sys_msg *m, struct object 
     int r;
 
     m->handle = handle_new(p, o);
-    r = copy_message_to_user(user, m);
+    r = message_out(user, m);
     if (r < 0 && m->handle >= 0) {
         object_ref(o); /* closing drops one */
         handle_close(p, m->handle);
@@ -128,7 +171,7 @@ HOT int give_message(struct process *p, struct sys_msg *m, struct object *o, uin
     if (__builtin_expect(o != NULL, 0))
         return give_with_object(p, m, o, user);
     m->handle = -1;
-    return copy_message_to_user(user, m);
+    return message_out(user, m);
 }
 
 /* --- sending --- */
@@ -140,11 +183,12 @@ HOT int queue_push(struct endpoint *e, struct process *p, uint64_t user, uint64_
     struct queued_message *q = &e->queue[tail < e->depth ? tail : tail - e->depth];
     int r;
 
+    HOLD(q);
     if (e->process == NULL)
         return -EPEER;
     if (e->count == e->depth) /* C-MSG-1 */
         return -EAGAIN;
-    r = copy_message_from_user(&q->m, user);
+    r = message_in(&q->m, user);
     if (r < 0)
         return r;
     if (q->m.len > MSG_INLINE_MAX || q->m.type == MSG_NOTIFY)
@@ -246,21 +290,21 @@ HOT int call_finish(struct thread *t, uint64_t user)
 
 /* Wakes who reads the endpoint and waits for the reply. A single reader gets
  * the CPU; of several any may take the message, so all have to look. */
-HOT int call_wait(struct call *c, struct endpoint *e, uint64_t deadline)
+HOT int call_wait(struct thread *t, struct endpoint *e, uint64_t deadline)
 {
     struct wait_entry *reader = e->readers.head;
     int r;
 
-    c->caller->woken = false;
+    t->woken = false;
     if (reader != NULL && reader->next == NULL) {
         r = thread_hand_over(reader->thread, deadline);
     } else {
         waitq_wake(&e->readers);
         r = thread_block(deadline);
     }
-    while (c->endpoint != NULL && r == 0)
+    while (t->call.endpoint != NULL && r == 0)
         r = thread_block(deadline);
-    return r == -ETIMEDOUT && deadline == 0 ? -EAGAIN : r;
+    return r;
 }
 
 SYSCALL_HANDLER(call)
@@ -281,11 +325,14 @@ SYSCALL_HANDLER(call)
         server = thread_table[e->receiver_index];
         if (server != NULL && server->id == e->receiver_id)
             call_lend(c, server);
-        r = call_wait(c, e, a2);
-        if (c->endpoint == NULL)
+        r = call_wait(t, e, a2);
+        if (c->endpoint == NULL) {
             r = call_finish(t, a1);
-        else
+        } else {
             call_cancel(c);
+            if (a2 == 0 && r == -ETIMEDOUT)
+                r = -EAGAIN;
+        }
     }
     c->token = 0;
     object_unref(held);
@@ -303,11 +350,12 @@ HOT int deliver(struct endpoint *e, struct thread *t, uint64_t user)
 
     if (e->count == 0) {
         e->notice.bits = e->bits;
-        r = copy_message_to_user(user, &e->notice);
+        r = message_out(user, &e->notice);
         if (r == 0)
             e->bits = 0;
         return r;
     }
+    HOLD(q);
     q->m.bits = e->bits;
     r = give_message(t->process, &q->m, q->object, user);
     if (r < 0)
@@ -340,7 +388,7 @@ HOT int recv_wait(struct endpoint *e, struct thread *t, uint64_t deadline, struc
         r = thread_block(deadline);
     }
     waitq_remove(&entry);
-    return r == -ETIMEDOUT && deadline == 0 ? -EAGAIN : r;
+    return r;
 }
 
 HOT int receive(struct thread *t, struct endpoint *e, uint64_t user, uint64_t deadline,
@@ -360,13 +408,24 @@ HOT int receive(struct thread *t, struct endpoint *e, uint64_t user, uint64_t de
         return -EBADF; /* closed by another thread of the process */
     if (e->count != 0 || e->bits != 0)
         return deliver(e, t, user);
-    return r;
+    return deadline == 0 && r == -ETIMEDOUT ? -EAGAIN : r;
+}
+
+/* One's own endpoint, with a reference. */
+HOT struct object *owner_get(const struct process *p, int handle)
+{
+    struct handle_slot *s = handle_slot(p, handle);
+
+    if (s == NULL || s->object->kind != OBJ_ENDPOINT)
+        return NULL;
+    s->object->refs++;
+    return s->object;
 }
 
 SYSCALL_HANDLER(recv)
 {
     struct thread *t = self_thread();
-    struct object *o = handle_get(t->process, (int)a0, OBJ_ENDPOINT);
+    struct object *o = owner_get(t->process, (int)a0);
     int r;
 
     if (o == NULL)
@@ -385,7 +444,7 @@ HOT int answer(struct process *p, uint64_t token, uint64_t user, struct thread *
 
     if (c == NULL)
         return -EPEER; /* answered already, given up, or dead */
-    r = copy_message_from_user(&c->reply, user);
+    r = message_in(&c->reply, user);
     if (r < 0)
         return r;
     if (c->reply.len > MSG_INLINE_MAX)
@@ -397,6 +456,7 @@ HOT int answer(struct process *p, uint64_t token, uint64_t user, struct thread *
     c->reply.token = 0;
     c->reply.bits = 0;
     c->reply_object = o;
+    c->result = 0;
     call_close(c);
     *caller = c->caller;
     return 0;
@@ -419,7 +479,7 @@ SYSCALL_HANDLER(reply)
 SYSCALL_HANDLER(reply_recv)
 {
     struct thread *t = self_thread(), *caller = NULL;
-    struct object *o = handle_get(t->process, (int)a2, OBJ_ENDPOINT);
+    struct object *o = owner_get(t->process, (int)a2);
     int r = 0;
 
     if (o == NULL)

@@ -49,8 +49,6 @@ static inline void call_lend(struct call *c, struct thread *server)
 
 static inline void call_open(struct call *c, struct endpoint *e)
 {
-    c->result = 0;
-    c->reply_object = NULL;
     c->endpoint = e;
     c->next = e->calls;
     c->prev = &e->calls;

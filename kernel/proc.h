@@ -46,7 +46,7 @@ struct call {
     struct call *lend_next, **lend_prev; /* on server->lenders */
     struct thread *caller;
     int32_t result;              /* 0, or -EPEER */
-    struct object *reply_object; /* reference that came with the reply */
+    struct object *reply_object; /* reference that came with the reply; valid when result is 0 */
     struct sys_msg reply;
 };
 

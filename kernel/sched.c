@@ -19,8 +19,24 @@
 
 struct sched_shared sched_shared;
 
-/* switch.S */
-void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp);
+/* A thread that does not run has its frame pointer and where it goes on on top of
+ * its stack (thread_new builds the same by hand); other registers are the
+ * compiler's to save, where it needs them. */
+static inline void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp)
+{
+    __asm__ volatile("leaq 1f(%%rip), %%rax\n"
+                     "pushq %%rax\n"
+                     "pushq %%rbp\n"
+                     "movq %%rsp, (%%rdi)\n"
+                     "movq %%rsi, %%rsp\n"
+                     "popq %%rbp\n"
+                     "ret\n"
+                     "1:"
+                     : "+D"(save_rsp), "+S"(load_rsp)
+                     :
+                     : "rax", "rbx", "rcx", "rdx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "cc",
+                       "memory");
+}
 
 struct thread *thread_current(void)
 {
@@ -135,6 +151,13 @@ static inline void preempt_check(struct sched *s, unsigned priority)
         starvation_look(s);
 }
 
+static inline void make_ready_here(struct sched *s, struct thread *t)
+{
+    t->state = THREAD_READY;
+    run_insert(s, t, false);
+    preempt_check(s, t->priority);
+}
+
 void make_ready(struct sched *s, struct thread *t, bool front)
 {
     t->state = THREAD_READY;
@@ -202,9 +225,8 @@ static void switch_to(struct thread *next)
         starvation_look(s);
     fpu_leave(s, prev);
     if (next->process != NULL) {
-        cpu_set_kernel_stack(next->kstack_top);
-        if (c->as != next->process->as)
-            as_switch(next->process->as);
+        cpu_set_kernel_stack(c, next->kstack_top);
+        as_switch(next->process->as);
         /* Always: ring 3 may have cleared the base by loading a selector. */
         wrmsr(MSR_FS_BASE, next->fs_base);
         fpu_enter(s, next, c->cpu);
@@ -263,10 +285,9 @@ static void idle_until_ready(void)
     s->switched_at = rdtsc();
 }
 
-void sched_switch_away(void)
+static inline void switch_away(struct sched *s, struct thread *self)
 {
-    struct sched *s = this_sched();
-    struct thread *self = self_thread(), *next;
+    struct thread *next;
 
     if (s->ready == 0) {
         if (self->state == THREAD_DEAD || (smp_count > 1 && !sched_steal(s))) {
@@ -284,6 +305,11 @@ void sched_switch_away(void)
     self->state = THREAD_RUNNING;
     if (thread_interrupted(self))
         s->cpu->need_resched = 1;
+}
+
+void sched_switch_away(void)
+{
+    switch_away(this_sched(), self_thread());
 }
 
 void schedule(void)
@@ -436,7 +462,7 @@ static inline int block(struct thread *t, struct thread *next, uint64_t deadline
         next->timed_out = false;
         switch_to(next);
     } else {
-        sched_switch_away();
+        switch_away(this_sched(), t);
     }
     if (deadline_ns != UINT64_MAX)
         timer_cancel(&t->timer);
@@ -474,13 +500,22 @@ int thread_hand_over(struct thread *next, uint64_t deadline_ns)
     return thread_block(deadline_ns);
 }
 
+static __attribute__((noinline)) void wake_somewhere(struct thread *t)
+{
+    make_ready(place(t), t, false);
+}
+
 void thread_wake(struct thread *t)
 {
     t->timed_out = false;
-    if (t->state == THREAD_BLOCKED)
-        make_ready(smp_count == 1 ? this_sched() : place(t), t, false);
-    else if (t->state == THREAD_RUNNING)
+    if (t->state == THREAD_BLOCKED) {
+        if (smp_count == 1)
+            make_ready_here(this_sched(), t);
+        else
+            wake_somewhere(t);
+    } else if (t->state == THREAD_RUNNING) {
         t->woken = true;
+    }
 }
 
 void waitq_wake_all(struct waitq *q)

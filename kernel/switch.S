@@ -1,33 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * kernel/switch.S: from one kernel stack to another, and a thread's first step.
+ * kernel/switch.S: a thread's first step.
  *
- * Owns: the layout below a saved stack pointer: r15 r14 r13 r12 rbx rbp, then
- * the return address. thread_new (kernel/thread.c) builds the same by hand.
- * Called by: kernel/sched.c, thread context, interrupts on.
+ * Called by: switch_stacks (kernel/sched.c), which a new thread's stack leads here
+ * (thread_new). Thread context, interrupts on.
  */
     .text
-
-/* void switch_stacks(uint64_t *save_rsp, uint64_t load_rsp) */
-    .globl switch_stacks
-    .type switch_stacks, @function
-switch_stacks:
-    pushq %rbp
-    pushq %rbx
-    pushq %r12
-    pushq %r13
-    pushq %r14
-    pushq %r15
-    movq %rsp, (%rdi)
-    movq %rsi, %rsp
-    popq %r15
-    popq %r14
-    popq %r13
-    popq %r12
-    popq %rbx
-    popq %rbp
-    ret
-    .size switch_stacks, . - switch_stacks
 
 /* The stack pointer is at the thread's trap frame. */
     .globl thread_entry

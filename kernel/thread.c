@@ -86,13 +86,12 @@ struct thread *thread_new(struct process *p, unsigned priority)
     t->affinity = UINT64_MAX;
     t->call.caller = t;
     timer_init(&t->timer, deadline_passed, t);
-    /* What switch_stacks pops: six registers and a return address. The frame
+    /* What switch_stacks pops: rbp and a return address. The frame
      * above it is what thread_entry returns to ring 3 with. */
     t->start = (struct trap_frame *)t->kstack_top - 1;
     stack = (uint64_t *)t->start;
     *--stack = (uint64_t)(uintptr_t)thread_entry;
-    for (int i = 0; i < 6; i++)
-        *--stack = 0;
+    *--stack = 0;
     t->rsp = (uint64_t)(uintptr_t)stack;
     if (p != NULL) {
         object_ref(&p->object);

@@ -47,9 +47,9 @@ void as_switch(struct address_space *as)
     if (c->as == as)
         return;
     if (c->as != NULL)
-        c->as->cpus &= ~(1ull << c->cpu);
+        c->as->cpus &= ~c->bit;
     if (as != NULL)
-        as->cpus |= 1ull << c->cpu;
+        as->cpus |= c->bit;
     c->as = as;
     write_cr3(as != NULL ? virt_to_phys(as->root) : image_phys(kernel_pml4));
 }

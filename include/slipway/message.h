@@ -7,7 +7,8 @@
  *
  * A message is at most MSG_INLINE_MAX bytes inline, plus at most one handle.
  * The kernel fills in sender_pid, bits and token; whatever a sender writes
- * there is overwritten, so a receiver may believe them.
+ * there is overwritten, so a receiver may believe them. Of data[], len bytes are
+ * exchanged; what the receiver finds behind them means nothing.
  *
  * What may go along, in a request or in a reply: a memory object, a peer (so the
  * receiver may send there too), an end of a pipe, a process handle. The sender

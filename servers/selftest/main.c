@@ -14,12 +14,12 @@ static const struct {
     const struct test *tests;
 } groups[] = {
     {"calls", calls_tests},     {"processes", processes_tests}, {"messages", messages_tests},
+    {"names", names_tests}, /* before others keep the name */
     {"threads", threads_tests}, {"registry", registry_tests},
     {"libc", libc_tests},       {"sockets", sockets_tests},
     {"secrets", secrets_tests},
     {"fork", fork_tests},       {"exec", exec_tests},
     {"trace", trace_tests},     {"fpu", fpu_tests},
-    {"names", names_tests},
 };
 
 static const struct role *const roles[] = {
