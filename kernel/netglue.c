@@ -12,6 +12,7 @@
 #include <kernel/netglue.h>
 #include <kernel/options.h>
 #include <kernel/random.h>
+#include <kernel/string.h>
 #include <kernel/time.h>
 
 static struct poll_work work[NET_LINKS_MAX];
@@ -202,6 +203,8 @@ static void add_serial_address(const struct link *l)
                            .gateway = {{192, 168, 7, 1}}};
     const char *value = option("slip"), *s = value;
 
+    if (option_is("slip", "off"))
+        return;
     if (value != NULL) {
         struct net_addr local, peer;
 
@@ -232,6 +235,22 @@ void nc_link_added(struct link *l)
         add_serial_address(l);
 }
 
+/* net.NAME= for a link that is not there. */
+static void name_absent_links(void)
+{
+    const char *key;
+
+    for (unsigned n = 0; (key = option_key("net.", n)) != NULL; n++) {
+        bool found = false;
+        const struct link *l;
+
+        for (unsigned i = 0; (l = link_by_index(i)) != NULL; i++)
+            found = found || strcmp(l->name, key + 4) == 0;
+        if (!found)
+            klog(LOG_WARN, "boot option \"%s=%s\" ignored: no such link", key, option(key));
+    }
+}
+
 /* Called once, before the first endpoint is opened: all drivers have attached.
  * A machine that has nothing but a serial line sends everything there. */
 void net_boot_routes(void)
@@ -242,6 +261,7 @@ void net_boot_routes(void)
     if (done)
         return;
     done = true;
+    name_absent_links();
     for (unsigned i = 0; (l = link_by_index(i)) != NULL; i++) {
         if ((l->flags & LINKF_ETHERNET) != 0)
             return;

@@ -87,7 +87,7 @@ static bool is_one_of(const char *v, const char *arg)
     return part_in(v, 0, arg);
 }
 
-/* slip, slipmux, console or off, with an optional rate and flow control */
+/* slip, console or off, with an optional rate and flow control */
 static bool is_port_use(const char *v, const char *arg)
 {
     if (!part_in(v, ',', arg))
@@ -171,8 +171,8 @@ static const struct rule {
     {"smp", is_count, "", "expected a number from 1 to 64"},
     {"rtl8139", is_one_of, "classic|cplus", "expected classic or cplus"},
     {"console", is_one_of, "com2|com1|screen", "expected com2, com1 or screen"},
-    {"com1", is_port_use, "slip|slipmux|console|off", "expected slip, slipmux, console or off, then ,BAUD[,rtscts]"},
-    {"com2", is_port_use, "slip|slipmux|console|off", "expected slip, slipmux, console or off, then ,BAUD[,rtscts]"},
+    {"com1", is_port_use, "slip|console|off", "expected slip, console or off, then ,BAUD[,rtscts]"},
+    {"com2", is_port_use, "slip|console|off", "expected slip, console or off, then ,BAUD[,rtscts]"},
     {"net.", is_address_choice, "dhcp|off", "expected dhcp, off or ADDR/LEN[,GATEWAY]"},
     {"slip.mtu", is_mtu, "", "expected a number from 296 to 1500"},
     {"slip.vj", is_one_of, "on|auto|off", "expected on, auto or off"},
@@ -247,6 +247,14 @@ const char *option(const char *key)
     for (unsigned i = noptions; i-- > 0;)
         if (same(options[i].key, key))
             return options[i].value;
+    return NULL;
+}
+
+const char *option_key(const char *prefix, unsigned n)
+{
+    for (unsigned i = 0; i < noptions; i++)
+        if (starts(options[i].key, prefix) && n-- == 0)
+            return options[i].key;
     return NULL;
 }
 

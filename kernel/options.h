@@ -15,6 +15,8 @@
 void options_parse(const char *cmdline, void (*report)(const char *word, const char *why));
 /* Value of "key=value"; NULL when absent. For a repeated key, the last. */
 const char *option(const char *key);
+/* The n-th option whose key starts with prefix: its key, NULL past the last. */
+const char *option_key(const char *prefix, unsigned n);
 bool option_is(const char *key, const char *value);
 /* Is `word` in the comma-separated value of key? */
 bool option_has(const char *key, const char *word);

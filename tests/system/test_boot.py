@@ -64,10 +64,10 @@ def test_no_network_card(start):
 
 
 def test_unknown_and_malformed_options(start):
-    machine = start(cmdline="bogus=1 clock=sundial nonsense start=nobody")
+    machine = start(cmdline="bogus=1 clock=sundial nonsense start=nobody net.eth7=dhcp")
     machine.wait_ready()
     text = machine.console_text()
-    for word in ("bogus", "clock=sundial", "nonsense", "nobody"):
+    for word in ("bogus", "clock=sundial", "nonsense", "nobody", '"net.eth7=dhcp" ignored: no such link'):
         assert word in text, word
     assert b"</html>" in page(machine)
 

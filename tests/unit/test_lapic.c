@@ -143,10 +143,10 @@ static void test_switched_off(void **state)
     assert_false(lapic_init(true));
 }
 
-static void test_left_in_x2apic_mode(void **state) /* C-IRQ-4 */
+static void test_left_in_x2apic_mode(void **state)
 {
     (void)state;
-    apic_base |= EXTENDED;
+    apic_base |= EXTENDED; /* C-IRQ-4 */
     x2apic_msr[0x02] = 0x12345; /* more than eight bits */
     assert_true(lapic_init(true));
     assert_int_equal(maps, 0); /* nothing is there in memory */

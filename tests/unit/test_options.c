@@ -45,6 +45,9 @@ static void test_values(void **state)
     assert_false(option_has("start", "disc"));
     assert_false(option_has("start", "echo,discard,x"));
     assert_false(option_has("test", "all"));
+    assert_string_equal(option_key("net.", 0), "net.eth0");
+    assert_null(option_key("net.", 1));
+    assert_string_equal(option_key("log", 1), "log"); /* each time it was given */
     parse("");
     assert_null(option("clock"));
 }
@@ -89,7 +92,6 @@ static void test_checks(void **state)
         "com1=slip",
         "com1=slip,9600",
         "com2=console,115200",
-        "com1=slipmux",
         "com2=off",
         "net.eth0=dhcp",
         "net.eth1=off",
@@ -122,6 +124,7 @@ static void test_checks(void **state)
         "com1=slip,100",
         "com1=slip,230400",
         "com1=ppp",
+        "com1=slipmux",
         "net.=dhcp",
         "net.eth0=",
         "net.eth0=10.0.0.1",
