@@ -92,7 +92,6 @@ uint32_t buddy_alloc(struct buddy *b, unsigned order)
     p->state = PAGE_USED;
     p->order = (uint8_t)order;
     p->refs = 1;
-    p->slab = 0;
     b->free_pages -= 1ull << order;
     return pfn;
 }

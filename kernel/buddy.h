@@ -21,13 +21,14 @@ enum page_state {
     PAGE_NONE = 0, /* a hole, reserved for ever, or the inside of a block */
     PAGE_FREE = 1, /* first page of a free block */
     PAGE_USED = 2, /* first page of an allocated block */
+    PAGE_CACHED = 3, /* single page in a CPU's cache (page_alloc.c): free, but not the buddy's */
 };
 
 struct page {
     uint32_t next, prev; /* free list; 0 ends it (page 0 is never handed out) */
     uint32_t refs;
     uint8_t order, state; /* of the block that starts here */
-    uint16_t slab;        /* kmalloc: it is a slab */
+    uint8_t owner, pad;   /* enum page_owner (kernel/mem.h) of a used block */
 };
 
 struct buddy {

@@ -94,6 +94,7 @@ static void add_backtrace(struct report *r, const struct process *p, const struc
     for (unsigned i = 1; i < BACKTRACE_MAX; i++) {
         if (rbp % 8 != 0 || copy_from_user(frame, rbp, sizeof frame) < 0 || frame[1] == 0)
             return;
+        thread_breathe(); /* naming an address may search a long table */
         where(r, p, frame[1] - 1, text, sizeof text); /* inside the call, not after it */
         add(r, "%3u %016lx %s\n", i, frame[1], text);
         if (frame[0] <= rbp)

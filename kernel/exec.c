@@ -124,26 +124,33 @@ static void reset_thread(struct thread *t, const struct image *image)
     fpu_restore(t->fpu);
 }
 
+/* Nothing of the old program is touched before everything has succeeded. */
+static int replace(struct process *p, struct new_program *n, uint64_t user)
+{
+    int r = fetch(n, user);
+
+    if (r == 0)
+        r = load(n, p);
+    if (r == 0)
+        r = be_alone(p); /* C-PROC-4 */
+    if (r < 0)
+        return r;
+    for (uint32_t i = 0; i < n->x.ncloses; i++)
+        (void)handle_close(p, n->closes[i]);
+    handles_close_some(p, owned_alone);
+    change_places(p, n);
+    reset_thread(self_thread(), &n->image);
+    return 0;
+}
+
 SYSCALL_HANDLER(exec)
 {
-    struct process *p = self_process();
     struct new_program *n = kzalloc(sizeof *n);
     int r;
 
     if (n == NULL)
         return -ENOMEM;
-    r = fetch(n, a0);
-    if (r == 0)
-        r = load(n, p);
-    if (r == 0)
-        r = be_alone(p); /* C-PROC-4 */
-    if (r == 0) {
-        for (uint32_t i = 0; i < n->x.ncloses; i++)
-            (void)handle_close(p, n->closes[i]);
-        handles_close_some(p, owned_alone);
-        change_places(p, n);
-        reset_thread(self_thread(), &n->image);
-    }
+    r = replace(self_process(), n, a0);
     discard(n);
     return r;
 }

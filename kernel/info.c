@@ -22,6 +22,7 @@ union info_record {
     struct info_device device;
     struct info_irq irq;
     struct info_name name;
+    struct info_memory memory;
     struct info_clock clock;
     char cmdline[BOOT_CMDLINE_MAX];
 };
@@ -173,6 +174,10 @@ static size_t fill(union info_record *r, uint64_t kind, uint64_t cursor)
         return cursor <= UINT32_MAX && irq_info_get((unsigned)cursor, &r->irq) ? sizeof r->irq : 0;
     case INFO_NAME:
         return names_get(cursor, &r->name) ? sizeof r->name : 0;
+    case INFO_MEMORY:
+        if (cursor == 0)
+            mem_info(&r->memory);
+        return cursor == 0 ? sizeof r->memory : 0;
     case INFO_CLOCK:
         return cursor <= UINT32_MAX && clock_info_get((unsigned)cursor, &r->clock) ? sizeof r->clock : 0;
     default: /* a number between that means nothing yet; others are refused before */

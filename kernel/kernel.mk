@@ -26,7 +26,7 @@ KERNEL_SOURCES += \
 	kernel/kmalloc.c kernel/kstack.c kernel/memobj.c kernel/vm.c kernel/vm_pages.c kernel/vm_fork.c \
 	kernel/usercopy.c kernel/usercopy.S kernel/string.c kernel/printf.c kernel/log.c \
 	kernel/console.c kernel/screen.c kernel/vga.c kernel/panic.c kernel/symbols.c kernel/options.c \
-	kernel/initrd.c kernel/selftest.c kernel/selftest_mem.c kernel/selftest_time.c kernel/selftest_hw.c
+	kernel/initrd.c kernel/selftest.c kernel/selftest_mem.c kernel/selftest_pages.c kernel/selftest_time.c kernel/selftest_hw.c
 
 # Threads, processes, messages, system calls
 KERNEL_SOURCES += \

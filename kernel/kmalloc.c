@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * kernel/kmalloc.c: small kernel memory in size classes.
+ * kernel/kmalloc.c: small kernel memory in slabs.
  *
  * Owns: slabs of one page each. A slab starts with a 64-byte header, then come
- * equal objects. Allocation pops the first free object of the class's first
- * slab that has one, release pushes it back: a handful of instructions each.
- * An empty slab goes back to the page allocator, except the last of its class.
+ * equal objects; a bit in the header says of each whether it is free. Allocation
+ * takes the first free object of the class's first slab that has one. Release
+ * finds slab and bit from the address: a pointer that is not an object, or one
+ * that is free already, is a panic whatever its bytes hold (C-MEM-9). An empty
+ * slab goes back to the page allocator, except the last of its class.
  * Objects are 16-byte aligned; those whose size is a multiple of 64 are 64-byte
  * aligned, and those above the largest class are whole pages. Context: thread.
  */
@@ -16,25 +18,24 @@
 
 #define SLAB_HEADER 64u
 #define CLASS_STEP  16u
-#define FREE_MARK   0xf4eef4eef4eef4eeull /* second word of a free object, mixed with its address */
+#define MAP_WORDS   4u /* bits for the objects of the smallest class */
 
 static const uint16_t class_bytes[] = {16, 32, 48, 64, 96, 128, 192, 256, 384, 576, 768, 960, 1344, 1984};
 #define CLASSES   (sizeof class_bytes / sizeof class_bytes[0])
 #define CLASS_MAX 1984u
 
-struct free_object {
-    struct free_object *next;
-    uint64_t mark;
-};
 struct slab {
-    struct free_object *free;
     struct slab *next, *prev; /* slabs of the class with a free object */
-    uint32_t used, class;
-    uint32_t fresh; /* bytes from here on were never handed out */
+    uint16_t used, class;
+    uint32_t reciprocal; /* of the object's size, 16.16, rounded up */
+    uint64_t free[MAP_WORDS];
 };
+_Static_assert(sizeof(struct slab) <= SLAB_HEADER, "the header fits");
+_Static_assert((PAGE_SIZE - SLAB_HEADER) / CLASS_STEP <= MAP_WORDS * 64, "a bit for each object");
 
 static struct slab *partial[CLASSES];
 static uint8_t class_of[CLASS_MAX / CLASS_STEP + 1];
+static uint64_t used_bytes;
 
 static void classes_init(void)
 {
@@ -66,22 +67,32 @@ static void partial_remove(struct slab *s)
         s->next->prev = s->prev;
 }
 
+static unsigned slab_objects(unsigned class)
+{
+    return (unsigned)(PAGE_SIZE - SLAB_HEADER) / class_bytes[class];
+}
+
 static struct slab *slab_new(unsigned class)
 {
-    phys_t p = page_alloc(0, 0);
+    phys_t p = page_alloc(0, PAGE_OWNER(OWNER_KMALLOC));
+    unsigned n = slab_objects(class);
 
     if (p == 0)
         return NULL;
-    page_of(p)->slab = 1;
     struct slab *s = phys_to_virt(p);
-    *s = (struct slab){.class = class, .fresh = SLAB_HEADER};
+    *s = (struct slab){.class = (uint16_t)class, .reciprocal = 0xffffu / class_bytes[class] + 1};
+    for (unsigned w = 0; n > 0; w++) {
+        unsigned bits = n < 64 ? n : 64;
+        s->free[w] = ~0ull >> (64 - bits);
+        n -= bits;
+    }
     partial_add(s);
     return s;
 }
 
-static bool slab_full(const struct slab *s)
+static inline bool slab_full(const struct slab *s)
 {
-    return s->free == NULL && s->fresh + class_bytes[s->class] > PAGE_SIZE;
+    return (s->free[0] | s->free[1] | s->free[2] | s->free[3]) == 0;
 }
 
 static unsigned order_for(size_t bytes)
@@ -91,32 +102,37 @@ static unsigned order_for(size_t bytes)
     return pages <= 1 ? 0 : 64u - (unsigned)__builtin_clzll(pages - 1);
 }
 
+static void *pages_alloc(size_t bytes)
+{
+    if (bytes > PAGE_SIZE << BUDDY_MAX_ORDER)
+        return NULL;
+    unsigned order = order_for(bytes);
+    phys_t p = page_alloc(order, PAGE_OWNER(OWNER_KMALLOC));
+    if (p == 0)
+        return NULL;
+    used_bytes += PAGE_SIZE << order;
+    return phys_to_virt(p);
+}
+
 void *kmalloc(size_t bytes)
 {
-    if (bytes > CLASS_MAX) {
-        if (bytes > PAGE_SIZE << BUDDY_MAX_ORDER)
-            return NULL;
-        phys_t p = page_alloc(order_for(bytes), 0);
-        return p != 0 ? phys_to_virt(p) : NULL;
-    }
-    if (class_of[1] == 0 && class_of[CLASS_MAX / CLASS_STEP] == 0)
+    if (bytes > CLASS_MAX)
+        return pages_alloc(bytes);
+    if (class_of[CLASS_MAX / CLASS_STEP] == 0)
         classes_init();
-    unsigned class = class_of[(bytes + CLASS_STEP - 1) / CLASS_STEP];
+    unsigned class = class_of[(bytes + CLASS_STEP - 1) / CLASS_STEP], w = 0;
     struct slab *s = partial[class];
     if (s == NULL && (s = slab_new(class)) == NULL)
         return NULL;
-    struct free_object *o = s->free;
-    if (o != NULL) {
-        s->free = o->next;
-    } else {
-        o = (struct free_object *)((char *)s + s->fresh);
-        s->fresh += class_bytes[class];
-    }
-    o->mark = 0; /* a page's earlier life may have left a mark just here */
+    while (s->free[w] == 0)
+        w++;
+    unsigned index = w * 64 + (unsigned)__builtin_ctzll(s->free[w]);
+    s->free[w] &= s->free[w] - 1;
     s->used++;
+    used_bytes += class_bytes[class];
     if (slab_full(s))
         partial_remove(s);
-    return o;
+    return (char *)s + SLAB_HEADER + index * class_bytes[class];
 }
 
 void *kzalloc(size_t bytes)
@@ -126,31 +142,56 @@ void *kzalloc(size_t bytes)
     return p != NULL ? memset(p, 0, bytes) : NULL;
 }
 
+/* The number of the object at `offset` in its slab; panics when none begins there. */
+static unsigned object_index(const struct slab *s, unsigned offset)
+{
+    unsigned bytes = class_bytes[s->class], index = (offset - SLAB_HEADER) * s->reciprocal >> 16;
+
+    if (offset < SLAB_HEADER || index * bytes != offset - SLAB_HEADER || index >= slab_objects(s->class))
+        panic("kfree: no object of %u bytes begins at %p", bytes, (const char *)s + offset);
+    return index;
+}
+
+static void pages_release(void *p)
+{
+    struct page *pg = page_of(virt_to_phys(p));
+
+    if (pg->state != PAGE_USED || pg->owner != OWNER_KMALLOC)
+        panic("kfree: %p is not kmalloc's, or freed twice", p);
+    used_bytes -= PAGE_SIZE << pg->order;
+    page_free(virt_to_phys(p), pg->order);
+}
+
 void kfree(void *p)
 {
+    unsigned offset = (uint64_t)p & (PAGE_SIZE - 1);
+    struct slab *s = (struct slab *)((uint64_t)p - offset);
+
     if (p == NULL)
         return;
-    struct page *pg = page_of(virt_to_phys(p));
-    if (!pg->slab) {
-        KASSERT(((uint64_t)p & (PAGE_SIZE - 1)) == 0);
-        page_free(virt_to_phys(p), pg->order);
+    if (offset == 0) {
+        pages_release(p);
         return;
     }
-    struct slab *s = (struct slab *)((uint64_t)p & ~(PAGE_SIZE - 1));
-    struct free_object *o = p;
-    uint64_t mark = FREE_MARK ^ (uint64_t)o;
-    if (o->mark == mark)
-        panic("kfree: %p freed twice (class of %u bytes)", p, class_bytes[s->class]);
+    if (page_of(virt_to_phys(s))->state != PAGE_USED || page_of(virt_to_phys(s))->owner != OWNER_KMALLOC)
+        panic("kfree: %p is not kmalloc's, or freed twice", p);
+    unsigned index = object_index(s, offset);
+    uint64_t bit = 1ull << (index % 64);
+    if (s->free[index / 64] & bit)
+        panic("kfree: %p freed twice (class of %u bytes)", p, class_bytes[s->class]); /* C-MEM-9 */
     bool was_full = slab_full(s);
-    o->mark = mark;
-    o->next = s->free;
-    s->free = o;
+    s->free[index / 64] |= bit;
     s->used--;
+    used_bytes -= class_bytes[s->class];
     if (was_full)
         partial_add(s);
     if (s->used == 0 && (s->next != NULL || s->prev != NULL)) {
         partial_remove(s);
-        pg->slab = 0;
         page_free(virt_to_phys(s), 0);
     }
+}
+
+uint64_t kmalloc_used_bytes(void)
+{
+    return used_bytes;
 }

@@ -63,7 +63,7 @@ void *kstack_alloc(void)
         return NULL;
     uint64_t base = KSTACK_BASE + (uint64_t)slot * KSTACK_SLOT + KSTACK_SIZE;
     for (uint64_t at = base; at < base + KSTACK_SIZE; at += PAGE_SIZE) {
-        phys_t p = page_alloc(0, 0);
+        phys_t p = page_alloc(0, PAGE_OWNER(OWNER_STACK));
         if (p == 0 || kernel_map(at, p, PAGE_SIZE, PTE_KERNEL_RW, false) != 0) {
             if (p != 0)
                 page_free(p, 0);

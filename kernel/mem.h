@@ -45,10 +45,24 @@ void mem_init(const struct boot_info *bi);
 #define PAGE_ZERO 1u
 #define PAGE_BELOW_4G 2u
 #define PAGE_COMMITTED 4u /* one page out of what mem_commit() set aside */
+/* Who owns a page that is not free; in the flags above bit 8. What mem_init never
+ * hands out (image, initrd, the array of struct page) belongs to nobody here. */
+enum page_owner {
+    OWNER_DEVICE = 0, /* drivers: rings and buffers that a device reads and writes */
+    OWNER_TABLE,      /* page tables */
+    OWNER_KMALLOC,
+    OWNER_STACK,  /* kernel stacks */
+    OWNER_ANON,   /* processes' anonymous memory */
+    OWNER_OBJECT, /* memory objects */
+    OWNER_RING,   /* net rings */
+    OWNER_COUNT,
+};
+#define PAGE_OWNER(owner) ((unsigned)(owner) << 8)
 /* 2^order contiguous pages; 0 when there are none. The page's reference count
  * is 1; page_ref/page_unref count sharers, and the last unref frees. */
 phys_t page_alloc(unsigned order, unsigned flags);
 void page_free(phys_t p, unsigned order);
+void page_free_zeroed(phys_t p); /* one page, all of whose bytes are 0 */
 void page_ref(phys_t p);
 bool page_unref(phys_t p);        /* true when others still hold it */
 bool page_shared(phys_t p);       /* more than one reference */
@@ -60,11 +74,14 @@ int mem_commit(uint64_t pages);
 void mem_uncommit(uint64_t pages);
 uint64_t mem_total_bytes(void);
 uint64_t mem_free_bytes(void);
+struct info_memory;
+void mem_info(struct info_memory *m); /* who owns how much; sums to the total */
 
-/* --- small kernel memory (size classes over the buddy) --- */
+/* --- small kernel memory (slabs of size classes over the pages) --- */
 void *kmalloc(size_t bytes);  /* NULL when there is none */
 void *kzalloc(size_t bytes);  /* zeroed */
-void kfree(void *p);
+void kfree(void *p); /* panics when p is not an allocated object */
+uint64_t kmalloc_used_bytes(void); /* by size class, or whole pages */
 
 /* --- device registers: mapped uncached, never unmapped --- */
 void *mmio_map(phys_t p, size_t bytes);
@@ -89,26 +106,31 @@ struct address_space *as_create(void);
  * when one of the two writes to it. All that the copy may ever need is promised
  * now; NULL when that is more than there is. Net rings are left out. */
 struct address_space *as_fork(struct address_space *from);
-void as_destroy(struct address_space *as); /* drops a reference on every page */
+/* Drops a reference on every page. A large space is taken apart in pieces, between
+ * which others run: nobody may know it any more. */
+void as_destroy(struct address_space *as);
 void as_switch(struct address_space *as);  /* NULL: kernel's own; any context */
 struct address_space *as_current(void);    /* NULL: kernel's own */
 phys_t as_root(const struct address_space *as);
 
 struct memobj; /* pages that several address spaces map; counted */
+/* Its pages are promised now and made, zeroed, when they are first needed. */
 struct memobj *memobj_create(uint64_t bytes);
+/* All pages at once, contiguous where memory allows: net rings. as_fork leaves
+ * its mappings out. */
+struct memobj *memobj_create_ring(uint64_t bytes);
 struct memobj *memobj_wrap(phys_t first, uint64_t bytes); /* existing RAM, never freed: the initrd */
 void memobj_ref(struct memobj *m);
 void memobj_unref(struct memobj *m);
 /* fn(arg, bytes in whole pages) when the last handle and the last mapping are gone. */
 void memobj_on_free(struct memobj *m, void (*fn)(void *arg, uint64_t bytes), void *arg);
-/* Only the process that maps it now: as_fork leaves its mappings out. */
-void memobj_keep_from_children(struct memobj *m);
-bool memobj_kept_from_children(const struct memobj *m);
+bool memobj_is_ring(const struct memobj *m);
 uint64_t memobj_bytes(const struct memobj *m);
-phys_t memobj_page(const struct memobj *m, uint64_t index);
+phys_t memobj_page(struct memobj *m, uint64_t index);           /* makes it */
+phys_t memobj_page_made(const struct memobj *m, uint64_t index); /* 0: not yet */
 bool memobj_read_only(const struct memobj *m); /* wrapped memory is */
-/* Kernel address of byte 0 of an object of several pages, mapped contiguously
- * in kernel space on first use; NULL when memory is out. Net rings use it. */
+/* Kernel address of byte 0 of a ring, mapped contiguously in kernel space on
+ * first use; NULL when memory is out. */
 void *memobj_kernel_map(struct memobj *m);
 
 /* Map into a user space. addr 0 chooses a free place (randomised). Returns the
@@ -122,6 +144,10 @@ int64_t vm_map_anon(struct address_space *as, uint64_t addr, uint64_t bytes, uns
 int64_t vm_map_object(struct address_space *as, uint64_t addr, struct memobj *m,
                       uint64_t offset, uint64_t bytes, unsigned prot);
 int vm_unmap(struct address_space *as, uint64_t addr, uint64_t bytes);
+/* A piece of [*addr, end), of which vm_range_ok: 1 when more is left, from *addr
+ * on, 0 at the end, or -ENOMEM. */
+int vm_unmap_some(struct address_space *as, uint64_t *addr, uint64_t end);
+bool vm_range_ok(uint64_t addr, uint64_t bytes); /* page-aligned start, in user space */
 int vm_protect(struct address_space *as, uint64_t addr, uint64_t bytes, unsigned prot);
 /* Lowest-level: is this user page mapped, and where? 0 when not. */
 phys_t vm_lookup(struct address_space *as, uint64_t addr);

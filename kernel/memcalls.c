@@ -148,7 +148,15 @@ SYSCALL_HANDLER(mem_map)
 
 SYSCALL_HANDLER(mem_unmap)
 {
-    return vm_unmap(self_process()->as, a0, a1);
+    struct address_space *as = self_process()->as;
+    uint64_t addr = a0, bytes = page_round_up(a1);
+    int r;
+
+    if (a1 > USER_END || !vm_range_ok(addr, bytes))
+        return -EINVAL;
+    while ((r = vm_unmap_some(as, &addr, a0 + bytes)) > 0)
+        thread_breathe(); /* C-MEM-8 */
+    return r;
 }
 
 SYSCALL_HANDLER(mem_protect)

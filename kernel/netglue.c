@@ -62,11 +62,10 @@ void nc_panic(const char *fmt, ...)
 
 int nc_shared_alloc(struct nc_shared *s, size_t bytes)
 {
-    struct memobj *m = memobj_create(bytes);
+    struct memobj *m = memobj_create_ring(bytes);
 
     if (m == NULL)
         return -ENOMEM;
-    memobj_keep_from_children(m);
     s->base = memobj_kernel_map(m);
     if (s->base == NULL) {
         memobj_unref(m);

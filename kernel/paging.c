@@ -16,7 +16,7 @@ uint64_t kernel_pml4[512] __attribute__((aligned(4096)));
 
 phys_t table_page(void)
 {
-    return early_memory ? early_page() : page_alloc(0, PAGE_ZERO);
+    return early_memory ? early_page() : page_alloc(0, PAGE_ZERO | PAGE_OWNER(OWNER_TABLE));
 }
 
 static inline unsigned index_at(uint64_t addr, unsigned level)

@@ -64,7 +64,7 @@ uint64_t pt_lookup(const uint64_t *root, uint64_t addr, uint64_t *page_bytes);
 int kernel_map(uint64_t addr, phys_t p, uint64_t bytes, uint64_t flags, bool large);
 void kernel_unmap(uint64_t addr, uint64_t bytes);
 
-/* A zeroed page for a table: from the early ranges until the allocator runs. */
+/* A zeroed page for a table, freed with page_free_zeroed: from the early ranges until the allocator runs. */
 phys_t table_page(void);
 /* mem_init.c: one page before the allocator runs; panics when memory is out. */
 phys_t early_page(void);
@@ -76,6 +76,8 @@ struct page *page_of(phys_t p);
 void page_alloc_init(void);
 void page_add_range(phys_t first, uint64_t bytes);
 void mem_count_total(uint64_t bytes);
-bool page_accounts_match(void); /* self-test: lists and counters agree */
+void page_caches_drain(void);
+/* Self-test: lists and counters agree with what each single page says. */
+bool page_accounts_match(void);
 
 #endif

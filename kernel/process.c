@@ -265,9 +265,11 @@ struct process *process_new(const char *name, uint32_t parent, struct address_sp
 static void release(struct process *p)
 {
     trace_leave(p);
+    struct address_space *as = p->as;
+
     handles_close_all(p); /* C-PROC-2 */
-    as_destroy(p->as);
-    p->as = NULL;
+    p->as = NULL; /* as_destroy lets others run */
+    as_destroy(as);
 }
 
 void process_abandon(struct process *p)

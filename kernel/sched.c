@@ -381,6 +381,24 @@ static inline void leave_kernel(struct percpu *c)
     kernel_unlock();
 }
 
+void thread_breathe(void)
+{
+    struct percpu *c = this_cpu();
+
+    if (c->polls_pending != 0)
+        run_work();
+    if (c->kernel_locked) { /* the lock is fair: another CPU that waits gets it */
+        kernel_unlock();
+        kernel_lock();
+    }
+    if (c->need_resched) {
+        c->need_resched = 0;
+        preempt();
+    }
+    if (thread_interrupted(self_thread())) /* return_to_user is to see it */
+        this_cpu()->need_resched = 1;
+}
+
 void return_to_user(void)
 {
     for (;;) {

@@ -171,10 +171,10 @@ SELFTEST(vm)
     struct memobj *m = memobj_create(3 * PAGE_SIZE);
     TEST(m != NULL);
     int64_t c = vm_map_object(as, 0, m, PAGE_SIZE, 2 * PAGE_SIZE, VM_R);
-    TEST(c > 0 && vm_lookup(as, (uint64_t)c) == memobj_page(m, 1));
+    TEST(c > 0 && vm_fault(as, (uint64_t)c, VM_R) && vm_lookup(as, (uint64_t)c) == memobj_page(m, 1));
     TEST(vm_protect(as, (uint64_t)c, PAGE_SIZE, VM_R | VM_W) == -EACCES);
     TEST(vm_map_object(as, 0, m, 2 * PAGE_SIZE, 2 * PAGE_SIZE, VM_R) == -EINVAL);
-    TEST(memobj_kernel_map(m) != NULL);
+    TEST(memobj_page_made(m, 0) == 0 && memobj_page_made(m, 2) != 0);
     memobj_unref(m);
     TEST(vm_unmap(as, AT, 64 * PAGE_SIZE) == 0);
     as_destroy(as);

@@ -75,6 +75,9 @@ void thread_wake(struct thread *t);
  * through the run queue when next would run now anyway. */
 int thread_hand_over(struct thread *next, uint64_t deadline_ns);
 void schedule(void); /* give up the CPU to the best runnable thread */
+/* In long work of a system call, at a point where all is in order: due polls and
+ * timers run, and threads that should run first do. Thread context. */
+void thread_breathe(void);
 /* Kernel threads, for self-tests and idle. */
 struct thread *kthread_create(void (*fn)(void *), void *arg, const char *name, unsigned priority);
 /* The way back to ring 3, called by every entry stub: runs due timers and

@@ -10,6 +10,7 @@
 #include <kernel/random.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
+#include <kernel/thread.h>
 #include <kernel/vm.h>
 #include <slipway/errno.h>
 
@@ -64,7 +65,7 @@ struct address_space *as_create(void)
         kfree(as);
         return NULL;
     }
-    root = page_alloc(0, 0);
+    root = page_alloc(0, PAGE_OWNER(OWNER_TABLE));
     if (root == 0) {
         id_give(as->id);
         kfree(as);
@@ -82,8 +83,13 @@ void as_destroy(struct address_space *as)
 {
     tlb_evict(as);
     for (uint32_t i = 0; i < as->nregions; i++) {
-        struct vm_region *r = &as->regions[i];
-        vm_release_pages(as, r, r->start, r->end);
+        const struct vm_region *r = &as->regions[i];
+        for (uint64_t at = r->start, stop; at < r->end; at = stop) {
+            stop = r->end - at > VM_PIECE_BYTES ? at + VM_PIECE_BYTES : r->end;
+            vm_release_pages(as, r, at, stop);
+            if (stop - r->start >= VM_PIECE_BYTES)
+                thread_breathe(); /* C-MEM-8 */
+        }
         if (r->object != NULL)
             memobj_unref(r->object);
     }
@@ -121,15 +127,16 @@ uint64_t vm_used_bytes(const struct address_space *as)
     return (as->anon_pages + as->tables) << PAGE_SHIFT;
 }
 
-/* Room for `extra` more regions; so that a split can't fail half-way. */
-static int grow(struct address_space *as, uint32_t extra)
+/* Room for `more` regions, and for two that a split makes before others go: so
+ * that neither can fail half-way, and giving memory back never needs any. */
+static int make_room(struct address_space *as, uint32_t more)
 {
-    uint32_t need = as->nregions + extra;
+    uint32_t need = as->nregions + more + 2;
 
+    if (as->nregions + more > VM_REGIONS_MAX)
+        return -ENOMEM;
     if (need <= as->room)
         return 0;
-    if (need > VM_REGIONS_MAX)
-        return -ENOMEM;
     uint32_t room = as->room == 0 ? 16 : as->room * 2;
     struct vm_region *r = kmalloc(room * sizeof *r);
     if (r == NULL)
@@ -156,7 +163,7 @@ static void insert(struct address_space *as, uint32_t at, const struct vm_region
     as->nregions++;
 }
 
-/* Makes `addr` a border between regions; grow() has made room. */
+/* Makes `addr` a border between regions; make_room() has made some. */
 static void split(struct address_space *as, uint64_t addr)
 {
     uint32_t i = vm_find(as, addr);
@@ -174,7 +181,7 @@ static void split(struct address_space *as, uint64_t addr)
     }
 }
 
-static bool range_valid(uint64_t addr, uint64_t bytes)
+bool vm_range_ok(uint64_t addr, uint64_t bytes)
 {
     return (addr & (PAGE_SIZE - 1)) == 0 && bytes > 0 && addr >= USER_MIN && addr < USER_END &&
            bytes <= USER_END - addr;
@@ -213,7 +220,7 @@ static int64_t map_region(struct address_space *as, struct vm_region r, uint64_t
         return -EINVAL;
     if (r.start == 0 && (r.start = choose(as, bytes)) == 0)
         return -ENOMEM;
-    if (!range_valid(r.start, bytes))
+    if (!vm_range_ok(r.start, bytes))
         return -EINVAL;
     r.end = r.start + bytes;
     uint32_t at = vm_find(as, r.start);
@@ -222,7 +229,7 @@ static int64_t map_region(struct address_space *as, struct vm_region r, uint64_t
     /* An object's pages count where it was made; the tables to map it count here. */
     if (as->limit != 0 && vm_used_bytes(as) + (anon ? bytes : 0) > as->limit)
         return -ENOMEM;
-    if ((err = grow(as, 1)) != 0)
+    if ((err = make_room(as, 1)) != 0)
         return err;
     if (anon && (err = mem_commit(pages)) != 0)
         return err;
@@ -238,7 +245,7 @@ static int64_t map_region(struct address_space *as, struct vm_region r, uint64_t
         memobj_ref(r.object);
     insert(as, at, &r);
     if (!anon && bytes <= EAGER_BYTES)
-        vm_fill_object(as, &r, r.start, r.end);
+        vm_fill_object(as, &r, r.start, r.end, false);
     return (int64_t)r.start;
 }
 
@@ -263,35 +270,59 @@ int64_t vm_map_object(struct address_space *as, uint64_t addr, struct memobj *m,
     return map_region(as, r, bytes);
 }
 
+int vm_unmap_some(struct address_space *as, uint64_t *addr, uint64_t end)
+{
+    uint32_t i = vm_find(as, *addr);
+
+    if (i == as->nregions || as->regions[i].start >= end)
+        return 0;
+    struct vm_region *r = &as->regions[i];
+    uint64_t start = *addr > r->start ? *addr : r->start, stop = end < r->end ? end : r->end;
+    if (stop - start > VM_PIECE_BYTES)
+        stop = start + VM_PIECE_BYTES; /* C-MEM-8 */
+    if (start > r->start && stop < r->end) { /* a hole leaves two */
+        int err = make_room(as, 1);
+        if (err != 0)
+            return err;
+    }
+    split(as, start);
+    split(as, stop);
+    i = vm_find(as, start);
+    r = &as->regions[i];
+    vm_release_pages(as, r, start, stop);
+    if (r->object != NULL)
+        memobj_unref(r->object);
+    else
+        as->anon_pages -= (stop - start) >> PAGE_SHIFT;
+    as->nregions--;
+    memmove(r, r + 1, (as->nregions - i) * sizeof *r);
+    vm_prune_tables(as, start, stop);
+    *addr = stop;
+    return stop < end;
+}
+
 int vm_unmap(struct address_space *as, uint64_t addr, uint64_t bytes)
 {
-    if (bytes > USER_END || !range_valid(addr, bytes = page_round_up(bytes)))
+    int r = 1;
+
+    if (bytes > USER_END || !vm_range_ok(addr, bytes = page_round_up(bytes)))
         return -EINVAL;
-    int err = grow(as, 2);
-    if (err != 0)
-        return err;
-    uint64_t end = addr + bytes;
-    split(as, addr);
-    split(as, end);
-    uint32_t first = vm_find(as, addr), stop = first;
-    for (; stop < as->nregions && as->regions[stop].start < end; stop++) {
-        struct vm_region *r = &as->regions[stop];
-        vm_release_pages(as, r, r->start, r->end);
-        if (r->object != NULL)
-            memobj_unref(r->object);
-        else
-            as->anon_pages -= (r->end - r->start) >> PAGE_SHIFT;
-    }
-    memmove(&as->regions[first], &as->regions[stop], (as->nregions - stop) * sizeof as->regions[0]);
-    as->nregions -= stop - first;
-    if (stop > first)
-        vm_prune_tables(as, addr, end);
-    return 0;
+    for (uint64_t end = addr + bytes; r > 0;)
+        r = vm_unmap_some(as, &addr, end);
+    return r;
+}
+
+/* Is addr inside a region, so that a border there makes one more? */
+static uint32_t inside(const struct address_space *as, uint64_t addr)
+{
+    uint32_t i = vm_find(as, addr);
+
+    return i < as->nregions && as->regions[i].start < addr;
 }
 
 int vm_protect(struct address_space *as, uint64_t addr, uint64_t bytes, unsigned prot)
 {
-    if (bytes > USER_END || !range_valid(addr, bytes = page_round_up(bytes)) || prot > 7 ||
+    if (bytes > USER_END || !vm_range_ok(addr, bytes = page_round_up(bytes)) || prot > 7 ||
         ((prot & VM_W) && (prot & VM_X)))
         return -EINVAL;
     uint64_t end = addr + bytes, at = addr;
@@ -302,7 +333,7 @@ int vm_protect(struct address_space *as, uint64_t addr, uint64_t bytes, unsigned
         if ((prot & ~as->regions[i].most) != 0)
             return -EACCES;
     }
-    int err = grow(as, 2);
+    int err = make_room(as, inside(as, addr) + inside(as, end));
     if (err != 0)
         return err;
     split(as, addr);

@@ -12,6 +12,7 @@
 #include <kernel/paging.h>
 
 #define VM_REGIONS_MAX 1024u
+#define VM_PIECE_BYTES (8ull << 20) /* released before others have their turn */
 #define VM_SPACES_MAX  512u /* processes, and new images beside old ones */
 #define VM_TABLE_SPAN  LARGE_BYTES /* what one last-level table covers */
 #define PTE_OBJECT     0x200ull /* software bit: the page belongs to an object */
@@ -47,7 +48,8 @@ int vm_make_tables(struct address_space *as, uint64_t start, uint64_t end);
 /* Frees the tables of [start, end) that no region needs any more. */
 void vm_prune_tables(struct address_space *as, uint64_t start, uint64_t end);
 void vm_free_tables(struct address_space *as);
-void vm_fill_object(struct address_space *as, const struct vm_region *r, uint64_t start, uint64_t end);
+/* Maps the object's pages, all of them (make) or those that are there already. */
+void vm_fill_object(struct address_space *as, const struct vm_region *r, uint64_t start, uint64_t end, bool make);
 /* Gives the pages of one stretch of a region back. */
 void vm_release_pages(struct address_space *as, const struct vm_region *r, uint64_t start, uint64_t end);
 void vm_set_prot(struct address_space *as, uint64_t start, uint64_t end, unsigned prot);

@@ -34,7 +34,7 @@ static bool fork_region(struct address_space *as, struct address_space *from, co
     uint64_t pages = (r->end - r->start) >> PAGE_SHIFT;
     bool anon = r->object == NULL;
 
-    if (anon && mem_commit(pages) != 0)
+    if (anon && mem_commit(pages) != 0) /* C-MEM-6 */
         return false;
     if (vm_make_tables(as, r->start, r->end) != 0) {
         vm_prune_tables(as, r->start, r->end);
@@ -66,7 +66,7 @@ struct address_space *as_fork(struct address_space *from)
     }
     for (uint32_t i = 0; good && i < from->nregions; i++) {
         const struct vm_region *r = &from->regions[i];
-        if (r->object == NULL || !memobj_kept_from_children(r->object))
+        if (r->object == NULL || !memobj_is_ring(r->object))
             good = fork_region(as, from, r);
     }
     tlb_shoot(from, 0, UINT64_MAX);

@@ -44,14 +44,14 @@ static bool span_used(const struct address_space *as, uint64_t at, uint64_t span
     return i < as->nregions && as->regions[i].start < start + span;
 }
 
-/* Frees the table that `entry` points to. */
+/* Frees the table that `entry` points to; all its entries are 0. */
 static void free_table(struct address_space *as, uint64_t *entry)
 {
     phys_t table = *entry & PTE_ADDR;
 
     *entry = 0;
     tlb_shoot(as, 0, UINT64_MAX); /* cached upper levels too */
-    page_free(table, 0);
+    page_free_zeroed(table);
     as->tables--;
 }
 
@@ -95,14 +95,18 @@ void vm_free_tables(struct address_space *as)
     free_level(as, as->root, 256, 3);
 }
 
-void vm_fill_object(struct address_space *as, const struct vm_region *r, uint64_t start, uint64_t end)
+void vm_fill_object(struct address_space *as, const struct vm_region *r, uint64_t start, uint64_t end, bool make)
 {
     uint64_t bits = prot_bits(r->prot) | PTE_OBJECT, *e = NULL;
 
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {
+        uint64_t index = (r->offset + (at - r->start)) >> PAGE_SHIFT;
         e = vm_step_entry(as, e, at);
-        if (*e == 0)
-            *e = memobj_page(r->object, (r->offset + (at - r->start)) >> PAGE_SHIFT) | bits;
+        if (*e != 0)
+            continue;
+        phys_t page = make ? memobj_page(r->object, index) : memobj_page_made(r->object, index);
+        if (page != 0)
+            *e = page | bits;
     }
 }
 
@@ -178,7 +182,7 @@ static void unshare_page(struct address_space *as, uint64_t *e, uint64_t addr, u
         tlb_shoot(as, addr, addr + PAGE_SIZE);
         return;
     }
-    page = page_alloc(0, PAGE_COMMITTED);
+    page = page_alloc(0, PAGE_COMMITTED | PAGE_OWNER(OWNER_ANON));
     KASSERT(page != 0);
     memcpy(phys_to_virt(page), phys_to_virt(old), PAGE_SIZE);
     *e = page | prot_bits(prot);
@@ -189,13 +193,13 @@ static void unshare_page(struct address_space *as, uint64_t *e, uint64_t addr, u
 static void fill(struct address_space *as, const struct vm_region *r, uint64_t *e, uint64_t addr)
 {
     if (r->object == NULL) {
-        phys_t page = page_alloc(0, PAGE_ZERO | PAGE_COMMITTED);
+        phys_t page = page_alloc(0, PAGE_ZERO | PAGE_COMMITTED | PAGE_OWNER(OWNER_ANON));
         KASSERT(page != 0);
         *e = page | prot_bits(r->prot);
         return;
     }
     uint64_t block = addr & ~(FAULT_AROUND * PAGE_SIZE - 1), stop = block + FAULT_AROUND * PAGE_SIZE;
-    vm_fill_object(as, r, block > r->start ? block : r->start, stop < r->end ? stop : r->end);
+    vm_fill_object(as, r, block > r->start ? block : r->start, stop < r->end ? stop : r->end, true);
 }
 
 bool vm_fault(struct address_space *as, uint64_t addr, unsigned access)

@@ -129,6 +129,7 @@ enum sys_info {
     INFO_DEVICE = 4,  /* struct info_device */
     INFO_IRQ = 5,     /* struct info_irq */
     INFO_NAME = 6,    /* struct info_name */
+    INFO_MEMORY = 8,  /* struct info_memory */
     INFO_CLOCK = 11,  /* struct info_clock */
 };
 
@@ -143,6 +144,23 @@ struct info_system {
     uint64_t boot_ns; /* from kernel entry to the first process */
     uint64_t tsc_hz;
     char random_from[32]; /* what the generator was seeded from: "rdrand virtio-rng jitter", "none" */
+};
+
+/* Bytes. From boot to free they sum to the total: every page has one owner. */
+struct info_memory {
+    uint64_t total;
+    uint64_t boot;      /* kernel image, initrd, the table of pages, the firmware's part */
+    uint64_t tables;    /* page tables */
+    uint64_t kmalloc;   /* the kernel's small objects */
+    uint64_t stacks;    /* kernel stacks */
+    uint64_t anonymous; /* processes' own memory, as far as it was touched */
+    uint64_t objects;   /* memory objects */
+    uint64_t rings;     /* net rings */
+    uint64_t devices;   /* what devices read and write */
+    uint64_t free;
+    uint64_t promised;     /* of free: processes may still ask for it */
+    uint64_t cached;       /* of free: in the processors' caches */
+    uint64_t kmalloc_used; /* of kmalloc: in objects that are in use */
 };
 
 struct info_process {

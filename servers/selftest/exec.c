@@ -97,20 +97,17 @@ static const char *exec_keeps_and_closes(void)
     return NULL;
 }
 
-static const char *exec_failures_change_nothing(void) /* C-PROC-4 */
+static const char *failing_execs(void)
 {
     const char *words[1] = {"selftest"};
-    static volatile uint64_t mark = 4711;
     static struct sys_exec x;
-    uint64_t before = free_bytes();
 
     CHECK(exec_words("bin/missing", words, 1, NULL, NULL, 0) == -ENOENT);
     CHECK(exec_words("etc/servers.conf", words, 1, NULL, NULL, 0) == -ENOEXEC);
     CHECK(exec_words("bin/selftest", words, 1, NULL, NULL, 5) == -EFAULT);
     CHECK(exec_words("bin/selftest", words, 1, NULL, NULL, 100000) == -EINVAL);
     CHECK(sys_exec(NULL) == -EFAULT);
-    strcpy(x.path, "bin/selftest");
-    x.argc = 3; /* more than the block holds */
+    x = (struct sys_exec){.path = "bin/selftest", .argc = 3}; /* more than the block holds */
     CHECK(sys_exec(&x) == -EINVAL);
     x.argc = 0;
     x.extra_bytes = SPAWN_EXTRA_MAX + 1;
@@ -118,7 +115,19 @@ static const char *exec_failures_change_nothing(void) /* C-PROC-4 */
     memset(x.path, 'x', sizeof(x.path));
     x.extra_bytes = 0;
     CHECK(sys_exec(&x) == -EINVAL);
-    CHECK(mark == 4711 && free_bytes() >= before);
+    return NULL;
+}
+
+static const char *exec_failures_change_nothing(void) /* C-PROC-4 */
+{
+    static volatile uint64_t mark = 4711;
+    const char *why = failing_execs();
+    uint64_t before = free_bytes(); /* the kernel's caches are warm */
+
+    if (why == NULL)
+        why = failing_execs();
+    CHECK(why == NULL);
+    CHECK(mark == 4711 && free_bytes() == before);
     return NULL;
 }
 

@@ -16,6 +16,7 @@
  *   libc.c      memory, files, clocks, threads of a C program
  *   fork.c      copies of a process
  *   exec.c      another program in a process
+ *   memory.c    who owns memory, limits, and that it all comes back
  *   sockets.c   BSD sockets over loopback
  *   secrets.c   a secret to compare
  *   trace.c     watching system calls
@@ -39,11 +40,11 @@ struct role {
 };
 extern const struct test calls_tests[], processes_tests[], messages_tests[], threads_tests[], registry_tests[];
 extern const struct test libc_tests[], sockets_tests[], secrets_tests[];
-extern const struct test fork_tests[], exec_tests[];
+extern const struct test fork_tests[], exec_tests[], memory_tests[], cycles_tests[];
 extern const struct test names_tests[];
 extern const struct role names_roles[];
 extern const struct role processes_roles[], messages_roles[], registry_roles[];
-extern const struct role fork_roles[], exec_roles[];
+extern const struct role fork_roles[], exec_roles[], memory_roles[];
 extern const struct test trace_tests[], fpu_tests[];
 extern const struct role trace_roles[];
 

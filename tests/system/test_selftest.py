@@ -27,6 +27,11 @@ def test_kernel(start, smp):
     assert len(run(start(cmdline="test=all", smp=smp, nic=None))) > 5
 
 
+@pytest.mark.parametrize("smp", [1, 2, 4])
+def test_ten_thousand_processes_leave_no_page(start, smp):
+    assert len(run(start(cmdline="test=cycles log=error", smp=smp, nic=None), timeout=300)) == 1
+
+
 def test_registry_as_a_process_finds_it(start):
     assert len(run(start(cmdline="test=registry"))) == 10
 

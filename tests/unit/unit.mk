@@ -18,11 +18,12 @@ test_rtl8139_SOURCES_LIST = tests/unit/test_rtl8139.c
 UNIT_TESTS += test_e1000
 test_e1000_SOURCES_LIST = tests/unit/test_e1000.c
 
-UNIT_TESTS += test_boot_info test_options test_ustar test_page_alloc
+UNIT_TESTS += test_boot_info test_options test_ustar test_page_alloc test_kmalloc
 test_boot_info_SOURCES_LIST = tests/unit/test_boot_info.c boot/multiboot2.c
 test_options_SOURCES_LIST = tests/unit/test_options.c kernel/options.c
 test_ustar_SOURCES_LIST = tests/unit/test_ustar.c
 test_page_alloc_SOURCES_LIST = tests/unit/test_page_alloc.c kernel/buddy.c
+test_kmalloc_SOURCES_LIST = tests/unit/test_kmalloc.c kernel/kmalloc.c
 
 UNIT_TESTS += test_acpi test_timerq test_pci_caps test_tsc
 test_acpi_SOURCES_LIST = tests/unit/test_acpi.c kernel/acpi_tables.c

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * servers/selftest/memory.c: who owns memory, limits of a process, and that it
+ * all comes back.
+ */
+#include "selftest.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PAGE 4096u
+
+static struct info_memory memory_info(void)
+{
+    struct info_memory m;
+
+    sys_info(INFO_MEMORY, 0, &m, sizeof(m));
+    return m;
+}
+
+static const char *owners_sum_up(void) /* C-MEM-7 */
+{
+    struct info_memory m, before;
+    struct info_system s;
+    volatile uint8_t *p;
+
+    CHECK(sys_info(INFO_MEMORY, 0, &before, sizeof(before)) == sizeof(before));
+    CHECK(sys_info(INFO_MEMORY, 1, &m, sizeof(m)) == 0);
+    p = (uint8_t *)(uintptr_t)sys_mem_map(0, 64 * PAGE, PROT_R | PROT_W);
+    m = memory_info();
+    CHECK(m.anonymous == before.anonymous && m.promised == before.promised + 64 * PAGE);
+    for (unsigned i = 0; i < 64; i++)
+        p[i * PAGE] = 1;
+    m = memory_info();
+    CHECK(m.anonymous == before.anonymous + 64 * PAGE && m.promised == before.promised);
+    CHECK(m.boot + m.tables + m.kmalloc + m.stacks + m.anonymous + m.objects + m.rings + m.devices + m.free == m.total);
+    CHECK(m.boot > 1 << 20 && m.tables > 0 && m.kmalloc_used > 0 && m.kmalloc_used <= m.kmalloc && m.stacks > 0);
+    sys_info(INFO_SYSTEM, 0, &s, sizeof(s));
+    CHECK(s.memory_total == m.total && m.cached <= m.free);
+    CHECK(sys_mem_unmap((uint64_t)(uintptr_t)p, 64 * PAGE) == 0);
+    m = memory_info();
+    CHECK(m.anonymous == before.anonymous && m.free >= before.free && m.tables <= before.tables);
+    return NULL;
+}
+
+/* An object of many pages is gone soon after its last mapping, and no call on the
+ * way takes long. */
+static const char *use_large_memory(bool strict)
+{
+    const uint64_t bytes = 8ull << 20;
+    uint64_t before = free_bytes(), start = sys_now_ns(), longest;
+    int h = sys_memobj_create(bytes);
+    int64_t a = sys_memobj_map(h, 0, 0, bytes, PROT_R | PROT_W);
+
+    longest = sys_now_ns() - start;
+    CHECK(h >= 0 && a > 0);
+    for (uint64_t i = 0; i < bytes; i += PAGE)
+        *(volatile uint8_t *)(uintptr_t)(a + (int64_t)i) = 1;
+    CHECK(before - free_bytes() >= bytes);
+    CHECK(sys_handle_close(h) == 0);
+    start = sys_now_ns();
+    CHECK(sys_mem_unmap((uint64_t)a, bytes) == 0);
+    CHECK(longest < 5000000 || sys_now_ns() - start < 5000000); /* a host may take its CPU away once */
+    for (uint64_t end = sys_now_ns() + WAIT_NS; strict && free_bytes() < before && sys_now_ns() < end;)
+        sys_wait(NULL, 0, sys_now_ns() + 1000000);
+    CHECK(!strict || free_bytes() >= before);
+    return NULL;
+}
+
+static const char *large_memory_goes_in_pieces(void) /* C-MEM-8 */
+{
+    const char *why = use_large_memory(false); /* warms the kernel's caches up */
+
+    return why != NULL ? why : use_large_memory(true);
+}
+
+/* --- limits --- */
+
+/* Allocates without end by argv[2]: exit status 0 when it was refused with ENOMEM
+ * within its 4 MiB, and could go on afterwards. */
+static int role_endless(int argc, char **argv)
+{
+    struct info_process p = {.pid = 0};
+    uint64_t got = 0;
+    void *last = NULL, **next;
+
+    (void)argc;
+    errno = 0;
+    while (got < 64 << 20 && (next = malloc(strcmp(argv[2], "large") == 0 ? 300000 : 1000)) != NULL) {
+        *next = last; /* touched, and found again */
+        last = next;
+        got += strcmp(argv[2], "large") == 0 ? 300000 : 1000;
+    }
+    if (got >= 4 << 20 || got < 1 << 20 || errno != ENOMEM)
+        return 1;
+    for (int i = 0; i < 1000; i++) /* again and again */
+        if (malloc(300000) != NULL || sys_mem_map(0, 4 << 20, PROT_R) != -ENOMEM ||
+            sys_memobj_create(4 << 20) != -ENOMEM)
+            return 2;
+    for (int tries = 0; p.pid != (uint32_t)sys_getpid(); tries++) /* others end, and the list moves up */
+        for (uint64_t i = 0; sys_info(INFO_PROCESS, i, &p, sizeof(p)) > 0 && p.pid != (uint32_t)sys_getpid(); i++)
+            if (tries == 100)
+                return 3;
+    if (p.memory_bytes > 4 << 20 || p.memory_limit != 4 << 20)
+        return 4;
+    for (; last != NULL; last = next) {
+        next = *(void **)last;
+        free(last);
+    }
+    last = malloc(100000);
+    return last != NULL ? 0 : 5;
+}
+
+/* Works with memory of its own until told to stop: word 0 of the object that a
+ * fork shares says when, word 1 counts turns, word 2 failures. */
+static void __attribute__((noreturn)) neighbour(volatile uint64_t *shared)
+{
+    while (shared[0] == 0) {
+        int64_t a = sys_mem_map(0, 64 * PAGE, PROT_R | PROT_W);
+        volatile uint64_t *p = (uint64_t *)(uintptr_t)a;
+        if (a < 0) {
+            shared[2]++;
+            continue;
+        }
+        for (unsigned i = 0; i < 64; i++)
+            p[i * PAGE / 8] = shared[1] + i;
+        for (unsigned i = 0; i < 64; i++)
+            shared[2] += p[i * PAGE / 8] != shared[1] + i;
+        shared[2] += sys_mem_unmap((uint64_t)a, 64 * PAGE) != 0;
+        shared[1]++;
+        sys_yield();
+    }
+    sys_exit(0);
+}
+
+static const char *endless_allocation_is_refused(void) /* C-MEM-5 */
+{
+    static const char *const ways[] = {"small", "large", "small", "large"};
+    struct sys_rights r = rights_none();
+    int m = sys_memobj_create(PAGE), h, hog[4], refused = 0;
+    int64_t a = sys_memobj_map(m, 0, 0, PAGE, PROT_R | PROT_W);
+    volatile uint64_t *shared = (uint64_t *)(uintptr_t)a;
+
+    CHECK(m >= 0 && a > 0);
+    h = sys_fork();
+    if (h == 0)
+        neighbour(shared);
+    CHECK(h > 0);
+    r.memory_limit = 4 << 20;
+    for (int i = 0; i < 4; i++)
+        hog[i] = role_start("endless", ways[i], &r);
+    uint64_t turns = shared[1];
+    for (int i = 0; i < 4; i++)
+        refused += hog[i] >= 0 && role_end(hog[i]) == 0;
+    turns = shared[1] - turns;
+    shared[0] = 1;
+    CHECK(role_end(h) == 0);
+    CHECK(refused == 4);
+    CHECK(turns > 2 && shared[2] == 0);
+    CHECK(sys_handle_close(m) == 0 && sys_mem_unmap((uint64_t)a, PAGE) == 0);
+    return NULL;
+}
+
+/* --- everything comes back --- */
+
+/* One of many ways to begin and to end. */
+static int cycle(unsigned i, struct sys_rights *r)
+{
+    int h = i % 4 == 0 ? role_start("status", "7", r) : sys_fork();
+
+    if (h == 0) {
+        volatile uint8_t page[PAGE] = {1};
+        if (i % 4 == 3)
+            __asm__ volatile("ud2");
+        sys_exit(6 + page[0]);
+    }
+    if (h < 0)
+        return h;
+    h = role_end(h);
+    return h == 7 || (i % 4 == 3 && h == -EPEER) ? 0 : -1;
+}
+
+/* Processes that end on another CPU are a moment late with their stacks. */
+static bool memory_is(const struct info_memory *before)
+{
+    struct info_memory m = memory_info();
+
+    for (int tries = 0; tries < 200 && m.free != before->free; tries++) {
+        sys_wait(NULL, 0, sys_now_ns() + 2000000);
+        m = memory_info();
+    }
+    return m.free == before->free && m.tables == before->tables && m.kmalloc == before->kmalloc &&
+           m.kmalloc_used == before->kmalloc_used && m.stacks == before->stacks &&
+           m.anonymous == before->anonymous && m.objects == before->objects && m.promised == before->promised;
+}
+
+static const char *cycles(unsigned n) /* C-PROC-2, C-MEM-7 */
+{
+    struct sys_rights r = rights_none();
+    struct info_memory before;
+
+    for (unsigned i = 0; i < n + 64; i++) {
+        if (i == 64) /* caches are warm by now */
+            before = memory_info();
+        CHECK(cycle(i, &r) == 0);
+    }
+    CHECK(memory_is(&before));
+    return NULL;
+}
+
+static const char *back_to_the_page(void)
+{
+    return cycles(400);
+}
+
+static const char *ten_thousand_cycles(void)
+{
+    return cycles(10000);
+}
+
+const struct test memory_tests[] = {
+    {"owners-sum-up", owners_sum_up},
+    {"large-memory-goes-in-pieces", large_memory_goes_in_pieces},
+    {"endless-allocation-is-refused", endless_allocation_is_refused},
+    {"back-to-the-page", back_to_the_page},
+    {NULL, NULL},
+};
+
+/* Not among "all": it takes its time. */
+const struct test cycles_tests[] = {
+    {"ten-thousand", ten_thousand_cycles},
+    {NULL, NULL},
+};
+
+const struct role memory_roles[] = {{"endless", role_endless}, {NULL, NULL}};
