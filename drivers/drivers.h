@@ -15,6 +15,7 @@ int virtio_net_attach(struct pci_device *d);
 int virtio_rng_attach(struct pci_device *d);
 int rtl8139_attach(struct pci_device *d);
 int e1000_attach(struct pci_device *d);
+int i6300esb_attach(struct pci_device *d);
 
 /* What the device list shows for a card that became a link: its node name
  * ("net0"), MAC and interrupt. Called once, after link_register. */

@@ -17,3 +17,6 @@ KERNEL_SOURCES += \
 
 # Screen and keys
 KERNEL_SOURCES += drivers/font.c drivers/term.c drivers/framebuffer.c drivers/keys.c drivers/ps2.c
+
+# The watchdog
+KERNEL_SOURCES += drivers/i6300esb.c

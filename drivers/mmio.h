@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * drivers/mmio.h: 32-bit device registers in memory (pci_map_bar: uncached, so
+ * drivers/mmio.h: device registers in memory (pci_map_bar: uncached, so
  * that a write comes after every write to RAM in front of it).
  *
  * Owns: nothing. Any context.
@@ -15,6 +15,13 @@ static inline void mmio_write32(volatile void *p, uint32_t v)
 {
     __asm__ volatile("" ::: "memory"); /* what was written to RAM before stays in front */
     *(volatile uint32_t *)p = v;
+}
+
+static inline uint16_t mmio_read16(const volatile void *p) { return *(const volatile uint16_t *)p; }
+static inline void mmio_write16(volatile void *p, uint16_t v)
+{
+    __asm__ volatile("" ::: "memory");
+    *(volatile uint16_t *)p = v;
 }
 
 #endif

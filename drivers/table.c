@@ -22,6 +22,7 @@ const struct pci_driver pci_drivers[] = {
     {"rtl8139", VENDOR_REALTEK, 0x8139, rtl8139_attach},
     {"e1000", VENDOR_INTEL, 0x100e, e1000_attach}, /* 82540EM */
     {"e1000", VENDOR_INTEL, 0x10d3, e1000_attach}, /* 82574L */
+    {"i6300esb", VENDOR_INTEL, 0x25ab, i6300esb_attach}, /* a watchdog */
 };
 const unsigned pci_driver_count = sizeof(pci_drivers) / sizeof(pci_drivers[0]);
 

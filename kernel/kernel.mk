@@ -38,3 +38,6 @@ KERNEL_SOURCES += \
 
 # Network: services for the net core, its system calls
 KERNEL_SOURCES += kernel/netglue.c kernel/netcalls.c
+
+# A headless machine comes back; what ring 3 learns of the hardware
+KERNEL_SOURCES += kernel/keep.c kernel/hwcalls.c

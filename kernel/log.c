@@ -8,6 +8,7 @@
  */
 #include <kernel/console.h>
 #include <kernel/cpu.h>
+#include <kernel/keep.h>
 #include <kernel/log.h>
 #include <kernel/string.h>
 #include <kernel/time.h>
@@ -34,6 +35,7 @@ static void ring_append(const char *text, size_t n)
     memcpy(ring + at, text, first);
     memcpy(ring, text + first, n - first);
     written += n;
+    keep_append(text, n);
     irq_restore(flags);
 }
 

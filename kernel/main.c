@@ -14,6 +14,7 @@
 #include <kernel/cpu.h>
 #include <kernel/initrd.h>
 #include <kernel/irq.h>
+#include <kernel/keep.h>
 #include <kernel/log.h>
 #include <kernel/mem.h>
 #include <kernel/options.h>
@@ -61,6 +62,17 @@ static void read_boot_info(uint32_t info_phys)
          boot.efi ? "UEFI" : "BIOS", boot.nregions, boot.rsdp_version);
 }
 
+static void keep_log(void)
+{
+    extern char boot_start[], kernel_data_end[];
+    const struct keep_range taken[] = {
+        {(uint64_t)boot_start, (uint64_t)kernel_data_end - KERNEL_BASE},
+        {boot.initrd_base, boot.initrd_base + boot.initrd_bytes},
+    };
+
+    keep_init(&boot, taken, sizeof taken / sizeof taken[0]);
+}
+
 const struct boot_info *boot_info_get(void)
 {
     return &boot;
@@ -106,6 +118,7 @@ void kmain(uint32_t info_phys)
     log_plain("Slipway %s", SLIPWAY_VERSION);
     read_boot_info(info_phys);                  /* the loader's tags, checked and copied */
     (void)vga_init(&boot);                      /* text mode joins in */
+    keep_log();                                 /* where a warm reset leaves it alone */
     options_parse(boot.cmdline, report_option); /* policy; bad words are named */
     apply_log_level();
     mce_init();                  /* machine checks are reported from here on */
@@ -121,6 +134,7 @@ void kmain(uint32_t info_phys)
     step_done("irq");
     time_init();                 /* clock and event source */
     step_done("time");
+    keep_report();               /* how the run before ended */
     irq_enable();                /* first interrupts may come */
     sched_init();                /* this context becomes a thread; system calls */
     if (initrd_init(&boot) != 0) /* the archive with init and everything */

@@ -10,6 +10,7 @@
  */
 #include <kernel/boot_info.h>
 #include <kernel/buddy.h>
+#include <kernel/keep.h>
 #include <kernel/log.h>
 #include <kernel/paging.h>
 #include <kernel/string.h>
@@ -70,6 +71,8 @@ static void collect_ranges(const struct boot_info *bi)
     reserve(0, LOW_MEMORY_END);
     reserve((phys_t)boot_start, (phys_t)boot_end);
     reserve(image_phys(kernel_text), image_phys(kernel_data_end));
+    if (keep_base() != 0)
+        reserve(keep_base(), keep_base() + KEEP_BYTES); /* C-LOG-2 */
     if (bi->initrd_bytes != 0)
         reserve(bi->initrd_base, bi->initrd_base + bi->initrd_bytes);
 }

@@ -136,6 +136,11 @@ static bool is_panic_choice(const char *v, const char *arg)
     return number(&v, 0, 3600) && *v == 0;
 }
 
+static bool is_watchdog(const char *v, const char *arg)
+{
+    return part_in(v, 0, arg) || (number(&v, 2, 1000) && *v == 0);
+}
+
 /* comma-separated names, none empty */
 static bool is_names(const char *v, const char *arg)
 {
@@ -180,6 +185,7 @@ static const struct rule {
     {"start", is_names, "", "expected NAME[,NAME]"},
     {"panic", is_panic_choice, "", "expected halt or reboot[,SECONDS]"},
     {"log", is_one_of, "error|warn|info|debug", "expected error, warn, info or debug"},
+    {"watchdog", is_watchdog, "off", "expected a number of seconds from 2 to 1000, or off"},
     {"test", is_names, "", "expected NAME[,NAME] or all"},
 };
 

@@ -9,12 +9,14 @@
 #include <kernel/acpi.h>
 #include <kernel/console.h>
 #include <kernel/cpu.h>
+#include <kernel/keep.h>
 #include <kernel/log.h>
 #include <kernel/mem.h>
 #include <kernel/options.h>
 #include <kernel/string.h>
 #include <kernel/symbols.h>
 #include <kernel/time.h>
+#include <kernel/watchdog.h>
 
 #define FRAMES_MAX     24
 #define LAST_LOG_BYTES 1536u
@@ -63,6 +65,7 @@ size_t backtrace_text(uint64_t ip, uint64_t frame, char *buf, size_t bytes)
 static void say(const char *text)
 {
     console_write_polled(text, strlen(text));
+    keep_append(text, strlen(text));
 }
 
 static void say_registers(void)
@@ -87,8 +90,8 @@ static void say_last_log(uint64_t end)
     const char *from = text;
     if (end > LAST_LOG_BYTES && strchr(text, '\n') != NULL)
         from = strchr(text, '\n') + 1; /* not the rest of a cut line */
-    say("last log lines:\n");
-    say(from);
+    console_write_polled("last log lines:\n", 16); /* the kept log has them */
+    console_write_polled(from, strlen(from));
 }
 
 /* panic=halt, or panic=reboot,SECONDS */
@@ -96,17 +99,21 @@ static void __attribute__((noreturn)) finish(void)
 {
     const char *how = option("panic");
 
+    keep_ending(KEEP_PANIC);
     if (how != NULL && strncmp(how, "reboot", 6) == 0) {
         uint64_t seconds = 0;
         for (const char *p = how + 6 + (how[6] == ','); *p >= '0' && *p <= '9'; p++)
             seconds = seconds * 10 + (uint64_t)(*p - '0');
         say("the machine restarts\n");
-        for (uint64_t i = 0; i < seconds * 100; i++)
+        for (uint64_t i = 0; i < seconds * 100; i++) {
+            watchdog_feed(); /* so many seconds, not fewer */
             delay_us(10000);
+        }
         power_reboot();
     }
     if (option("test") != NULL)
         power_test_exit(false);
+    watchdog_stop(); /* halted is what was asked for */
     say("halted\n");
     for (;;)
         __asm__ volatile("cli; hlt");

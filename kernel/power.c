@@ -10,6 +10,7 @@
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/intctl.h>
+#include <kernel/keep.h>
 #include <kernel/pci_config.h>
 #include <kernel/time.h>
 #include <stddef.h>
@@ -88,6 +89,7 @@ void power_off(void)
 {
     drain_console();
     irq_disable();
+    keep_ending(KEEP_OFF);
     acpi_soft_off();
     outb(DEBUG_EXIT_PORT, TEST_EXIT_PASS);
     say("It is now safe to switch off this machine.\n");
@@ -141,6 +143,7 @@ void power_triple_fault(void)
 void power_reboot(void)
 {
     irq_disable();
+    keep_ending(KEEP_REBOOT);
     acpi_reset();
     keyboard_reset();
     chipset_reset();

@@ -42,6 +42,14 @@ static bool more_in_ring3(void)
     return false;
 }
 
+/* test=hang: for the tests of the watchdog. */
+static void __attribute__((noreturn)) hang(void)
+{
+    klog(LOG_INFO, "test=hang: nothing goes on from here");
+    for (;;)
+        __asm__ volatile("cli; hlt");
+}
+
 void selftest_run(void)
 {
     unsigned count = 0, number = 0, failed = 0;
@@ -49,6 +57,10 @@ void selftest_run(void)
 
     if (option("test") == NULL)
         return;
+    if (option_is("test", "hang"))
+        hang();
+    if (option_is("test", "panic"))
+        panic("asked for by test=panic");
     for (const struct selftest *t = selftests; t < selftests_end; t++)
         count += wanted(t);
     if (count > 0)

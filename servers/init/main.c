@@ -11,6 +11,7 @@
 
 static struct manifest manifest;
 static struct server *tests; /* to be started when the others are up */
+static bool hang;            /* test=hang-init: for the test of the watchdog */
 
 static void report(void *ctx, const char *text)
 {
@@ -78,16 +79,27 @@ static void read_boot_options(void)
     }
     if (names != NULL)
         want_listed(names);
-    if (test != NULL)
+    hang = test != NULL && strcmp(test, "hang-init") == 0;
+    if (test != NULL && !hang)
         prepare_tests();
 }
 
 static void all_up(void)
 {
     announce_all();
+    while (hang)
+        sys_yield();
     if (tests != NULL)
         server_start(tests);
     tests = NULL;
+}
+
+/* Feeds the watchdog, if there is one; returns when it wants to be fed again. */
+static uint64_t feed_watchdog(uint64_t now_ns)
+{
+    int timeout_ms = sys_watchdog_feed();
+
+    return timeout_ms > 0 ? now_ns + (uint64_t)timeout_ms * MS / 4 : NEVER;
 }
 
 static void __attribute__((noreturn)) loop(int endpoint)
@@ -95,6 +107,7 @@ static void __attribute__((noreturn)) loop(int endpoint)
     static struct wait_item items[1 + MANIFEST_SERVERS_MAX];
     static struct server *who[1 + MANIFEST_SERVERS_MAX];
     uint64_t settle_ns = sys_now_ns() + SETTLE_MS * MS; /* NEVER once all is announced */
+    uint64_t feed_ns = feed_watchdog(sys_now_ns());
 
     for (;;) {
         uint32_t n = 0;
@@ -108,7 +121,9 @@ static void __attribute__((noreturn)) loop(int endpoint)
                 (struct wait_item){.kind = WAIT_HANDLE, .handle = servers[i].handle, .want = READY_IN};
         }
         uint64_t due_ns = servers_deadline();
-        int r = sys_wait(items, n, settle_ns < due_ns ? settle_ns : due_ns);
+        if (settle_ns < due_ns)
+            due_ns = settle_ns;
+        int r = sys_wait(items, n, feed_ns < due_ns ? feed_ns : due_ns);
         uint64_t now_ns = sys_now_ns();
         for (uint32_t i = 0; r > 0 && i < n; i++) {
             if (items[i].got == 0)
@@ -119,6 +134,8 @@ static void __attribute__((noreturn)) loop(int endpoint)
                 server_ended(who[i], now_ns);
         }
         servers_run_timers(now_ns);
+        if (now_ns >= feed_ns)
+            feed_ns = feed_watchdog(now_ns);
         if (settle_ns != NEVER && (servers_settled() || now_ns >= settle_ns)) {
             settle_ns = NEVER;
             all_up();

@@ -26,7 +26,7 @@ const struct shell_entry shell_commands[] = {
     {"clocks", cmd_clocks, "[MS]", "the machine's clocks, and a sleep by each of them"},
     {"crash", cmd_crash, "[SERVER]", "last crash reports"},
     {"date", cmd_date, "", "date and time (UTC)"},
-    {"dmesg", cmd_dmesg, "", "the kernel's log"},
+    {"dmesg", cmd_dmesg, "[-p]", "the kernel's log; -p: of the run before"},
     {"echo", cmd_echo, "[WORD ...]", "repeat the words"},
     {"free", cmd_free, "", "memory"},
     {"help", cmd_help, "", "this list"},

@@ -217,11 +217,18 @@ int cmd_dmesg(int argc, char **argv)
 {
     static char buf[1024];
     uint64_t cursor = 0;
+    bool previous = argc == 2 && strcmp(argv[1], "-p") == 0;
+    int64_t (*next)(uint64_t *, char *, uint64_t) = previous ? sys_log_previous : sys_log_read;
     int64_t n;
 
-    (void)argc, (void)argv;
-    while ((n = sys_log_read(&cursor, buf, sizeof buf)) > 0 && !shell_interrupted())
+    if (argc > 1 && !previous) {
+        printf("usage: dmesg [-p]\n");
+        return 1;
+    }
+    while ((n = next(&cursor, buf, sizeof buf)) > 0 && !shell_interrupted())
         fwrite(buf, 1, (size_t)n, stdout);
+    if (previous && n == 0 && cursor == 0)
+        printf("no log is left of a run before this one\n");
     return n < 0 ? shell_error("dmesg", (int)n) : 0;
 }
 

@@ -80,3 +80,5 @@ test_keys_SOURCES_LIST = tests/unit/test_keys.c drivers/keys.c
 
 UNIT_TESTS += test_lapic
 test_lapic_SOURCES_LIST = tests/unit/test_lapic.c
+UNIT_TESTS += test_keep
+test_keep_SOURCES_LIST = tests/unit/test_keep.c

@@ -196,6 +196,14 @@ static inline int64_t sys_log_read(uint64_t *cursor, char *buf, uint64_t bytes)
 {
     return __SYS(log_read, __SYS_PTR(cursor), __SYS_PTR(buf), bytes);
 }
+static inline int64_t sys_log_previous(uint64_t *cursor, char *buf, uint64_t bytes)
+{
+    return __SYS(log_previous, __SYS_PTR(cursor), __SYS_PTR(buf), bytes);
+}
+static inline int sys_watchdog_feed(void)
+{
+    return (int)__SYS(watchdog_feed, 0, 0, 0);
+}
 static inline int sys_console_open(void)
 {
     return (int)__SYS(console_open, 0, 0, 0);

@@ -100,7 +100,7 @@ class Vm:
 
     def __init__(self, build, nic="virtio", net="tap", machine="q35", firmware="bios", media="cd", mem=64, smp=1,
                  cmdline="", extra=(), iso=None, qemu_args=(), icount=None, dhcp=True, cpu=None, com1=True, lease="1h", vnet_hdr=True,
-                 nic_options="", bus_args=(), com1_fd=None):
+                 nic_options="", bus_args=(), com1_fd=None, reboot=False):
         self.build = build
         self.dir = tempfile.mkdtemp(prefix="vm-", dir=build.work)
         self.name = f"vm{next(_counter)} ({nic}, {machine}, {firmware}, {cmdline or 'no options'})"
@@ -114,7 +114,7 @@ class Vm:
         self._mark = 0
         iso = iso or build.iso(cmdline, extra)
         args = [build.qemu, "-accel", "tcg", "-machine", machine, "-m", str(mem), "-smp", str(smp), "-display", "none",
-                "-nodefaults", "-no-reboot", "-vga", "std",
+                "-nodefaults", *([] if reboot else ["-no-reboot"]), "-vga", "std",
                 "-device", "isa-debug-exit,iobase=0xf4,iosize=4",
                 "-qmp", f"unix:{self.dir}/qmp,server=on,wait=off",
                 "-chardev", f"socket,id=com1,path={self.dir}/com1,server=on,wait=off" if com1_fd is None else
