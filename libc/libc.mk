@@ -18,11 +18,13 @@ LIBC_SOURCES = \
     libc/net.c \
     libc/netdb.c \
     libc/netif.c \
+    libc/netthread.c \
     libc/open.c \
     libc/poll.c \
     libc/process.c \
     libc/ready.c \
     libc/socket.c \
+    libc/sockmove.c \
     libc/sockopt.c \
     libc/start.c \
     libc/thread.c \

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * libc/net.c: the process's protocol stack over its net endpoint.
+ * libc/net.c: a protocol stack over a net endpoint, and how threads share it.
  *
- * Owns: np (below). See libc/net.h for the way calls use it.
+ * Owns: the first context; netthread.c makes others. See libc/net.h for the way
+ * calls use them.
  */
 #include "net.h"
 #include "tcb.h"
@@ -16,26 +17,17 @@
 #define RUN_BUDGET     64
 #define EXIT_LINGER_MS 5000
 
-static struct {
-    libc_lock lock;
-    int handle;
-    struct netstack *ns; /* NULL until the first socket */
-    struct net_ring *ring;
-    bool cork;
-    uint32_t sleepers;    /* threads in net_sleep */
-    uint32_t word;        /* futex: changes when a sleeper should look again */
-    uint64_t gen_told;    /* ns_generation when sleepers were last woken */
-    uint64_t sleep_until; /* earliest deadline a sleeper asked the kernel for */
-    struct now_state now; /* the stack's clock */
-    struct slipway_net_setup setup;
-} np = {.handle = -1};
+#pragma weak __libc_lot_forked
+void __libc_lot_forked(void);
+
+struct net_ctx __net_first = {.handle = -1};
+static struct slipway_net_setup setup;
 
 /* --- what libnet asks for --- */
 
 static uint64_t env_now(void *ctx)
 {
-    (void)ctx;
-    return __libc_now(&np.now);
+    return __libc_now(&((struct net_ctx *)ctx)->now);
 }
 
 static void env_random(void *ctx, void *buf, size_t bytes)
@@ -60,31 +52,28 @@ static void env_free(void *ctx, void *p)
  * is urgent: net_leave and wait() see to the first. */
 static void env_kick(void *ctx)
 {
-    (void)ctx;
-    uint32_t tail = __atomic_load_n(&np.ring->tx_tail, __ATOMIC_ACQUIRE);
-    if (np.ring->tx_head - tail >= np.ring->tx_entries / 2)
-        sys_net_kick(np.handle);
+    const struct net_ctx *c = ctx;
+    uint32_t tail = __atomic_load_n(&c->ring->tx_tail, __ATOMIC_ACQUIRE);
+    if (c->ring->tx_head - tail >= c->ring->tx_entries / 2)
+        sys_net_kick(c->handle);
 }
 
 /* A port goes back to the kernel: what was sent from it must leave before. */
 static void env_flush(void *ctx)
 {
-    (void)ctx;
-    sys_net_kick(np.handle);
+    sys_net_kick(((struct net_ctx *)ctx)->handle);
 }
 
 static int env_port_register(void *ctx, struct net_port_op *op)
 {
-    (void)ctx;
-    op->endpoint = np.handle;
+    op->endpoint = ((struct net_ctx *)ctx)->handle;
     return sys_port_register(op);
 }
 
 static int env_port_unregister(void *ctx, const struct net_port_op *op)
 {
     struct net_port_op mine = *op;
-    (void)ctx;
-    mine.endpoint = np.handle;
+    mine.endpoint = ((struct net_ctx *)ctx)->handle;
     return sys_port_unregister(&mine);
 }
 
@@ -99,23 +88,25 @@ static int env_route(void *ctx, struct net_route_info *io)
 
 int slipway_net_setup(const struct slipway_net_setup *s)
 {
-    libc_lock_take(&np.lock);
-    int r = np.ns != NULL ? -EBUSY : 0;
+    struct net_ctx *c = net_here();
+    libc_lock_take(&c->lock);
+    int r = c->ns != NULL ? -EBUSY : 0;
     if (r == 0)
-        np.setup = *s;
-    libc_lock_drop(&np.lock);
+        setup = *s;
+    libc_lock_drop(&c->lock);
     return (int)__libc_result(r);
 }
 
-static int start_locked(void)
+int net_ctx_start(struct net_ctx *c)
 {
-    const struct slipway_net_setup *u = &np.setup;
+    const struct slipway_net_setup *u = &setup;
     struct sys_net_open o = {
         .rx_bytes = u->rx_bytes ? u->rx_bytes : RX_BYTES,
         .tx_entries = u->tx_entries ? u->tx_entries : TX_ENTRIES,
         .arena_bytes = u->arena_bytes ? u->arena_bytes : ARENA_BYTES,
     };
     struct ns_env env = {
+        .ctx = c,
         .now_ns = env_now,
         .random = env_random,
         .alloc = env_alloc,
@@ -137,12 +128,12 @@ static int start_locked(void)
     int handle = sys_net_open(&o);
     if (handle < 0)
         return handle;
-    np.handle = handle;
-    np.ring = (struct net_ring *)(uintptr_t)o.base;
-    int r = netstack_create(&np.ns, &env, &cfg, np.ring);
+    c->handle = handle;
+    c->ring = (struct net_ring *)(uintptr_t)o.base;
+    int r = netstack_create(&c->ns, &env, &cfg, c->ring);
     if (r < 0) {
-        np.ns = NULL;
-        np.handle = -1;
+        c->ns = NULL;
+        c->handle = -1;
         sys_handle_close(handle);
     }
     return r;
@@ -150,104 +141,95 @@ static int start_locked(void)
 
 int net_start(void)
 {
-    libc_lock_take(&np.lock);
-    int r = np.ns != NULL ? 0 : start_locked();
-    libc_lock_drop(&np.lock);
+    struct net_ctx *c = net_here();
+    libc_lock_take(&c->lock);
+    int r = c->ns != NULL ? 0 : net_ctx_start(c);
+    libc_lock_drop(&c->lock);
     return r;
-}
-
-struct netstack *net_stack(void)
-{
-    return np.ns;
 }
 
 /* --- lock, run, transmit --- */
 
-void net_enter(void)
+static void flush(const struct net_ctx *c)
 {
-    libc_lock_take(&np.lock);
+    if (c->ring->tx_head != __atomic_load_n(&c->ring->tx_tail, __ATOMIC_ACQUIRE))
+        sys_net_kick(c->handle);
 }
 
 void net_flush(void)
 {
-    if (np.ring->tx_head != __atomic_load_n(&np.ring->tx_tail, __ATOMIC_ACQUIRE))
-        sys_net_kick(np.handle);
-}
-
-bool net_corked(void)
-{
-    return np.cork;
+    flush(net_here());
 }
 
 /* Other threads may sleep for what this one has just taken in, or for a time
  * later than the stack's next timer. */
-static void tell_sleepers(void)
+static void tell_sleepers(struct net_ctx *c)
 {
-    uint64_t gen = ns_generation(np.ns);
-    if (gen == np.gen_told && netstack_deadline(np.ns) >= np.sleep_until)
+    uint64_t gen = ns_generation(c->ns);
+    if (gen == c->gen_told && netstack_deadline(c->ns) >= c->sleep_until)
         return;
-    np.gen_told = gen;
-    np.sleep_until = SYS_NO_DEADLINE;
-    __atomic_add_fetch(&np.word, 1, __ATOMIC_RELEASE);
-    sys_futex_wake(&np.word, np.sleepers);
+    c->gen_told = gen;
+    c->sleep_until = SYS_NO_DEADLINE;
+    __atomic_add_fetch(&c->word, 1, __ATOMIC_RELEASE);
+    sys_futex_wake(&c->word, c->sleepers);
 }
 
-void net_leave(void)
+void net_leave_in(struct net_ctx *c)
 {
-    if (!np.cork && np.ns != NULL)
-        net_flush();
-    if (np.sleepers > 0)
-        tell_sleepers();
-    libc_lock_drop(&np.lock);
+    if (!c->cork && c->ns != NULL)
+        flush(c);
+    if (c->sleepers > 0)
+        tell_sleepers(c);
+    libc_lock_drop(&c->lock);
 }
 
 /* Nothing has come in, nothing has completed, no timer is set: then libnet need
  * not look at the clock either. */
-static bool nothing_new(void)
+static bool nothing_new(const struct net_ctx *c)
 {
-    return __atomic_load_n(&np.ring->rx_head, __ATOMIC_ACQUIRE) == np.ring->rx_tail &&
-           __atomic_load_n(&np.ring->cq_head, __ATOMIC_ACQUIRE) == np.ring->cq_tail &&
-           netstack_deadline(np.ns) == SYS_NO_DEADLINE;
+    return __atomic_load_n(&c->ring->rx_head, __ATOMIC_ACQUIRE) == c->ring->rx_tail &&
+           __atomic_load_n(&c->ring->cq_head, __ATOMIC_ACQUIRE) == c->ring->cq_tail &&
+           netstack_deadline(c->ns) == SYS_NO_DEADLINE;
 }
 
-void net_run(void)
+void net_run_in(struct net_ctx *c)
 {
-    if (!nothing_new())
-        netstack_run(np.ns, RUN_BUDGET);
+    if (!nothing_new(c))
+        netstack_run(c->ns, RUN_BUDGET);
 }
 
-int net_sleep(struct wait_item *items, unsigned n, uint64_t deadline_ns)
+int net_sleep_in(struct net_ctx *c, struct wait_item *items, unsigned n, uint64_t deadline_ns)
 {
-    uint64_t until = netstack_deadline(np.ns);
+    uint64_t until = netstack_deadline(c->ns);
     if (deadline_ns < until)
         until = deadline_ns;
 
-    items[n] = (struct wait_item){.kind = WAIT_HANDLE, .handle = np.handle, .want = READY_IN};
+    items[n] = (struct wait_item){.kind = WAIT_HANDLE, .handle = c->handle, .want = READY_IN};
     n++;
     if (__libc_threaded) {
-        if (np.sleepers > 0)
-            tell_sleepers();
+        if (c->sleepers > 0)
+            tell_sleepers(c);
         else
-            np.gen_told = ns_generation(np.ns);
-        if (np.sleepers == 0 || until < np.sleep_until)
-            np.sleep_until = until;
+            c->gen_told = ns_generation(c->ns);
+        if (c->sleepers == 0 || until < c->sleep_until)
+            c->sleep_until = until;
         items[n] = (struct wait_item){
-            .kind = WAIT_FUTEX, .handle = -1, .addr = (uint64_t)(uintptr_t)&np.word, .value = np.word};
+            .kind = WAIT_FUTEX, .handle = -1, .addr = (uint64_t)(uintptr_t)&c->word, .value = c->word};
         n++;
     }
-    np.sleepers++;
-    libc_lock_drop(&np.lock);
+    c->sleepers++;
+    libc_lock_drop(&c->lock);
     int r = sys_wait(items, n, until);
-    libc_lock_take(&np.lock);
-    np.sleepers--;
-    if (until <= np.sleep_until) /* the others' are unknown now: wake them for any */
-        np.sleep_until = SYS_NO_DEADLINE;
-    if (r == -ETIMEDOUT && np.now.floor < until) /* so late it is: what is due then must not wait on */
-        np.now.floor = until;
-    net_run();
+    libc_lock_take(&c->lock);
+    c->sleepers--;
+    if (until <= c->sleep_until) /* the others' are unknown now: wake them for any */
+        c->sleep_until = SYS_NO_DEADLINE;
+    if (r == -ETIMEDOUT && c->now.floor < until) /* so late it is: what is due then must not wait on */
+        c->now.floor = until;
+    net_run_in(c);
     if (r < 0 && r != -ETIMEDOUT && r != -EAGAIN)
         return r;
-    return r < 0 && deadline_ns != SYS_NO_DEADLINE && __libc_now(&np.now) >= deadline_ns ? -ETIMEDOUT : 0;
+    return r < 0 && deadline_ns != SYS_NO_DEADLINE && __libc_now(&c->now) >= deadline_ns ? -ETIMEDOUT : 0;
 }
 
 uint64_t net_deadline_in(int64_t ms)
@@ -257,25 +239,47 @@ uint64_t net_deadline_in(int64_t ms)
 
 void slipway_net_cork(int on)
 {
-    net_enter();
-    np.cork = on != 0;
-    net_leave();
+    struct net_ctx *c = net_here();
+    net_enter_in(c);
+    c->cork = on != 0;
+    net_leave_in(c);
 }
 
 /* --- the end --- */
 
-void __libc_net_exit(void)
+static void linger(struct net_ctx *c, uint64_t deadline)
 {
     struct wait_item items[NET_SLEEP_ITEMS];
 
-    if (np.ns == NULL)
-        return;
-    fd_close_all(FILE_SOCKET);
-    net_enter();
-    np.cork = false;
-    uint64_t deadline = net_deadline_in(EXIT_LINGER_MS);
-    while (netstack_lingering(np.ns) > 0)
-        if (net_sleep(items, 0, deadline) != 0)
+    net_enter_in(c);
+    c->cork = false;
+    while (netstack_lingering(c->ns) > 0)
+        if (net_sleep_in(c, items, 0, deadline) != 0)
             break;
-    net_leave();
+    net_leave_in(c);
+}
+
+void __libc_net_exit(void)
+{
+    uint64_t deadline = 0;
+
+    for (struct net_ctx *c = &__net_first; c != NULL; c = c->next) {
+        if (c->ns == NULL)
+            continue;
+        if (deadline == 0) {
+            fd_close_all(FILE_SOCKET);
+            deadline = net_deadline_in(EXIT_LINGER_MS);
+        }
+        linger(c, deadline);
+    }
+}
+
+/* In the child of a fork: stacks and rings are the parent's, and nothing here may
+ * touch them. It begins without any. */
+void __libc_net_forked(void)
+{
+    __net_first = (struct net_ctx){.handle = -1};
+    tcb_self()->net = &__net_first;
+    if (__libc_lot_forked != NULL)
+        __libc_lot_forked();
 }

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * libc/net.h: the one protocol stack of this process, and how calls block on it.
+ * libc/net.h: the protocol stacks of this process, and how calls block on them.
  *
- * Owns: the net endpoint, its rings, the netstack and its lock. A blocking call
- * is a loop: net_enter; try; while it would block: net_sleep, try again;
- * net_leave. Context: any thread.
+ * Owns: struct net_ctx: a net endpoint, its rings, the netstack and its lock. All
+ * threads share the first, but for those that asked for one of their own
+ * (slipway_net_thread). A socket belongs to the context that made it; calls on it
+ * use that context, whoever makes them, but poll looks only at the sockets of the
+ * calling thread's. A blocking call is a loop: net_enter; try; while it would
+ * block: net_sleep, try again; net_leave. Context: any thread. No thread holds the
+ * locks of two contexts.
  *
  * Transmission: what a call queued lies in the transmit ring. net_leave kicks
  * it, unless the program asked to cork; a wait on the endpoint transmits by
@@ -14,26 +18,79 @@
 #define LIBC_NET_H
 
 #include "fd.h"
+#include "tcb.h"
 #include <net/stack/netstack.h>
 #include <netinet/in.h>
 #include <poll.h>
 
-/* Make the stack when there is none. 0 or -errno. */
-int net_start(void);
+struct net_ctx {
+    libc_lock lock;
+    int handle;
+    struct netstack *ns; /* NULL until the first socket */
+    struct net_ring *ring;
+    bool cork;
+    bool idle;            /* its thread has ended */
+    uint32_t sleepers;    /* threads in net_sleep */
+    uint32_t word;        /* futex: changes when a sleeper should look again */
+    uint64_t gen_told;    /* ns_generation when sleepers were last woken */
+    uint64_t sleep_until; /* earliest deadline a sleeper asked the kernel for */
+    struct now_state now; /* the stack's clock */
+    struct net_ctx *next; /* from __net_first on; never leaves the list */
+};
+extern struct net_ctx __net_first;
 
-void net_enter(void); /* takes the lock */
-void net_leave(void); /* transmits, wakes other threads, drops the lock */
-void net_flush(void); /* transmit now; lock held */
-void net_run(void);   /* take in what has arrived, run due timers; lock held */
-bool net_corked(void);
-struct netstack *net_stack(void);
+/* The calling thread's. */
+static inline struct net_ctx *net_here(void)
+{
+    struct net_ctx *c; /* changes only in slipway_net_thread and in a forked child */
+    __asm__("movq %%fs:%c1, %0" : "=r"(c) : "i"(offsetof(struct tcb, net)));
+    return c;
+}
+
+/* Make the calling thread's stack when there is none. 0 or -errno. */
+int net_start(void);
+int net_ctx_start(struct net_ctx *c); /* lock held */
+
+static inline void net_enter_in(struct net_ctx *c) /* takes the lock */
+{
+    libc_lock_take(&c->lock);
+}
+void net_leave_in(struct net_ctx *c); /* transmits, wakes other threads, drops the lock */
+void net_run_in(struct net_ctx *c);   /* take in what has arrived, run due timers; lock held */
 
 /* Drop the lock, wait for the network, the given items or the deadline, take
  * the lock again and run the stack. `items` has room for two more behind n;
  * those for the network are added there. 0, or -ETIMEDOUT once the deadline
  * has passed (its own, not the stack's next timer). */
-int net_sleep(struct wait_item *items, unsigned n, uint64_t deadline_ns);
+int net_sleep_in(struct net_ctx *c, struct wait_item *items, unsigned n, uint64_t deadline_ns);
 #define NET_SLEEP_ITEMS 2
+
+/* The same for the calling thread's context. */
+static inline void net_enter(void)
+{
+    net_enter_in(net_here());
+}
+static inline void net_leave(void)
+{
+    net_leave_in(net_here());
+}
+static inline void net_run(void)
+{
+    net_run_in(net_here());
+}
+static inline int net_sleep(struct wait_item *items, unsigned n, uint64_t deadline_ns)
+{
+    return net_sleep_in(net_here(), items, n, deadline_ns);
+}
+static inline bool net_corked(void)
+{
+    return net_here()->cork;
+}
+static inline struct netstack *net_stack(void)
+{
+    return net_here()->ns;
+}
+void net_flush(void); /* transmit now; lock held */
 
 /* now + ms, or SYS_NO_DEADLINE for a negative ms. */
 uint64_t net_deadline_in(int64_t ms);
@@ -41,17 +98,25 @@ uint64_t net_deadline_in(int64_t ms);
 /* --- a socket as a file (socket.c) --- */
 struct sock_file {
     struct file f;
-    struct nsock *s;
+    struct nsock *s; /* NULL: it has moved to another process */
+    struct net_ctx *ctx;
     int type;                          /* SOCK_STREAM, SOCK_DGRAM */
     int protocol;                      /* IPPROTO_* */
     uint64_t rcvtimeo_ns, sndtimeo_ns; /* 0: none */
 };
+extern const struct file_ops __sock_ops;
+/* A file for a socket of the context; NULL: no memory. */
+struct sock_file *sock_wrap(struct net_ctx *c, struct nsock *n, int type, int protocol, int flags);
 struct sock_file *sock_get(int fd); /* adds a reference; NULL and errno */
 static inline void sock_put(struct sock_file *s)
 {
     fd_put(&s->f);
 }
 int sockaddr_in_of(const struct sockaddr *sa, socklen_t len, struct ns_addr *out);
+/* For spawn (sockmove.c): the socket in a memory object; its descriptors are dead
+ * then. A handle, or -errno; 0 or -errno. */
+int __libc_socket_pack(struct file *f);
+int __libc_socket_unpack(int handle, int flags, struct file **out);
 void sockaddr_out(const struct ns_addr *a, struct sockaddr *sa, socklen_t *len);
 
 #endif

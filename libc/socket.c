@@ -14,8 +14,6 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-static const struct file_ops sock_ops;
-
 /* --- addresses --- */
 
 int sockaddr_in_of(const struct sockaddr *sa, socklen_t len, struct ns_addr *out)
@@ -49,7 +47,13 @@ void sockaddr_out(const struct ns_addr *a, struct sockaddr *sa, socklen_t *len)
 
 struct sock_file *sock_get(int fd)
 {
-    return (struct sock_file *)fd_get_kind(fd, FILE_SOCKET, ENOTSOCK);
+    struct sock_file *s = (struct sock_file *)fd_get_kind(fd, FILE_SOCKET, ENOTSOCK);
+    if (s != NULL && s->s == NULL) { /* it has moved to another process */
+        sock_put(s);
+        errno = EBADF;
+        return NULL;
+    }
+    return s;
 }
 
 static bool nonblocking(const struct sock_file *s, int flags)
@@ -64,16 +68,17 @@ static uint64_t timeout_deadline(uint64_t timeout_ns)
 
 /* --- making and ending --- */
 
-static struct sock_file *wrap(struct nsock *n, int type, int protocol, int flags)
+struct sock_file *sock_wrap(struct net_ctx *c, struct nsock *n, int type, int protocol, int flags)
 {
     struct sock_file *s = calloc(1, sizeof *s);
     if (s == NULL)
         return NULL;
-    s->f.ops = &sock_ops;
+    s->f.ops = &__sock_ops;
     s->f.refs = 1;
     s->f.flags = O_RDWR | (flags & SOCK_NONBLOCK ? O_NONBLOCK : 0);
     s->f.fdflags = flags & SOCK_CLOEXEC ? FD_CLOEXEC : 0;
     s->s = n;
+    s->ctx = c;
     s->type = type;
     s->protocol = protocol;
     ns_set_user(n, s);
@@ -111,7 +116,7 @@ int socket(int domain, int type, int protocol)
         return (int)__libc_result(r);
     net_enter();
     r = ns_socket(net_stack(), NET_INET, kind, &n);
-    struct sock_file *s = r == 0 ? wrap(n, type, protocol, flags) : NULL;
+    struct sock_file *s = r == 0 ? sock_wrap(net_here(), n, type, protocol, flags) : NULL;
     if (r == 0 && s == NULL) {
         ns_close(n);
         r = -ENOMEM;
@@ -122,10 +127,13 @@ int socket(int domain, int type, int protocol)
 
 static void sock_close(struct file *f)
 {
-    net_enter();
-    ns_close(((struct sock_file *)f)->s);
-    net_leave();
-    free(f);
+    struct sock_file *s = (struct sock_file *)f;
+    if (s->s != NULL) {
+        net_enter_in(s->ctx);
+        ns_close(s->s);
+        net_leave_in(s->ctx);
+    }
+    free(s);
 }
 
 int bind(int fd, const struct sockaddr *addr, socklen_t len)
@@ -136,9 +144,9 @@ int bind(int fd, const struct sockaddr *addr, socklen_t len)
         return -1;
     int r = sockaddr_in_of(addr, len, &a);
     if (r == 0) {
-        net_enter();
+        net_enter_in(s->ctx);
         r = ns_bind(s->s, &a);
-        net_leave();
+        net_leave_in(s->ctx);
     }
     sock_put(s);
     return (int)__libc_result(r);
@@ -149,9 +157,9 @@ int listen(int fd, int backlog)
     struct sock_file *s = sock_get(fd);
     if (s == NULL)
         return -1;
-    net_enter();
+    net_enter_in(s->ctx);
     int r = ns_listen(s->s, backlog);
-    net_leave();
+    net_leave_in(s->ctx);
     sock_put(s);
     return (int)__libc_result(r);
 }
@@ -165,20 +173,20 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
     if (s == NULL)
         return -1;
 
-    net_enter();
+    net_enter_in(s->ctx);
     int r = ns_accept(s->s, &n, &peer);
     if (r == -EAGAIN) {
         uint64_t deadline = timeout_deadline(s->rcvtimeo_ns);
-        net_run();
+        net_run_in(s->ctx);
         while ((r = ns_accept(s->s, &n, &peer)) == -EAGAIN && !nonblocking(s, 0))
-            if (net_sleep(items, 0, deadline) != 0)
+            if (net_sleep_in(s->ctx, items, 0, deadline) != 0)
                 break;
     }
-    if (r == 0 && (got = wrap(n, SOCK_STREAM, IPPROTO_TCP, flags)) == NULL) {
+    if (r == 0 && (got = sock_wrap(s->ctx, n, SOCK_STREAM, IPPROTO_TCP, flags)) == NULL) {
         ns_close(n);
         r = -ENOMEM;
     }
-    net_leave();
+    net_leave_in(s->ctx);
     sock_put(s);
     if (r == 0) {
         sockaddr_out(&peer, addr, len);
@@ -200,7 +208,7 @@ static int finish_connect(struct sock_file *s)
     int error = 0;
 
     while (!(ns_events(s->s) & (NS_OUT | NS_ERR | NS_HUP))) {
-        int r = net_sleep(items, 0, deadline);
+        int r = net_sleep_in(s->ctx, items, 0, deadline);
         if (r != 0)
             return r == -ETIMEDOUT ? -EINPROGRESS : r;
     }
@@ -217,11 +225,11 @@ int connect(int fd, const struct sockaddr *addr, socklen_t len)
     bool unset = addr != NULL && len >= sizeof(sa_family_t) && addr->sa_family == AF_UNSPEC;
     int r = unset ? 0 : sockaddr_in_of(addr, len, &a); /* AF_UNSPEC dissolves a datagram socket's peer */
     if (r == 0) {
-        net_enter();
+        net_enter_in(s->ctx);
         r = ns_connect(s->s, &a);
         if (r == -EINPROGRESS && !nonblocking(s, 0))
             r = finish_connect(s);
-        net_leave();
+        net_leave_in(s->ctx);
     }
     sock_put(s);
     return (int)__libc_result(r);
@@ -234,9 +242,9 @@ int shutdown(int fd, int how)
         return -1;
     int r = -EINVAL;
     if (how >= SHUT_RD && how <= SHUT_RDWR) {
-        net_enter();
+        net_enter_in(s->ctx);
         r = ns_shutdown(s->s, how);
-        net_leave();
+        net_leave_in(s->ctx);
     }
     sock_put(s);
     return (int)__libc_result(r);
@@ -256,7 +264,7 @@ static ssize_t receive(struct sock_file *s, void *buf, size_t n, int flags, stru
 
     if (flags & MSG_OOB)
         return -EOPNOTSUPP;
-    net_enter();
+    net_enter_in(s->ctx);
     for (;;) {
         r = ns_recv(s->s, (char *)buf + have, n - have, nsflags, from);
         if (r > 0 && all && (have += (size_t)r) < n)
@@ -265,14 +273,14 @@ static ssize_t receive(struct sock_file *s, void *buf, size_t n, int flags, stru
             break;
         if (!ran) { /* what has arrived since may be enough */
             ran = true;
-            net_run();
+            net_run_in(s->ctx);
             deadline = nonblocking(s, flags) ? 0 : timeout_deadline(s->rcvtimeo_ns);
             continue;
         }
-        if (nonblocking(s, flags) || net_sleep(items, 0, deadline) != 0)
+        if (nonblocking(s, flags) || net_sleep_in(s->ctx, items, 0, deadline) != 0)
             break;
     }
-    net_leave();
+    net_leave_in(s->ctx);
     return have > 0 ? (ssize_t)have : r;
 }
 
@@ -286,7 +294,7 @@ static ssize_t transmit(struct sock_file *s, const void *buf, size_t n, int flag
 
     if (flags & MSG_OOB)
         return -EOPNOTSUPP;
-    net_enter();
+    net_enter_in(s->ctx);
     for (;;) {
         r = ns_send(s->s, (const char *)buf + sent, n - sent, 0, to);
         if (r > 0)
@@ -297,14 +305,14 @@ static ssize_t transmit(struct sock_file *s, const void *buf, size_t n, int flag
             continue; /* a part went in: the next try finds out whether more does */
         if (!ran) {
             ran = true;
-            net_run();
+            net_run_in(s->ctx);
             deadline = nonblocking(s, flags) ? 0 : timeout_deadline(s->sndtimeo_ns);
             continue;
         }
-        if (nonblocking(s, flags) || net_sleep(items, 0, deadline) != 0)
+        if (nonblocking(s, flags) || net_sleep_in(s->ctx, items, 0, deadline) != 0)
             break;
     }
-    net_leave();
+    net_leave_in(s->ctx);
     return sent > 0 ? (ssize_t)sent : r;
 }
 
@@ -347,11 +355,15 @@ ssize_t send(int fd, const void *buf, size_t n, int flags)
 static ssize_t sock_read(struct file *f, void *buf, size_t n)
 {
     struct ns_addr from;
+    if (((struct sock_file *)f)->s == NULL)
+        return -EBADF;
     return receive((struct sock_file *)f, buf, n, 0, &from);
 }
 
 static ssize_t sock_write(struct file *f, const void *buf, size_t n)
 {
+    if (((struct sock_file *)f)->s == NULL)
+        return -EBADF;
     return transmit((struct sock_file *)f, buf, n, 0, NULL);
 }
 
@@ -432,10 +444,13 @@ static int sock_ioctl(struct file *f, unsigned long request, void *arg)
 {
     if (request != FIONREAD)
         return -ENOTTY;
-    net_enter();
-    net_run();
-    int r = ns_getopt(((struct sock_file *)f)->s, NSO_INQ, arg);
-    net_leave();
+    struct sock_file *s = (struct sock_file *)f;
+    if (s->s == NULL)
+        return -EBADF;
+    net_enter_in(s->ctx);
+    net_run_in(s->ctx);
+    int r = ns_getopt(s->s, NSO_INQ, arg);
+    net_leave_in(s->ctx);
     return r;
 }
 
@@ -455,10 +470,13 @@ static int sock_stat(struct file *f, struct stat *st)
 static unsigned sock_events(struct file *f)
 {
     static const uint16_t poll_bits[32] = {E4(0), E4(4), E4(8), E4(12), E4(16), E4(20), E4(24), E4(28)};
-    return poll_bits[ns_events(((struct sock_file *)f)->s) & 31];
+    const struct sock_file *s = (struct sock_file *)f;
+    if (s->ctx != net_here() || s->s == NULL) /* the caller holds its own context's lock only */
+        return POLLNVAL;
+    return poll_bits[ns_events(s->s) & 31];
 }
 
-static const struct file_ops sock_ops = {
+const struct file_ops __sock_ops = {
     .kind = FILE_SOCKET,
     .read = sock_read,
     .write = sock_write,

@@ -18,9 +18,9 @@ static int name_of(int fd, struct sockaddr *addr, socklen_t *len,
     struct sock_file *s = sock_get(fd);
     if (s == NULL)
         return -1;
-    net_enter();
+    net_enter_in(s->ctx);
     int r = get(s->s, &a);
-    net_leave();
+    net_leave_in(s->ctx);
     sock_put(s);
     if (r == 0)
         sockaddr_out(&a, addr, len);
@@ -44,6 +44,7 @@ static const struct {
     bool settable;
 } plain[] = {
     {SOL_SOCKET, SO_REUSEADDR, NSO_REUSEADDR, true},
+    {SOL_SOCKET, SO_REUSEPORT, NSO_REUSEPORT, true},
     {SOL_SOCKET, SO_KEEPALIVE, NSO_KEEPALIVE, true},
     {SOL_SOCKET, SO_BROADCAST, NSO_BROADCAST, true},
     {SOL_SOCKET, SO_SNDBUF, NSO_SNDBUF, true},
@@ -103,9 +104,9 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
     struct sock_file *s = sock_get(fd);
     if (s == NULL)
         return -1;
-    net_enter();
+    net_enter_in(s->ctx);
     int r = set_locked(s, level, option, value, len);
-    net_leave();
+    net_leave_in(s->ctx);
     sock_put(s);
     return (int)__libc_result(r);
 }
@@ -150,9 +151,9 @@ int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
     struct sock_file *s = sock_get(fd);
     if (s == NULL)
         return -1;
-    net_enter();
+    net_enter_in(s->ctx);
     int r = get_locked(s, level, option, value, len);
-    net_leave();
+    net_leave_in(s->ctx);
     sock_put(s);
     return (int)__libc_result(r);
 }

@@ -38,6 +38,10 @@ struct phdr {
     uint64_t offset, vaddr, paddr, filesz, memsz, align;
 };
 
+/* Programs without sockets do not link it, and nobody looks. */
+extern struct net_ctx __net_first;
+#pragma weak __net_first
+
 extern int main(int argc, char **argv, char **envp);
 extern void __libc_init_array(void);
 extern void __libc_fini_array(void);
@@ -91,6 +95,7 @@ __attribute__((no_stack_protector)) struct tcb *__tls_init(void *mem, size_t byt
     if (tls.filesz > 0)
         memcpy((char *)tp - span, tls.image, tls.filesz);
     t->self = t;
+    t->net = &__net_first;
     return t;
 }
 

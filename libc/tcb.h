@@ -31,6 +31,7 @@ struct tcb {
     uint64_t map_bytes;
     struct _pthread_cleanup_context *cleanup;
     int cancel_state;
+    struct net_ctx *net; /* its protocol stack (net.h): its own, or the one that all share */
     void *specific[TCB_KEYS_MAX];
 };
 _Static_assert(offsetof(struct tcb, canary) == 0x28, "the compiler's ABI fixes the canary");

@@ -13,6 +13,7 @@ SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c serv
     servers/selftest/secrets.c servers/selftest/fork.c servers/selftest/exec.c \
     servers/selftest/trace.c
 SERVER_selftest_SOURCES += servers/selftest/names.c servers/selftest/memory.c
+SERVER_selftest_SOURCES += servers/selftest/crew.c
 
 SERVERS += init shell echo
 SERVER_init_SOURCES = servers/init/main.c servers/init/manifest.c servers/init/supervise.c \

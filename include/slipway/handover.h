@@ -16,6 +16,8 @@
  * together with a new version. What a record says is hostile input: the reader
  * checks every length, state and sequence number before it believes any.
  *
+ * Who makes one: slipway_socket_export and slipway_socket_pack (slipway/sys.h).
+ *
  * The packets: before it writes the record, the giver moves the connection's flow
  * (or the port) to a net endpoint that no stack reads, and offers it
  * (PORT_OFFER); `registry_id` and `token` are what the offer returned. The taker

@@ -178,6 +178,11 @@ uint64_t netstack_deadline(struct netstack *ns)
     return timer_next(ns);
 }
 
+unsigned netstack_sockets(const struct netstack *ns)
+{
+    return ns->nsocks;
+}
+
 unsigned netstack_lingering(const struct netstack *ns)
 {
     unsigned n = 0;

@@ -25,7 +25,7 @@ static const struct {
 
 static const struct role *const roles[] = {
     processes_roles, messages_roles, registry_roles, fork_roles, exec_roles, memory_roles, trace_roles,
-    names_roles,
+    names_roles, crew_roles,
 };
 
 /* spin: computes without end, for tests of what else still runs. */

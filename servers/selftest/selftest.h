@@ -48,6 +48,8 @@ extern const struct role fork_roles[], exec_roles[], memory_roles[];
 extern const struct test trace_tests[], fpu_tests[];
 extern const struct role trace_roles[];
 
+extern const struct role crew_roles[];
+
 #define STR2(x) #x
 #define STR(x) STR2(x)
 #define CHECK(c)                                    \

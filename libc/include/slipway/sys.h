@@ -362,6 +362,26 @@ struct slipway_net_setup {
 };
 int slipway_net_setup(const struct slipway_net_setup *s);
 
+/* Give the calling thread a protocol stack of its own: sockets that it makes from
+ * here on belong to it, so that threads serve one port (SO_REUSEPORT) side by side
+ * without a lock between them. poll and select look only at sockets of the
+ * caller's stack (POLLNVAL for others); all other calls work on any. The stack's
+ * rings count against the manifest's limit. 0, or -1 and errno. */
+int slipway_net_thread(void);
+
+/* Move a socket to another process (slipway/handover.h): a TCP connection, a
+ * listener, a UDP socket. export writes it to buf (8-byte aligned) and returns the
+ * length of the record; when that is more than `bytes`, or on failure (-1 and
+ * errno), the socket is still there, else its descriptor is closed and it waits
+ * for who shows the record. import makes a descriptor of it. Not while another
+ * thread uses the socket. ENOTCONN: it is in no state that can be moved;
+ * EOPNOTSUPP: its port is shared with others, who can join it instead. */
+__PTRDIFF_TYPE__ slipway_socket_export(int fd, void *buf, size_t bytes);
+int slipway_socket_import(const void *buf, size_t bytes);
+/* The same in a memory object, whose handle spawn or a message can carry. */
+int slipway_socket_pack(int fd);
+int slipway_socket_unpack(int handle);
+
 #ifdef __cplusplus
 }
 #endif
