@@ -24,8 +24,8 @@
 #define THREAD_CHARGE_BYTES (KSTACK_SIZE + 4096u) /* stack, registers, structure */
 #define PROCESSES_MAX 256u
 #define PROCESSES_RESERVED 16u /* of these, for what the first process starts */
-#define HANDLES_MAX 1024u
-#define HANDLE_INDEX_BITS 10
+#define HANDLES_MAX 2048u
+#define HANDLE_INDEX_BITS 11
 #define ENDPOINT_DEPTH_MAX 256u
 #define USER_STACK_BYTES (256u * 1024)
 #define MEMORY_LIMIT_DEFAULT (16ull << 20)

@@ -381,15 +381,22 @@ SYSCALL_HANDLER(thread_signal)
     return 0;
 }
 
+static uint64_t alarm_left(const struct process_signals *s)
+{
+    uint64_t now = now_ns();
+
+    if (s->alarm_ns == 0)
+        return 0;
+    return s->alarm_ns > now ? s->alarm_ns - now : 1;
+}
+
 static int64_t alarm_set(struct process *p, uint64_t ns, uint64_t interval_ns)
 {
     struct process_signals *s = &p->signals;
-    uint64_t now = now_ns(), left = 0;
+    uint64_t now = now_ns(), left = alarm_left(s);
 
     if (ns > INT64_MAX / 2 || interval_ns > INT64_MAX / 2 || (interval_ns != 0 && interval_ns < NS_PER_MS / 10))
         return -EINVAL;
-    if (s->alarm_ns != 0)
-        left = s->alarm_ns > now ? s->alarm_ns - now : 1;
     if (ns == 0) {
         timer_cancel(&s->alarm);
         s->alarm_ns = 0;
@@ -413,6 +420,8 @@ SYSCALL_HANDLER(process_control)
         return self_thread()->id;
     case PROCESS_ALARM:
         return alarm_set(p, a1, a2);
+    case PROCESS_ALARM_LEFT:
+        return (int64_t)alarm_left(&p->signals);
     case PROCESS_PRIORITY:
         if (a1 > p->priority)
             return -EPERM;

@@ -26,7 +26,7 @@ static ssize_t console_read(struct file *f, void *buf, size_t n)
             return r;
         struct wait_item it = {.kind = WAIT_HANDLE, .handle = console_handle, .want = READY_IN};
         int w = sys_wait(&it, 1, SYS_NO_DEADLINE);
-        if (w < 0)
+        if (w < 0 && !(w == -EINTR && __libc_restarts()))
             return w;
     }
 }
@@ -98,14 +98,14 @@ static void plain_close(struct file *f)
 #define LOG_LINE 240
 static char log_line[LOG_LINE];
 static size_t log_used;
-static libc_lock log_lock;
+libc_lock __libc_log_lock;
 
 static ssize_t log_write(struct file *f, const void *buf, size_t n)
 {
     const char *p = buf;
 
     (void)f;
-    libc_lock_take(&log_lock);
+    libc_lock_take(&__libc_log_lock);
     for (size_t i = 0; i < n; i++) {
         if (p[i] != '\n' && p[i] != '\r')
             log_line[log_used++] = p[i];
@@ -114,17 +114,17 @@ static ssize_t log_write(struct file *f, const void *buf, size_t n)
             log_used = 0;
         }
     }
-    libc_lock_drop(&log_lock);
+    libc_lock_drop(&__libc_log_lock);
     return (ssize_t)n;
 }
 
 void __libc_log_exit(void)
 {
-    libc_lock_take(&log_lock);
+    libc_lock_take(&__libc_log_lock);
     if (log_used > 0)
         sys_log_write(SYS_LOG_INFO, log_line, log_used);
     log_used = 0;
-    libc_lock_drop(&log_lock);
+    libc_lock_drop(&__libc_log_lock);
 }
 
 /* --- null, zero, random --- */
@@ -210,6 +210,24 @@ static const struct {
     {"console", &console_ops}, {"tty", &console_ops},   {"log", &log_ops},        {"null", &null_ops},
     {"zero", &zero_ops},       {"random", &random_ops}, {"urandom", &random_ops},
 };
+
+const char *file_device_name(const struct file *f)
+{
+    for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++)
+        if (devices[i].ops == f->ops)
+            return devices[i].name;
+    return NULL;
+}
+
+int file_console_handle(void)
+{
+    return console_handle;
+}
+
+void file_console_adopt(int handle)
+{
+    console_handle = handle;
+}
 
 int file_open_device(const char *name, int flags, struct file **out)
 {

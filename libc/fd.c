@@ -15,6 +15,7 @@
 
 struct file **__fd_chunks[FD_MAX / FD_CHUNK];
 static int lowest_free; /* no free number below it */
+static uint8_t cloexec[FD_MAX / 8];
 libc_lock __fd_lock;
 bool __fd_stdio_ready;
 
@@ -33,6 +34,17 @@ static struct file **slot_of(int fd)
     return &__fd_chunks[fd / FD_CHUNK][fd % FD_CHUNK];
 }
 
+bool fd_cloexec(int fd)
+{
+    return (cloexec[fd / 8] >> fd % 8 & 1) != 0;
+}
+
+static void cloexec_set(int fd, bool on)
+{
+    uint8_t bit = (uint8_t)(1u << fd % 8);
+    cloexec[fd / 8] = on ? cloexec[fd / 8] | bit : cloexec[fd / 8] & (uint8_t)~bit;
+}
+
 static int install_locked(struct file *f, int min)
 {
     int fd = min > lowest_free ? min : lowest_free;
@@ -43,6 +55,7 @@ static int install_locked(struct file *f, int min)
             return -ENOMEM;
         if ((*chunk)[fd % FD_CHUNK] == NULL) {
             (*chunk)[fd % FD_CHUNK] = f;
+            cloexec_set(fd, (f->fdflags & FD_CLOEXEC) != 0);
             if (min <= lowest_free)
                 lowest_free = fd + 1;
             return fd;
@@ -56,6 +69,8 @@ void __fd_stdio_open(void)
     struct file *f;
 
     __fd_stdio_ready = true;
+    if (__libc_inherit_files())
+        return;
     const char *kind = getenv("STDIO");
     const char *name = kind != NULL && strcmp(kind, "console") == 0 ? "console" : "log";
     for (int fd = 0; fd < 3; fd++) {
@@ -68,6 +83,12 @@ void __fd_stdio_open(void)
         if (install_locked(f, fd) != fd)
             return;
     }
+}
+
+void fd_place(int fd, struct file *f)
+{
+    if (fd < 0 || fd >= FD_MAX || fd_peek(fd) != NULL || install_locked(f, fd) != fd)
+        fd_put(f);
 }
 
 int fd_install(struct file *f, int min)
@@ -145,6 +166,17 @@ int fd_close_all(int kind)
         }
     }
     return closed;
+}
+
+void fd_forget_sockets(void)
+{
+    for (int fd = 0; fd < FD_MAX; fd++) {
+        struct file *f = fd_peek(fd);
+        if (__fd_chunks[fd / FD_CHUNK] == NULL)
+            fd |= FD_CHUNK - 1;
+        else if (f != NULL && f->ops->kind == FILE_SOCKET)
+            take_out(fd);
+    }
 }
 
 ssize_t read(int fd, void *buf, size_t n)
@@ -264,7 +296,7 @@ static int dup_to(int fd, int min, bool exactly, int fdflags)
         r = install_locked(f, min);
         if (r >= 0) {
             __atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);
-            f->fdflags = fdflags;
+            cloexec_set(r, fdflags != 0);
         }
     }
     fd_lock_drop();
@@ -283,6 +315,26 @@ int dup2(int fd, int to)
     return dup_to(fd, to, true, 0);
 }
 
+int dup3(int fd, int to, int flags)
+{
+    if (fd == to || (flags & ~O_CLOEXEC) != 0)
+        return (int)__libc_result(-EINVAL);
+    return dup_to(fd, to, true, flags & O_CLOEXEC ? FD_CLOEXEC : 0);
+}
+
+/* F_GETFD and F_SETFD belong to the number, not to the file behind it. */
+static int fd_flags(int fd, bool set, int flags)
+{
+    fd_lock_take();
+    int r = fd_peek(fd) == NULL ? -EBADF : fd_cloexec(fd) ? FD_CLOEXEC : 0;
+    if (set && r >= 0) {
+        cloexec_set(fd, (flags & FD_CLOEXEC) != 0);
+        r = 0;
+    }
+    fd_lock_drop();
+    return (int)__libc_result(r);
+}
+
 int fcntl(int fd, int command, ...)
 {
     va_list ap;
@@ -292,17 +344,13 @@ int fcntl(int fd, int command, ...)
 
     if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
         return dup_to(fd, (int)arg, false, command == F_DUPFD_CLOEXEC ? FD_CLOEXEC : 0);
+    if (command == F_GETFD || command == F_SETFD)
+        return fd_flags(fd, command == F_SETFD, (int)arg);
     struct file *f = fd_get(fd);
     if (f == NULL)
         return (int)__libc_result(-EBADF);
     int r = 0;
     switch (command) {
-    case F_GETFD:
-        r = f->fdflags;
-        break;
-    case F_SETFD:
-        f->fdflags = (int)arg & FD_CLOEXEC;
-        break;
     case F_GETFL:
         r = f->flags;
         break;

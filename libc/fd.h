@@ -27,7 +27,8 @@ enum file_kind {
     FILE_INITRD,
     FILE_DIR,
     FILE_SOCKET,
-    FILE_HANDLE
+    FILE_HANDLE,
+    FILE_PIPE
 };
 
 struct file;
@@ -51,12 +52,13 @@ struct file {
     const struct file_ops *ops;
     uint32_t refs;
     int flags;   /* O_* of open and fcntl */
-    int fdflags; /* FD_CLOEXEC */
+    int fdflags; /* FD_CLOEXEC for the descriptor that fd_install makes */
 };
 
 /* Takes over the caller's reference; lowest free number >= min, or -errno (the
  * reference is then still the caller's). */
 int fd_install(struct file *f, int min);
+void fd_place(int fd, struct file *f); /* at start: takes f over; the lock is held */
 struct file *fd_get(int fd); /* adds a reference; NULL: bad number */
 struct file *fd_get_kind(int fd, enum file_kind kind,
                          int wrong); /* NULL: errno set, `wrong` when of another kind */
@@ -86,13 +88,23 @@ static inline struct file *fd_peek(int fd)
     return chunk == NULL ? NULL : chunk[(unsigned)fd % FD_CHUNK];
 }
 int fd_close_all(int kind); /* at exit; kind 0: all */
+void fd_forget_sockets(void); /* in a child of fork: they are the parent's, whose memory they use */
+bool fd_cloexec(int fd);      /* the lock is held */
 
 struct iovec;
 ssize_t __socket_writev(int fd, const struct iovec *iov, int n);
 
 /* Files that open() makes; each returns 0 or -errno. */
+int file_open(const char *path, int flags, struct file **out);
 int file_open_initrd(const char *path, int flags, struct file **out);
 int file_open_device(const char *name, int flags, struct file **out);
+int file_of_pipe(int handle, int flags, struct file **out);
+/* What inherit.c writes down and makes again: a file's path, a device's name, the
+ * console's handle (-1: none yet). */
+const char *file_initrd_path(const struct file *f);
+const char *file_device_name(const struct file *f);
+int file_console_handle(void);
+void file_console_adopt(int handle);
 int initrd_stat(const char *path, struct stat *st);
 
 /* The path made absolute and free of "." and "..", without a leading slash.

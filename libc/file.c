@@ -3,7 +3,7 @@
  * libc/file.c: read-only files: the initrd, mapped once and read in place.
  *
  * Owns: the index of the archive (sorted by path), the working directory.
- * Context: any thread. Lock: files_lock while the index is made; afterwards it
+ * Context: any thread. Lock: __libc_files_lock while the index is made; afterwards it
  * never changes.
  */
 #include "fd.h"
@@ -26,7 +26,7 @@ struct entry {
 static struct entry *entries;
 static size_t entry_count;
 static bool indexed;
-static libc_lock files_lock;
+libc_lock __libc_files_lock;
 static char cwd[PATH_BYTES]; /* without the leading slash */
 
 static int by_path(const void *a, const void *b)
@@ -66,7 +66,7 @@ static int index_once(void)
 
     if (__atomic_load_n(&indexed, __ATOMIC_ACQUIRE))
         return 0;
-    libc_lock_take(&files_lock);
+    libc_lock_take(&__libc_files_lock);
     if (!indexed) {
         uint64_t bytes = 0;
         int handle = sys_initrd_open(&bytes);
@@ -82,7 +82,7 @@ static int index_once(void)
             r = 0;
         }
     }
-    libc_lock_drop(&files_lock);
+    libc_lock_drop(&__libc_files_lock);
     return r < 0 ? r : 0;
 }
 
@@ -231,6 +231,12 @@ static const struct file_ops initrd_ops = {
     .close = initrd_close,
 };
 static const struct file_ops dir_ops = {.kind = FILE_DIR, .stat = initrd_fstat, .close = initrd_close};
+
+const char *file_initrd_path(const struct file *f)
+{
+    const struct entry *e = ((const struct initrd_file *)f)->e;
+    return e == NULL ? "." : e->path;
+}
 
 int file_open_initrd(const char *clean, int flags, struct file **out)
 {

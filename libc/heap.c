@@ -16,7 +16,7 @@
 #define HEAP_AREA 0x200000000000ull /* far from images, stacks and mappings */
 
 static uint64_t heap_base, heap_end, heap_mapped;
-static libc_lock heap_lock;
+libc_lock __libc_heap_lock;
 
 void __libc_heap_seed(const uint8_t *random)
 {
@@ -48,7 +48,7 @@ void *sbrk(ptrdiff_t increment)
 {
     void *old = (void *)-1;
 
-    libc_lock_take(&heap_lock);
+    libc_lock_take(&__libc_heap_lock);
     uint64_t end = heap_end + (uint64_t)increment;
     if (increment < 0 && end >= heap_base && end <= heap_end) {
         uint64_t keep = (end + 4095) & ~4095ull;
@@ -60,7 +60,7 @@ void *sbrk(ptrdiff_t increment)
         old = (void *)heap_end;
         heap_end = end;
     }
-    libc_lock_drop(&heap_lock);
+    libc_lock_drop(&__libc_heap_lock);
     if (old == (void *)-1)
         errno = ENOMEM;
     return old;

@@ -7,12 +7,22 @@
 LIBC_SOURCES = \
     libc/crt0.S \
     libc/abi_check.c \
+    libc/children.c \
     libc/dev.c \
+    libc/exec.c \
     libc/fd.c \
+    libc/fork.c \
+    libc/inherit.c \
+    libc/job.c \
+    libc/pipe.c \
+    libc/signal.c \
+    libc/signal_entry.S \
+    libc/spawn.c \
     libc/file.c \
     libc/heap.c \
     libc/inet.c \
     libc/locks.c \
+    libc/mman.c \
     libc/msg.c \
     libc/mutex.c \
     libc/net.c \
@@ -23,6 +33,8 @@ LIBC_SOURCES = \
     libc/poll.c \
     libc/process.c \
     libc/ready.c \
+    libc/rwlock.c \
+    libc/semaphore.c \
     libc/socket.c \
     libc/sockmove.c \
     libc/sockopt.c \

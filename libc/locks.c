@@ -65,9 +65,25 @@ void __retarget_lock_close_recursive(_LOCK_T lock)
     free(lock);
 }
 
+/* Not libc_lock_take: a thread may hold the lock of a FILE while it waits for
+ * input, and signals are not to wait for that. */
+static void lock_word(libc_lock *l)
+{
+    uint32_t free = 0;
+    if (__libc_threaded &&
+        !__atomic_compare_exchange_n(l, &free, 1, false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED))
+        __libc_lock_slow(l);
+}
+
+static void unlock_word(libc_lock *l)
+{
+    if (__libc_threaded && __atomic_exchange_n(l, 0, __ATOMIC_RELEASE) == 2)
+        sys_futex_wake(l, 1);
+}
+
 void __retarget_lock_acquire(_LOCK_T lock)
 {
-    libc_lock_take(&lock->word);
+    lock_word(&lock->word);
 }
 
 /* The owner field is read without the lock: it can equal the caller's id only
@@ -76,7 +92,7 @@ void __retarget_lock_acquire_recursive(_LOCK_T lock)
 {
     uint64_t me = tcb_self()->id;
     if (__atomic_load_n(&lock->owner, __ATOMIC_RELAXED) != me) {
-        libc_lock_take(&lock->word);
+        lock_word(&lock->word);
         __atomic_store_n(&lock->owner, me, __ATOMIC_RELAXED);
     }
     lock->depth++;
@@ -103,15 +119,38 @@ int __retarget_lock_try_acquire_recursive(_LOCK_T lock)
 
 void __retarget_lock_release(_LOCK_T lock)
 {
-    libc_lock_drop(&lock->word);
+    unlock_word(&lock->word);
 }
 
 void __retarget_lock_release_recursive(_LOCK_T lock)
 {
     if (--lock->depth == 0) {
         __atomic_store_n(&lock->owner, 0, __ATOMIC_RELAXED);
-        libc_lock_drop(&lock->word);
+        unlock_word(&lock->word);
     }
+}
+
+static void files_forked(struct _reent *r)
+{
+    for (struct _glue *g = &r->__sglue; g != NULL; g = g->_next)
+        for (int i = 0; i < g->_niobs; i++)
+            if (g->_iobs[i]._flags != 0 && g->_iobs[i]._lock != NULL)
+                *g->_iobs[i]._lock = (struct __lock){0, 0, 0};
+}
+
+void __libc_locks_forked(void)
+{
+    static struct __lock *const fixed[] = {
+        &__lock___sinit_recursive_mutex,  &__lock___sfp_recursive_mutex,    &__lock___atexit_recursive_mutex,
+        &__lock___at_quick_exit_mutex,    &__lock___malloc_recursive_mutex, &__lock___env_recursive_mutex,
+        &__lock___tz_mutex,               &__lock___dd_hash_mutex,          &__lock___arc4random_mutex,
+    };
+
+    for (size_t i = 0; i < sizeof fixed / sizeof fixed[0]; i++)
+        *fixed[i] = (struct __lock){0, 0, 0};
+    files_forked(_GLOBAL_REENT);
+    if (_REENT != _GLOBAL_REENT)
+        files_forked(_REENT);
 }
 
 struct _reent *__getreent(void)

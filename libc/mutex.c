@@ -43,7 +43,7 @@ static bool swap(uint32_t *p, uint32_t *expect, uint32_t v)
 }
 
 /* Absolute real time to absolute monotonic time. */
-static int deadline_of(const struct timespec *ts, bool monotonic, uint64_t *out)
+int __libc_deadline_of(const struct timespec *ts, bool monotonic, uint64_t *out)
 {
     uint64_t real = 0, mono = 0;
 
@@ -129,7 +129,7 @@ int pthread_mutex_timedlock(pthread_mutex_t *m, const struct timespec *ts)
     int r = try_lock(m, &v);
     if (r != EBUSY)
         return r;
-    r = deadline_of(ts, false, &deadline);
+    r = __libc_deadline_of(ts, false, &deadline);
     return r != 0 ? r : lock_until(m, deadline);
 }
 
@@ -207,6 +207,12 @@ int pthread_mutexattr_gettype(const pthread_mutexattr_t *a, int *type)
 
 /* --- condition variables --- */
 
+int pthread_condattr_getclock(const pthread_condattr_t *restrict a, clockid_t *restrict clock)
+{
+    *clock = (clockid_t)a->clock;
+    return 0;
+}
+
 int pthread_cond_init(pthread_cond_t *c, const pthread_condattr_t *a)
 {
     *c = a != NULL && a->clock == (clock_t)CLOCK_MONOTONIC ? COND_MONOTONIC : 0;
@@ -258,7 +264,7 @@ int pthread_cond_wait(pthread_cond_t *c, pthread_mutex_t *m)
 int pthread_cond_timedwait(pthread_cond_t *c, pthread_mutex_t *m, const struct timespec *ts)
 {
     uint64_t deadline;
-    int r = deadline_of(ts, (*c & COND_CLOCK) == COND_MONOTONIC, &deadline);
+    int r = __libc_deadline_of(ts, (*c & COND_CLOCK) == COND_MONOTONIC, &deadline);
     return r != 0 ? r : cond_wait(c, m, deadline);
 }
 

@@ -77,7 +77,7 @@ static int get_context(struct net_ctx **out)
 int slipway_net_thread(void)
 {
     struct tcb *self = tcb_self();
-    struct net_ctx *c;
+    struct net_ctx *c = NULL;
     int r;
 
     if (self->net != &__net_first)

@@ -15,17 +15,25 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-int open(const char *path, int flags, ...)
+int file_open(const char *path, int flags, struct file **out)
 {
     char clean[PATH_BYTES];
-    struct file *f;
     int r = path_clean(path, clean);
 
     if (r == 0)
-        r = strncmp(clean, "dev/", 4) == 0 ? file_open_device(clean + 4, flags, &f)
-                                           : file_open_initrd(clean, flags, &f);
+        r = strncmp(clean, "dev/", 4) == 0 ? file_open_device(clean + 4, flags, out)
+                                           : file_open_initrd(clean, flags, out);
+    if (r == 0)
+        (*out)->fdflags = (flags & O_CLOEXEC) ? FD_CLOEXEC : 0;
+    return r;
+}
+
+int open(const char *path, int flags, ...)
+{
+    struct file *f;
+    int r = file_open(path, flags, &f);
+
     if (r == 0) {
-        f->fdflags = (flags & O_CLOEXEC) ? FD_CLOEXEC : 0;
         r = fd_install(f, 0);
         if (r < 0)
             fd_put(f);

@@ -21,13 +21,15 @@ struct scan {
     bool overflow; /* more waitable handles than one wait() takes */
 };
 
-static void collect(struct scan *s, struct file *f)
+static void collect(struct scan *s, struct file *f, short events)
 {
+    uint32_t want = (events & (POLLOUT | POLLWRNORM) ? READY_OUT : 0u) | (events & ~(POLLOUT | POLLWRNORM) ? READY_IN : 0u);
+
     if (f->ops->handle == NULL)
         return;
     if (s->nitems + NET_SLEEP_ITEMS < WAIT_ITEMS_MAX)
         s->items[s->nitems++] =
-            (struct wait_item){.kind = WAIT_HANDLE, .handle = f->ops->handle(f), .want = READY_IN};
+            (struct wait_item){.kind = WAIT_HANDLE, .handle = f->ops->handle(f), .want = want};
     else
         s->overflow = true;
 }
@@ -50,7 +52,7 @@ static int scan_fds(struct pollfd *fds, nfds_t n, struct scan *s)
                                          : (POLLIN | POLLOUT) & (unsigned)p->events;
             s->sockets |= socket;
             if (got == 0 && !socket)
-                collect(s, f);
+                collect(s, f, p->events);
         } else if (p->fd < 0) {
             got = 0;
         }

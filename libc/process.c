@@ -6,7 +6,6 @@
 #include "libc.h"
 #include <errno.h>
 #include <malloc.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/types.h>
@@ -30,41 +29,6 @@ void _exit(int status)
 pid_t getpid(void)
 {
     return sys_getpid();
-}
-
-/* Nothing is delivered asynchronously: a signal to oneself that newlib's
- * raise() found no handler for ends the process, one to another ends that. */
-int kill(pid_t pid, int sig)
-{
-    if (pid <= 0 || sig < 0 || sig >= NSIG)
-        return (int)__libc_result(-EINVAL);
-    if (pid == sys_getpid() && sig != 0)
-        sys_exit(128 + sig);
-    return (int)__libc_result(sys_kill((uint32_t)pid, (uint32_t)sig));
-}
-
-int sigprocmask(int how, const sigset_t *set, sigset_t *old)
-{
-    static sigset_t mask;
-
-    if (old != NULL)
-        *old = mask;
-    if (set == NULL)
-        return 0;
-    switch (how) {
-    case SIG_BLOCK:
-        mask |= *set;
-        break;
-    case SIG_UNBLOCK:
-        mask &= ~*set;
-        break;
-    case SIG_SETMASK:
-        mask = *set;
-        break;
-    default:
-        return (int)__libc_result(-EINVAL);
-    }
-    return 0;
 }
 
 int getentropy(void *buf, size_t n)
@@ -131,7 +95,7 @@ int uname(struct utsname *u)
     return 0;
 }
 
-/* --- one user, and no fork: what newlib itself asks for --- */
+/* --- one user --- */
 
 uid_t getuid(void)
 {
@@ -148,18 +112,4 @@ gid_t getgid(void)
 gid_t getegid(void)
 {
     return 0;
-}
-int fork(void)
-{
-    return (int)__libc_result(-ENOSYS);
-}
-int execve(const char *path, char *const argv[], char *const envp[])
-{
-    (void)path, (void)argv, (void)envp;
-    return (int)__libc_result(-ENOSYS);
-}
-int wait(int *status)
-{
-    (void)status;
-    return (int)__libc_result(-ECHILD);
 }

@@ -6,6 +6,7 @@
  * order of initialisation. Called once by crt0.S, before anything else runs.
  * Until relocate() has finished no pointer in static data may be followed.
  */
+#include "inherit.h"
 #include "libc.h"
 #include "syscall.h"
 #include "tcb.h"
@@ -41,6 +42,11 @@ struct phdr {
 /* Programs without sockets do not link it, and nobody looks. */
 extern struct net_ctx __net_first;
 #pragma weak __net_first
+
+const struct inherit_head *__libc_inherited;
+
+/* newlib has these, too; referred to from here, libc's own are linked first. */
+void (*const __libc_own[])(void) = {abort};
 
 extern int main(int argc, char **argv, char **envp);
 extern void __libc_init_array(void);
@@ -122,6 +128,27 @@ __attribute__((no_stack_protector)) static void start_tls(const uint8_t *random)
     sys_thread_tls(t);
 }
 
+const struct inherit_item *inherit_next(const struct inherit_head *h, size_t *off)
+{
+    size_t at = *off == 0 ? sizeof *h : *off;
+    const struct inherit_item *it = (const struct inherit_item *)((const char *)h + at);
+
+    if (at + sizeof *it > h->bytes || at + sizeof *it + it->path_bytes > h->bytes ||
+        (it->path_bytes > 0 && strnlen((const char *)(it + 1), it->path_bytes) == it->path_bytes))
+        return NULL;
+    *off = at + sizeof *it + it->path_bytes;
+    return it;
+}
+
+static void inherit(const struct inherit_head *h, size_t bytes)
+{
+    if (bytes < sizeof *h || h->magic != INHERIT_MAGIC || h->bytes != bytes)
+        return;
+    __libc_inherited = h;
+    if ((h->ignored | h->mask) != 0)
+        __libc_signals_inherit(h->ignored, h->mask);
+}
+
 __attribute__((no_stack_protector, noreturn, visibility("hidden"))) void
 __slipway_start(uint64_t *sp, const struct dyn *dynamic)
 {
@@ -130,13 +157,18 @@ __slipway_start(uint64_t *sp, const struct dyn *dynamic)
     char **envp = argv + argc + 1;
     uint64_t aux[AUX_MAX] = {0};
     uint64_t *p = (uint64_t *)envp;
-    uint64_t bias = 0, relro = 0, relro_bytes = 0;
+    uint64_t bias = 0, relro = 0, relro_bytes = 0, extra = 0, extra_bytes = 0;
 
     while (*p++ != 0)
         ;
-    for (; p[0] != 0; p += 2)
+    for (; p[0] != 0; p += 2) {
         if (p[0] < AUX_MAX)
             aux[p[0]] = p[1];
+        else if (p[0] == AT_SLIPWAY_EXTRA)
+            extra = p[1];
+        else if (p[0] == AT_SLIPWAY_EXTRA_BYTES)
+            extra_bytes = p[1];
+    }
 
     const struct phdr *ph = (const struct phdr *)aux[AUX_PHDR];
     for (uint64_t i = 0; i < aux[AUX_PHNUM]; i++)
@@ -162,6 +194,7 @@ __slipway_start(uint64_t *sp, const struct dyn *dynamic)
     start_tls((const uint8_t *)aux[AUX_RANDOM]);
     environ = envp;
     __libc_heap_seed((const uint8_t *)aux[AUX_RANDOM]);
+    inherit((const struct inherit_head *)extra, extra_bytes);
     atexit(__libc_fini_array);
     __libc_init_array();
     exit(main(argc, argv, envp));

@@ -25,6 +25,7 @@ struct tcb {
     uint64_t canary; /* %fs:0x28 */
     uint32_t alive;  /* futex: the kernel clears it when the thread is gone */
     uint32_t state;  /* enum tcb_state */
+    uint32_t tid;    /* the kernel's number; 0: not known yet */
     void *(*start)(void *);
     void *arg, *result;
     uint64_t map; /* stack and TLS, one mapping; 0 for main */

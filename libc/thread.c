@@ -3,7 +3,7 @@
  * libc/thread.c: threads: create, join, detach, exit, keys.
  *
  * Owns: the table of threads (a pthread_t is an index and a generation), their
- * stacks, thread-specific keys. Context: any thread. Lock: threads_lock.
+ * stacks, thread-specific keys. Context: any thread. Lock: __libc_threads_lock.
  *
  * A thread's stack, TLS and tcb are one mapping. The kernel clears tcb->alive
  * when the thread no longer runs on it; whoever joins unmaps it, and detached
@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +27,7 @@ static struct {
     struct tcb *t;
     uint16_t generation;
 } table[THREADS_MAX]; /* [0] is the main thread */
-static libc_lock threads_lock;
+libc_lock __libc_threads_lock;
 
 static struct {
     bool used;
@@ -120,8 +121,8 @@ void pthread_exit(void *result)
     run_destructors(t);
     t->result = result;
     if (t->map == 0) { /* the main thread: the others go on, the process ends with exit() */
-        libc_lock_take(&threads_lock);
-        libc_lock_drop(&threads_lock);
+        libc_lock_take(&__libc_threads_lock);
+        libc_lock_drop(&__libc_threads_lock);
     }
     sys_thread_exit(&t->alive);
 }
@@ -154,7 +155,7 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*start)(vo
     t->state = attr != NULL && attr->detachstate == PTHREAD_CREATE_DETACHED ? TCB_DETACHED : TCB_JOINABLE;
 
     __libc_threaded = 1;
-    libc_lock_take(&threads_lock);
+    libc_lock_take(&__libc_threads_lock);
     int r = take_slot(t, &index);
     if (r == 0) {
         t->id = name_of(index);
@@ -165,12 +166,16 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*start)(vo
             .stack = ((uint64_t)at + GUARD + stack) & ~15ull,
             .fs_base = (uint64_t)(uintptr_t)t,
         };
-        if (sys_thread_create(&st) < 0) {
+        if (tcb_self()->tid == 0) /* the first thread of the process */
+            tcb_self()->tid = (uint32_t)sys_process_control(PROCESS_THREAD, 0, 0);
+        int tid = sys_thread_create(&st);
+        t->tid = (uint32_t)tid;
+        if (tid < 0) {
             table[index].t = NULL;
             r = EAGAIN;
         }
     }
-    libc_lock_drop(&threads_lock);
+    libc_lock_drop(&__libc_threads_lock);
     if (r != 0) {
         free(reent);
         sys_mem_unmap((uint64_t)at, bytes);
@@ -183,21 +188,21 @@ int pthread_join(pthread_t p, void **result)
     unsigned index = 0;
     uint32_t alive;
 
-    libc_lock_take(&threads_lock);
+    libc_lock_take(&__libc_threads_lock);
     struct tcb *t = find(p, &index);
     int r = t == NULL ? ESRCH : t == tcb_self() ? EDEADLK : t->state != TCB_JOINABLE ? EINVAL : 0;
     if (r == 0)
         t->state = TCB_JOINED;
-    libc_lock_drop(&threads_lock);
+    libc_lock_drop(&__libc_threads_lock);
     if (r != 0)
         return r;
     while ((alive = __atomic_load_n(&t->alive, __ATOMIC_ACQUIRE)) != 0)
         __libc_futex_wait(&t->alive, alive, SYS_NO_DEADLINE);
     if (result != NULL)
         *result = t->result;
-    libc_lock_take(&threads_lock);
+    libc_lock_take(&__libc_threads_lock);
     free_slot(index);
-    libc_lock_drop(&threads_lock);
+    libc_lock_drop(&__libc_threads_lock);
     return 0;
 }
 
@@ -205,12 +210,12 @@ int pthread_detach(pthread_t p)
 {
     unsigned index;
 
-    libc_lock_take(&threads_lock);
+    libc_lock_take(&__libc_threads_lock);
     struct tcb *t = find(p, &index);
     int r = t == NULL ? ESRCH : t->state != TCB_JOINABLE ? EINVAL : 0;
     if (r == 0)
         t->state = TCB_DETACHED;
-    libc_lock_drop(&threads_lock);
+    libc_lock_drop(&__libc_threads_lock);
     return r;
 }
 
@@ -227,6 +232,39 @@ int pthread_equal(pthread_t a, pthread_t b)
 int sched_yield(void)
 {
     return (int)__libc_result(sys_yield());
+}
+
+int pthread_kill(pthread_t p, int signal)
+{
+    unsigned index;
+    int r;
+
+    if (signal < 0 || signal >= NSIG)
+        return EINVAL;
+    if (p == pthread_self())
+        return -sys_thread_signal(0, (uint32_t)signal);
+    libc_lock_take(&__libc_threads_lock);
+    struct tcb *t = find(p, &index);
+    r = t == NULL || t->tid == 0 ? ESRCH : -sys_thread_signal(t->tid, (uint32_t)signal);
+    libc_lock_drop(&__libc_threads_lock);
+    return r;
+}
+
+/* In a child of fork the other threads are stacks that nobody runs on. */
+void __libc_threads_forked(void)
+{
+    struct tcb *self = tcb_self();
+
+    for (unsigned i = 0; i < THREADS_MAX; i++) {
+        struct tcb *t = table[i].t;
+        if (t == NULL || t == self)
+            continue;
+        table[i].t = NULL;
+        table[i].generation++;
+        if (t->map != 0)
+            sys_mem_unmap(t->map, t->map_bytes);
+    }
+    self->tid = 0;
 }
 
 /* --- attributes --- */
@@ -274,7 +312,18 @@ int pthread_attr_getdetachstate(const pthread_attr_t *a, int *state)
     return 0;
 }
 
-/* --- cancellation: threads here are never cancelled from outside --- */
+/* --- cancellation: there is no pthread_cancel, so a thread is never cancelled --- */
+
+int pthread_setcanceltype(int type, int *old)
+{
+    if (type != PTHREAD_CANCEL_DEFERRED) /* asynchronous cancellation is no promise we could keep */
+        return EINVAL;
+    if (old != NULL)
+        *old = PTHREAD_CANCEL_DEFERRED;
+    return 0;
+}
+
+void pthread_testcancel(void) {}
 
 int pthread_setcancelstate(int state, int *old)
 {
@@ -308,7 +357,7 @@ void _pthread_cleanup_pop(struct _pthread_cleanup_context *c, int execute)
 int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
 {
     int r = EAGAIN;
-    libc_lock_take(&threads_lock);
+    libc_lock_take(&__libc_threads_lock);
     for (unsigned k = 0; k < TCB_KEYS_MAX && r != 0; k++) {
         if (keys[k].used)
             continue;
@@ -321,7 +370,7 @@ int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
         *key = k;
         r = 0;
     }
-    libc_lock_drop(&threads_lock);
+    libc_lock_drop(&__libc_threads_lock);
     return r;
 }
 

@@ -164,9 +164,13 @@ int clock_nanosleep(clockid_t id, int flags, const struct timespec *want, struct
         now = kernel_clock(clock);
         ns = ns > now ? ns - now : 0;
     }
-    int r = ns == 0 ? 0 : sleep_until(sys_now_ns() + ns);
-    if (left != NULL && r == 0)
-        *left = (struct timespec){0, 0};
+    uint64_t due = sys_now_ns() + ns;
+    int r = ns == 0 ? 0 : sleep_until(due);
+    if (left != NULL && !(flags & TIMER_ABSTIME)) {
+        now = sys_now_ns();
+        ns = r != 0 && due > now ? due - now : 0;
+        *left = (struct timespec){(time_t)(ns / SECOND_NS), (long)(ns % SECOND_NS)};
+    }
     return -r;
 }
 
@@ -183,9 +187,11 @@ int usleep(useconds_t us)
 
 unsigned sleep(unsigned seconds)
 {
-    if (seconds != 0)
-        sleep_until(sys_now_ns() + seconds * SECOND_NS);
-    return 0;
+    uint64_t due = sys_now_ns() + seconds * SECOND_NS;
+    if (seconds == 0 || sleep_until(due) == 0)
+        return 0;
+    uint64_t now = sys_now_ns(); /* a handler ran */
+    return due > now ? (unsigned)((due - now + SECOND_NS - 1) / SECOND_NS) : 0;
 }
 
 clock_t times(struct tms *t)

@@ -14,6 +14,8 @@ SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c serv
     servers/selftest/trace.c
 SERVER_selftest_SOURCES += servers/selftest/names.c servers/selftest/memory.c
 SERVER_selftest_SOURCES += servers/selftest/crew.c
+SERVER_selftest_SOURCES += servers/selftest/pipes.c servers/selftest/signals.c servers/selftest/posix.c \
+    servers/selftest/pthread.c
 
 SERVERS += init shell echo
 SERVER_init_SOURCES = servers/init/main.c servers/init/manifest.c servers/init/supervise.c \

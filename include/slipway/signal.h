@@ -56,6 +56,7 @@ struct sys_signal_setup {
 #define PROCESS_PARENT 0u   /* pid of the parent */
 #define PROCESS_THREAD 1u   /* the calling thread's id, for thread_signal */
 #define PROCESS_ALARM 2u    /* SIGNAL_ALARM in a ns, then every b ns; returns what was left */
+#define PROCESS_ALARM_LEFT 4u /* ns until SIGNAL_ALARM, 0 when none is set */
 #define PROCESS_PRIORITY 3u /* a 0: ask; else lower the process to it; returns PRIO_* */
 
 /* Why a signal came. */

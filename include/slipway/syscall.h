@@ -85,6 +85,7 @@ struct sys_spawn {
 };
 #define SPAWN_SAME_RIGHTS 2u /* rights is 0: the child has those of its parent */
 #define SPAWN_RESTARTS 1u /* a successor will come: reserve its serve_ports */
+#define SPAWN_SAME_RIGHTS 2u /* the parent's; `rights` is not looked at */
 
 /* A new program in the same process: pid, parent, rights and handles stay, but
  * for `closes` (given up when the call succeeds), net endpoints and message

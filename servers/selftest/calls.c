@@ -127,12 +127,12 @@ static const char *handles(void) /* C-MEM-4 */
 
 static const char *handles_run_out(void)
 {
-    static int all[2000];
+    static int all[3000];
     int n = 0, r;
 
-    while (n < 2000 && (r = sys_endpoint_create(1)) >= 0)
+    while (n < 3000 && (r = sys_endpoint_create(1)) >= 0)
         all[n++] = r;
-    CHECK(n > 100 && n < 2000);
+    CHECK(n > 100 && n < 3000);
     CHECK(r == -EMFILE || r == -ENOMEM);
     for (int i = 0; i < n; i++)
         CHECK(sys_handle_close(all[i]) == 0);

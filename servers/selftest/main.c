@@ -21,11 +21,14 @@ static const struct {
     {"memory", memory_tests},   {"cycles", cycles_tests},
     {"fork", fork_tests},       {"exec", exec_tests},
     {"trace", trace_tests},     {"fpu", fpu_tests},
+    {"pipes", pipes_tests},     {"signals", signals_tests},
+    {"posix", posix_tests},     {"pthread", pthread_tests},
 };
 
 static const struct role *const roles[] = {
     processes_roles, messages_roles, registry_roles, fork_roles, exec_roles, memory_roles, trace_roles,
     names_roles, crew_roles,
+    posix_roles,
 };
 
 /* spin: computes without end, for tests of what else still runs. */

@@ -256,7 +256,7 @@ static const char *reply_and_receive(void) /* C-MSG-5 */
 /* A sender cannot stop a receiver by filling its handle table. */
 static const char *no_free_handle(void)
 {
-    static int all[2000];
+    static int all[3000];
     int n = 0, e, h = sys_memobj_create(4096), r;
     struct sys_msg m = message(ECHO);
 
@@ -264,7 +264,7 @@ static const char *no_free_handle(void)
     m.handle = h;
     for (int i = 0; i < 2; i++)
         CHECK(sys_send(mine, &m) == 0);
-    while (n < 2000 && (e = sys_endpoint_create(1)) >= 0)
+    while (n < 3000 && (e = sys_endpoint_create(1)) >= 0)
         all[n++] = e;
     r = sys_recv(mine, &m, 0);
     for (int i = 0; i < n; i++)

@@ -17,6 +17,10 @@
  *   fork.c      copies of a process
  *   exec.c      another program in a process
  *   memory.c    who owns memory, limits, and that it all comes back
+ *   pipes.c     pipes: atomic writes, their ends, readiness, memory
+ *   signals.c   delivery, masks, frames, waiting
+ *   posix.c     fork, exec, posix_spawn and wait as C programs use them
+ *   pthread.c   locks of every kind, and threads that fork
  *   sockets.c   BSD sockets over loopback
  *   secrets.c   a secret to compare
  *   trace.c     watching system calls
@@ -47,6 +51,8 @@ extern const struct role processes_roles[], messages_roles[], registry_roles[];
 extern const struct role fork_roles[], exec_roles[], memory_roles[];
 extern const struct test trace_tests[], fpu_tests[];
 extern const struct role trace_roles[];
+extern const struct test pipes_tests[], signals_tests[], posix_tests[], pthread_tests[];
+extern const struct role posix_roles[];
 
 extern const struct role crew_roles[];
 

@@ -82,6 +82,26 @@ static inline int sys_process_status(int handle, struct sys_exit *e)
 {
     return (int)__SYS(process_status, (int64_t)handle, __SYS_PTR(e), 0);
 }
+static inline int sys_signal_setup(const struct sys_signal_setup *s)
+{
+    return (int)__SYS(signal_setup, __SYS_PTR(s), 0, 0);
+}
+static inline int64_t sys_signal_mask(uint32_t how, uint32_t mask)
+{
+    return __SYS(signal_mask, how, mask, 0);
+}
+static inline int64_t sys_signal_wait(uint32_t mask, uint32_t mode, uint64_t deadline_ns)
+{
+    return __SYS(signal_wait, mask, mode, deadline_ns);
+}
+static inline int sys_thread_signal(uint32_t thread, uint32_t signal)
+{
+    return (int)__SYS(thread_signal, thread, signal, 0);
+}
+static inline int64_t sys_process_control(uint32_t op, uint64_t a, uint64_t b)
+{
+    return __SYS(process_control, op, a, b);
+}
 static inline int sys_getpid(void)
 {
     return (int)__SYS(getpid, 0, 0, 0);
@@ -120,6 +140,20 @@ static inline int sys_time_page(void)
 static inline int sys_initrd_open(uint64_t *bytes)
 {
     return (int)__SYS(initrd_open, __SYS_PTR(bytes), 0, 0);
+}
+
+/* --- pipes --- */
+static inline int sys_pipe_create(int32_t ends[2])
+{
+    return (int)__SYS(pipe_create, __SYS_PTR(ends), 0, 0);
+}
+static inline int64_t sys_stream_read(int handle, void *buf, uint64_t bytes, uint64_t deadline_ns)
+{
+    return __sys_raw(SYS_stream_read, (uint64_t)(int64_t)handle, __SYS_PTR(buf), bytes, deadline_ns, 0);
+}
+static inline int64_t sys_stream_write(int handle, const void *buf, uint64_t bytes, uint64_t deadline_ns)
+{
+    return __sys_raw(SYS_stream_write, (uint64_t)(int64_t)handle, __SYS_PTR(buf), bytes, deadline_ns, 0);
 }
 
 /* --- messages --- */

@@ -15,6 +15,11 @@
 #define _POSIX_CLOCK_SELECTION 200112L
 #define _POSIX_TIMEOUTS 1
 #define _POSIX_THREAD_SAFE_FUNCTIONS 1
+#define _POSIX_BARRIERS 200112L
+#define _POSIX_READER_WRITER_LOCKS 200112L
+#define _POSIX_SPIN_LOCKS 200112L
+#define _POSIX_SEMAPHORES 200112L
+#define _POSIX_SPAWN 200112L
 #define _UNIX98_THREAD_MUTEX_ATTRIBUTES 1
 
 /* read() and write() return ssize_t, as POSIX has it; newlib's default is int. */
