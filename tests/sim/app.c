@@ -330,10 +330,12 @@ void app_server(struct host *h, uint16_t port, const struct app_plan *p)
 
     a->server = true;
     if (ns_socket(h->ns, NET_INET, NS_STREAM, &a->listener) != 0 ||
-        ns_setopt(a->listener, NSO_REUSEADDR, 1) != 0 || ns_bind(a->listener, &name) != 0 ||
+        ns_setopt(a->listener, NSO_REUSEADDR, 1) != 0 ||
+        ns_setopt(a->listener, NSO_REUSEPORT, p->group) != 0 || ns_bind(a->listener, &name) != 0 ||
         ns_listen(a->listener, 16) != 0)
         sim_fail("%s: cannot listen", h->name);
-    if (ns_socket(h->ns, NET_INET, NS_DGRAM, &a->udp) != 0 || ns_bind(a->udp, &name) != 0)
+    if (ns_socket(h->ns, NET_INET, NS_DGRAM, &a->udp) != 0 ||
+        ns_setopt(a->udp, NSO_REUSEPORT, p->group) != 0 || ns_bind(a->udp, &name) != 0)
         sim_fail("%s: cannot bind", h->name);
 }
 
@@ -352,6 +354,16 @@ bool app_client_done(const struct host *h)
     const struct app *a = h->app;
 
     return a == NULL || (a->over >= a->plan.connections && !a->server);
+}
+
+unsigned app_open(const struct host *h)
+{
+    const struct app *a = h->app;
+    unsigned n = 0;
+
+    for (int i = 0; a != NULL && i < CONNS; i++)
+        n += a->conn[i].s != NULL;
+    return n;
 }
 
 unsigned app_sockets(struct host *h, struct nsock **at[APP_SOCKETS_MAX])

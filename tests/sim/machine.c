@@ -36,6 +36,7 @@ struct proc {
     struct sys_rights rights;
     struct net_endpoint *ep, *slot[SLOT_COUNT];
     bool slots;
+    const char *family;
 };
 
 /* --- in and out of the core -------------------------------------------------------- */
@@ -175,6 +176,10 @@ static struct net_ring *do_open(struct host *h)
 
     enter();
     owner_init(&p->owner, ++machine.pid, h->name, &p->rights);
+    if (p->family != NULL) {
+        memset(p->owner.family, 0, sizeof(p->owner.family));
+        strncpy(p->owner.family, p->family, sizeof(p->owner.family) - 1);
+    }
     p->ep = open_ring(h, p, h->options.rx_bytes);
     for (uint32_t i = 0; p->slots && i < SLOT_COUNT - 1; i++) {
         int r;
@@ -268,6 +273,7 @@ void machine_grant(struct host *h, const struct machine_rights *r)
     p->rights.bits = r->bits;
     p->rights.ring_limit = 8u * 1024 * 1024;
     p->slots = r->slots;
+    p->family = r->family;
     for (unsigned i = 0; r->port != 0 && i < 2; i++) {
         struct net_port_key *k = &p->rights.ports[p->rights.nports++];
         k->family = NET_INET;

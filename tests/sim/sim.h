@@ -117,6 +117,7 @@ struct machine_rights {
     uint32_t bits;
     uint16_t port; /* TCP and UDP, served: reserved while a successor is awaited */
     bool slots;    /* owns the default slots: netd */
+    const char *family; /* NULL: its own name */
 };
 void machine_grant(struct host *h, const struct machine_rights *r);
 
@@ -127,11 +128,13 @@ struct app_plan {
     bool may_fail;      /* some host dies on the way */
     uint32_t pause_ms;  /* the server reads this rarely: windows shut */
     uint32_t chunk;     /* bytes a write; 0: chance */
+    bool group;         /* the server shares its port */
     uint32_t datagrams; /* to the echo on the same port, between the connections */
 };
 void app_server(struct host *h, uint16_t port, const struct app_plan *p);
 void app_client(struct host *h, uint32_t server_ip, uint16_t port, const struct app_plan *p);
 bool app_client_done(const struct host *h);
+unsigned app_open(const struct host *h); /* connections that are not over */
 void app_free(struct host *h);
 /* Where the application keeps its sockets (handover.c puts others there). */
 #define APP_SOCKETS_MAX 80

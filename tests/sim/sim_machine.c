@@ -5,7 +5,8 @@
  *
  * "steady" (port 7) lives from beginning to end, and no connection to it may
  * fail, whatever happens to its neighbours: "frail" (port 8) and netd die and
- * come back. An inner client reaches steady by loopback.
+ * come back. In "group" frail serves port 7, too, and joins anew after each death:
+ * steady's own connections must not notice. An inner client reaches steady by loopback.
  *
  *   sim_machine [--seeds N] [--from SEED] [--scenario NAME] [--pcap FILE] [-v]
  */
@@ -23,6 +24,7 @@ struct scenario {
     struct wire_model wire;
     struct app_plan plan;
     bool frail_dies, netd_dies;
+    bool group; /* frail is another member behind port 7 */
 };
 static const struct scenario scenarios[] = {
     {.name = "quiet",
@@ -43,6 +45,11 @@ static const struct scenario scenarios[] = {
               .mtu = 1500},
      .plan =
          {.connections = 6, .bytes_up = 50000, .bytes_down = 50000, .datagrams = 20, .closes_first = true}},
+    {.name = "group",
+     .frail_dies = true,
+     .group = true,
+     .wire = {.loss = 20, .reorder = 50, .delay_ns = 2 * SIM_MS, .reorder_ns = 10 * SIM_MS, .mtu = 1500},
+     .plan = {.connections = 10, .bytes_up = 50000, .bytes_down = 50000, .datagrams = 20}},
     {.name = "slow-line",
      .frail_dies = true,
      .wire = {.loss = 5, .delay_ns = 2 * SIM_MS, .byte_ns = 8000, .queue_bytes = 8192, .mtu = 576},
@@ -62,7 +69,8 @@ static void boot(uint32_t i)
         rights.bits |= RIGHT_NET_DEFAULT | RIGHT_NET_INJECT;
         rights.slots = true;
     } else if (i == STEADY || i == FRAIL) {
-        rights.port = i == STEADY ? 7 : 8;
+        rights.port = i == STEADY || now_playing->group ? 7 : 8;
+        rights.family = now_playing->group ? "steady" : NULL;
     }
     if (i >= OUTER1) {
         host_start(&host[i], names[i], MACHINE_IP + i, &direct_kernel, &options);
@@ -73,11 +81,14 @@ static void boot(uint32_t i)
     }
     if (!host[i].alive || i == NETD)
         return;
-    plan.may_fail = now_playing->frail_dies && (i == FRAIL || i == OUTER3);
+    plan.may_fail =
+        now_playing->frail_dies && (i == FRAIL || i == OUTER3 || (now_playing->group && i != STEADY));
+    plan.group = now_playing->group;
     if (i == STEADY || i == FRAIL)
         app_server(&host[i], rights.port, &plan);
     else
-        app_client(&host[i], i == INNER ? 0x7f000001 : MACHINE_IP, i == OUTER3 ? 8 : 7, &plan);
+        app_client(&host[i], i == INNER ? 0x7f000001 : MACHINE_IP, i == OUTER3 && !now_playing->group ? 8 : 7,
+                   &plan);
 }
 
 static bool finished(void)
@@ -130,6 +141,12 @@ static uint64_t play(const void *scenario, uint64_t seed, const char *pcap)
             break;
     if (!sim.failed && !finished())
         sim_fail("not over after 900 virtual seconds");
+    /* A connection of steady's whose segments went to another member would hang. */
+    for (end = sim.now + 60 * SIM_S; !sim.failed && s->group && app_open(&host[STEADY]) != 0 && sim.now < end;)
+        if (!sim_step())
+            break;
+    if (!sim.failed && s->group && app_open(&host[STEADY]) != 0)
+        sim_fail("steady has %u connections that hang", app_open(&host[STEADY]));
     play_took_ns = sim.now - SIM_EPOCH;
     for (int i = 0; i < HOSTS; i++)
         host_stop(&host[i]);
