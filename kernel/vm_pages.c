@@ -72,8 +72,11 @@ void vm_prune_tables(struct address_space *as, uint64_t start, uint64_t end)
         for (unsigned level = 1; level <= 3; level++) {
             if (entry[level] == NULL)
                 continue;
-            if (span_used(as, at, PAGE_SIZE << (9 * level)))
+            uint64_t span = PAGE_SIZE << (9 * level), next = (at & ~(step - 1)) + step;
+            if (span_used(as, at, span))
                 break;
+            if (next < end && next % span != 0)
+                break; /* the tables below that are still to come hang on this one */
             free_table(as, entry[level]);
         }
     }

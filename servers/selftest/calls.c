@@ -106,6 +106,33 @@ static const char *sparse_memory(void)
     return NULL;
 }
 
+static uint64_t memory_used(uint64_t *limit)
+{
+    struct info_process p;
+
+    for (uint64_t i = 0; sys_info(INFO_PROCESS, i, &p, sizeof(p)) > 0; i++) {
+        if (p.pid == (uint32_t)sys_getpid()) {
+            *limit = p.memory_limit;
+            return p.memory_bytes;
+        }
+    }
+    return 0;
+}
+
+/* Page tables come back, too, when a range that had a GiB for itself goes at once. */
+static const char *tables_come_back(void)
+{
+    const uint64_t low = 0x10000000, bytes = 64ull << 20;
+    uint64_t limit, before = memory_used(&limit);
+
+    for (uint64_t at = low; at < low + bytes; at += 2 << 20)
+        CHECK(sys_mem_map(at, PAGE, PROT_R | PROT_W) == (int64_t)at);
+    CHECK(memory_used(&limit) >= before + 2 * 32 * PAGE);
+    CHECK(sys_mem_unmap(low, bytes) == 0);
+    CHECK(memory_used(&limit) == before);
+    return NULL;
+}
+
 static const char *handles(void) /* C-MEM-4 */
 {
     int e = sys_endpoint_create(1), stale = e;
@@ -140,19 +167,6 @@ static const char *handles_run_out(void)
     CHECK(r >= 0);
     sys_handle_close(r);
     return NULL;
-}
-
-static uint64_t memory_used(uint64_t *limit)
-{
-    struct info_process p;
-
-    for (uint64_t i = 0; sys_info(INFO_PROCESS, i, &p, sizeof(p)) > 0; i++) {
-        if (p.pid == (uint32_t)sys_getpid()) {
-            *limit = p.memory_limit;
-            return p.memory_bytes;
-        }
-    }
-    return 0;
 }
 
 /* An object that is mapped counts as long as it is, handle or not. */
@@ -283,6 +297,7 @@ const struct test calls_tests[] = {
     {"flags-survive", flags_survive},
     {"memory", memory},
     {"sparse-memory", sparse_memory},
+    {"tables-come-back", tables_come_back},
     {"handles", handles},
     {"handles-run-out", handles_run_out},
     {"memory-objects", memory_objects},
