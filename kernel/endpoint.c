@@ -24,7 +24,7 @@ static void call_fail_all(struct endpoint *e)
 
 static uint64_t endpoint_bytes(uint32_t depth)
 {
-    return sizeof(struct endpoint) + (uint64_t)depth * sizeof(struct queued_message);
+    return kmalloc_size(sizeof(struct endpoint) + (uint64_t)depth * sizeof(struct queued_message));
 }
 
 static void endpoint_free(struct endpoint *e)

@@ -88,7 +88,7 @@ int64_t fork_process(const struct trap_frame *f)
         return -EACCES;
     if (process_table_full(parent->pid))
         return -EAGAIN;
-    p = process_new(parent->name, parent->pid, as_fork(parent->as));
+    p = process_new(parent->name, parent->pid, as_fork(parent->as, parent->nthreads == 1));
     if (p == NULL)
         return -ENOMEM;
     copy_identity(p, parent);

@@ -79,6 +79,7 @@ static struct slab *slab_new(unsigned class)
 
     if (p == 0)
         return NULL;
+    page_of(p)->next = 0; /* its address is no object's */
     struct slab *s = phys_to_virt(p);
     *s = (struct slab){.class = (uint16_t)class, .reciprocal = 0xffffu / class_bytes[class] + 1};
     for (unsigned w = 0; n > 0; w++) {
@@ -95,23 +96,35 @@ static inline bool slab_full(const struct slab *s)
     return (s->free[0] | s->free[1] | s->free[2] | s->free[3]) == 0;
 }
 
-static unsigned order_for(size_t bytes)
-{
-    uint64_t pages = page_round_up(bytes) >> PAGE_SHIFT;
-
-    return pages <= 1 ? 0 : 64u - (unsigned)__builtin_clzll(pages - 1);
-}
-
+/* Whole pages: a block of the buddy less its tail, so that 33 KiB take nine pages
+ * and not sixteen. How many they are is noted in the first one's struct page,
+ * where only free pages have a link. */
 static void *pages_alloc(size_t bytes)
 {
     if (bytes > PAGE_SIZE << BUDDY_MAX_ORDER)
         return NULL;
-    unsigned order = order_for(bytes);
+    uint32_t n = (uint32_t)(page_round_up(bytes) >> PAGE_SHIFT);
+    unsigned order = n <= 1 ? 0 : 32u - (unsigned)__builtin_clz(n - 1);
     phys_t p = page_alloc(order, PAGE_OWNER(OWNER_KMALLOC));
     if (p == 0)
         return NULL;
-    used_bytes += PAGE_SIZE << order;
+    if (n < 1u << order) {
+        page_split(p, order);
+        for (uint32_t i = n; i < 1u << order; i++)
+            page_free(p + i * PAGE_SIZE, 0);
+    }
+    page_of(p)->next = n;
+    used_bytes += n * PAGE_SIZE;
     return phys_to_virt(p);
+}
+
+size_t kmalloc_size(size_t bytes)
+{
+    if (bytes > CLASS_MAX)
+        return page_round_up(bytes);
+    for (unsigned c = 0;; c++)
+        if (class_bytes[c] >= bytes)
+            return class_bytes[c];
 }
 
 void *kmalloc(size_t bytes)
@@ -154,12 +167,20 @@ static unsigned object_index(const struct slab *s, unsigned offset)
 
 static void pages_release(void *p)
 {
-    struct page *pg = page_of(virt_to_phys(p));
+    phys_t at = virt_to_phys(p);
+    struct page *pg = page_of(at);
+    uint32_t n = pg->next;
 
-    if (pg->state != PAGE_USED || pg->owner != OWNER_KMALLOC)
+    if (pg->state != PAGE_USED || pg->owner != OWNER_KMALLOC || n == 0)
         panic("kfree: %p is not kmalloc's, or freed twice", p);
-    used_bytes -= PAGE_SIZE << pg->order;
-    page_free(virt_to_phys(p), pg->order);
+    used_bytes -= n * PAGE_SIZE;
+    pg->next = 0;
+    if (n == 1u << pg->order) {
+        page_free(at, pg->order);
+        return;
+    }
+    for (uint32_t i = 0; i < n; i++)
+        page_free(at + i * PAGE_SIZE, 0);
 }
 
 void kfree(void *p)

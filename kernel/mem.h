@@ -81,6 +81,7 @@ void mem_info(struct info_memory *m); /* who owns how much; sums to the total */
 void *kmalloc(size_t bytes);  /* NULL when there is none */
 void *kzalloc(size_t bytes);  /* zeroed */
 void kfree(void *p); /* panics when p is not an allocated object */
+size_t kmalloc_size(size_t bytes); /* what an object of that many really takes */
 uint64_t kmalloc_used_bytes(void); /* by size class, or whole pages */
 
 /* --- device registers: mapped uncached, never unmapped --- */
@@ -104,8 +105,9 @@ struct address_space;
 struct address_space *as_create(void);
 /* A space with the same contents: objects are shared, anonymous memory is copied
  * when one of the two writes to it. All that the copy may ever need is promised
- * now; NULL when that is more than there is. Net rings are left out. */
-struct address_space *as_fork(struct address_space *from);
+ * now; NULL when that is more than there is. Net rings are left out. `quiet`: no
+ * thread can change the first space meanwhile, so others may run in between. */
+struct address_space *as_fork(struct address_space *from, bool quiet);
 /* Drops a reference on every page. A large space is taken apart in pieces, between
  * which others run: nobody may know it any more. */
 void as_destroy(struct address_space *as);

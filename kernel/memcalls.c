@@ -12,6 +12,7 @@
 #include <kernel/time_page.h>
 
 #define PROT_ALL (PROT_R | PROT_W | PROT_X)
+#define STRUCTURE_BYTES 128u /* struct memobj and a share of the handle table */
 
 static void mem_object_destroy(struct object *o)
 {
@@ -36,13 +37,21 @@ static struct object *mem_object_new(struct memobj *m, bool writable)
     return &o->object;
 }
 
+/* What an object costs: its pages, which are promised at once, the list of them,
+ * and the structures. */
+static uint64_t object_cost(uint64_t bytes)
+{
+    return bytes + kmalloc_size((bytes >> PAGE_SHIFT) * sizeof(phys_t)) + kmalloc_size(sizeof(struct mem_object)) +
+           STRUCTURE_BYTES;
+}
+
 /* The pages are gone: a process that maps an object and closes its handle has
  * not given them back. */
 static void uncharge(void *arg, uint64_t bytes)
 {
     struct process *p = arg;
 
-    process_uncharge(p, bytes);
+    process_uncharge(p, object_cost(bytes));
     object_unref(&p->object);
 }
 
@@ -61,7 +70,7 @@ static int64_t create_charged(struct process *p, uint64_t bytes)
     struct object *o;
 
     if (m == NULL) {
-        process_uncharge(p, bytes);
+        process_uncharge(p, object_cost(bytes));
         return -ENOMEM;
     }
     object_ref(&p->object);
@@ -82,7 +91,7 @@ SYSCALL_HANDLER(memobj_create)
 
     if (a0 == 0 || a0 > USER_END)
         return -EINVAL;
-    r = process_charge(p, bytes);
+    r = process_charge(p, object_cost(bytes));
     return r < 0 ? r : create_charged(p, bytes);
 }
 

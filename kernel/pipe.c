@@ -75,7 +75,7 @@ static int page_in(struct pipe *p, uint32_t i)
         r = process_charge(p->payer, PAGE_SIZE);
     if (r < 0)
         return r;
-    at = page_alloc(0, 0);
+    at = page_alloc(0, PAGE_OWNER(OWNER_OBJECT));
     if (at == 0) {
         process_uncharge(p->payer, PAGE_SIZE);
         return -ENOMEM;

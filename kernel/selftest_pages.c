@@ -196,8 +196,8 @@ SELFTEST(copy_on_write) /* C-MEM-6 */
     TEST(vm_fault(a, AT, VM_W) && vm_fault(a, AT + PAGE_SIZE, VM_W));
     phys_t first = vm_lookup(a, AT);
     *(uint64_t *)phys_to_virt(first) = 1;
-    b = as_fork(a);
-    c = as_fork(b);
+    b = as_fork(a, false);
+    c = as_fork(b, true);
     TEST(b != NULL && c != NULL && vm_lookup(b, AT) == first && vm_lookup(c, AT) == first);
     mem_info(&m);
     TEST(m.anonymous == start.anonymous + 2 * PAGE_SIZE && m.promised == start.promised + 10 * PAGE_SIZE);

@@ -35,7 +35,7 @@ void time_page_publish(bool tsc, uint64_t base_tsc, uint64_t base_ns, uint64_t m
 
 void time_page_init(void)
 {
-    phys_t at = page_alloc(0, PAGE_ZERO);
+    phys_t at = page_alloc(0, PAGE_ZERO | PAGE_OWNER(OWNER_OBJECT));
 
     if (at == 0)
         return;

@@ -233,7 +233,10 @@ static int64_t map_region(struct address_space *as, struct vm_region r, uint64_t
         return err;
     if (anon && (err = mem_commit(pages)) != 0)
         return err;
-    if ((err = vm_make_tables(as, r.start, r.end)) != 0) {
+    err = vm_make_tables(as, r.start, r.end);
+    if (err == 0 && as->limit != 0 && vm_used_bytes(as) + (anon ? bytes : 0) > as->limit)
+        err = -ENOMEM; /* with the tables it would be too much */
+    if (err != 0) {
         vm_prune_tables(as, r.start, r.end);
         if (anon)
             mem_uncommit(pages);

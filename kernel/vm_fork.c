@@ -10,15 +10,19 @@
 #include <kernel/log.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
+#include <kernel/thread.h>
 #include <kernel/vm.h>
 
-static void share_pages(struct address_space *as, struct address_space *from, const struct vm_region *r)
+static void share_pages(struct address_space *as, struct address_space *from, const struct vm_region *r,
+                        bool quiet)
 {
     uint64_t *to = NULL, *e = NULL;
 
     for (uint64_t at = r->start; at < r->end; at += PAGE_SIZE) {
         e = vm_step_entry(from, e, at);
         to = vm_step_entry(as, to, at);
+        if (quiet && at % VM_PIECE_BYTES == 0)
+            thread_breathe(); /* C-MEM-8 */
         if (*e == 0)
             continue;
         if (r->object == NULL) {
@@ -29,7 +33,8 @@ static void share_pages(struct address_space *as, struct address_space *from, co
     }
 }
 
-static bool fork_region(struct address_space *as, struct address_space *from, const struct vm_region *r)
+static bool fork_region(struct address_space *as, struct address_space *from, const struct vm_region *r,
+                        bool quiet)
 {
     uint64_t pages = (r->end - r->start) >> PAGE_SHIFT;
     bool anon = r->object == NULL;
@@ -46,12 +51,12 @@ static bool fork_region(struct address_space *as, struct address_space *from, co
         as->anon_pages += pages;
     else
         memobj_ref(r->object);
-    share_pages(as, from, r);
+    share_pages(as, from, r, quiet);
     as->regions[as->nregions++] = *r;
     return true;
 }
 
-struct address_space *as_fork(struct address_space *from)
+struct address_space *as_fork(struct address_space *from, bool quiet)
 {
     struct address_space *as = as_create();
     bool good = as != NULL;
@@ -67,7 +72,7 @@ struct address_space *as_fork(struct address_space *from)
     for (uint32_t i = 0; good && i < from->nregions; i++) {
         const struct vm_region *r = &from->regions[i];
         if (r->object == NULL || !memobj_is_ring(r->object))
-            good = fork_region(as, from, r);
+            good = fork_region(as, from, r, quiet);
     }
     tlb_shoot(from, 0, UINT64_MAX);
     if (good)

@@ -111,6 +111,73 @@ static int role_endless(int argc, char **argv)
     return last != NULL ? 0 : 5;
 }
 
+static void __attribute__((noreturn)) sleeper(void *arg)
+{
+    (void)arg;
+    for (;;)
+        sys_wait(NULL, 0, SYS_NO_DEADLINE);
+}
+
+static int thread_new(void)
+{
+    int64_t stack = sys_mem_map(0, PAGE, PROT_R | PROT_W);
+    struct sys_thread t = {.entry = (uint64_t)(uintptr_t)sleeper, .stack = (uint64_t)stack + PAGE - 16};
+
+    return stack < 0 ? (int)stack : sys_thread_create(&t);
+}
+
+/* An object that only its mapping keeps. */
+static int mapping_new(void)
+{
+    int h = sys_memobj_create(PAGE);
+    int64_t a = h < 0 ? h : sys_memobj_map(h, 0, 0, PAGE, PROT_R);
+
+    if (h >= 0)
+        sys_handle_close(h);
+    return a < 0 ? (int)a : 0;
+}
+
+static int one_more(const char *what)
+{
+    int32_t ends[2];
+
+    switch (what[0]) {
+    case 'e':
+        return sys_endpoint_create(256);
+    case 'o':
+        return sys_memobj_create(PAGE);
+    case 'p':
+        return (int)__SYS(pipe_create, __SYS_PTR(ends), 0, 0);
+    case 't':
+        return thread_new();
+    default:
+        return mapping_new();
+    }
+}
+
+/* In the whole system: what is taken and what is promised. */
+static uint64_t memory_spent(void)
+{
+    struct info_memory m = memory_info();
+
+    return m.total - m.free + m.promised;
+}
+
+/* Has the kernel make as many things of the kind argv[2] as it will: they cost no
+ * more than the limit, give or take tables that cannot grow further. */
+static int role_hoard(int argc, char **argv)
+{
+    uint64_t before = memory_spent();
+    int r = 0;
+
+    (void)argc;
+    for (int i = 0; i < 5000 && r >= 0; i++)
+        r = one_more(argv[2]);
+    if (r != -ENOMEM && r != -EMFILE && r != -EAGAIN)
+        return 1;
+    return memory_spent() - before <= (4 << 20) + 128 * 1024 ? 0 : 2;
+}
+
 /* Works with memory of its own until told to stop: word 0 of the object that a
  * fork shares says when, word 1 counts turns, word 2 failures. */
 static void __attribute__((noreturn)) neighbour(volatile uint64_t *shared)
@@ -158,6 +225,17 @@ static const char *endless_allocation_is_refused(void) /* C-MEM-5 */
     CHECK(refused == 4);
     CHECK(turns > 2 && shared[2] == 0);
     CHECK(sys_handle_close(m) == 0 && sys_mem_unmap((uint64_t)a, PAGE) == 0);
+    return NULL;
+}
+
+static const char *what_the_kernel_makes_counts(void) /* C-MEM-5 */
+{
+    static const char *const kinds[] = {"endpoints", "objects", "pipes", "threads", "mappings"};
+    struct sys_rights r = rights_none();
+
+    r.memory_limit = 4 << 20;
+    for (int i = 0; i < 5; i++)
+        CHECK(role_run("hoard", kinds[i], &r) == 0);
     return NULL;
 }
 
@@ -222,6 +300,7 @@ const struct test memory_tests[] = {
     {"owners-sum-up", owners_sum_up},
     {"large-memory-goes-in-pieces", large_memory_goes_in_pieces},
     {"endless-allocation-is-refused", endless_allocation_is_refused},
+    {"what-the-kernel-makes-counts", what_the_kernel_makes_counts},
     {"back-to-the-page", back_to_the_page},
     {NULL, NULL},
 };
@@ -232,4 +311,4 @@ const struct test cycles_tests[] = {
     {NULL, NULL},
 };
 
-const struct role memory_roles[] = {{"endless", role_endless}, {NULL, NULL}};
+const struct role memory_roles[] = {{"endless", role_endless}, {"hoard", role_hoard}, {NULL, NULL}};

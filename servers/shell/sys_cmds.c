@@ -22,14 +22,14 @@
 int cmd_ps(int argc, char **argv)
 {
     struct info_process p;
-    char mem[16];
+    char mem[16], limit[16];
 
     (void)argc, (void)argv;
-    printf("  PID  PPID PRI THR STATE   MEMORY  CPU-MS HANDLES NAME\n");
+    printf("  PID  PPID PRI THR STATE   MEMORY    LIMIT  CPU-MS HANDLES NAME\n");
     for (uint64_t i = 0; sys_info(INFO_PROCESS, i, &p, sizeof p) > 0 && !shell_interrupted(); i++)
-        printf("%5u %5u %3u %3u %-5.8s %8s %7u %7u %.16s\n", (unsigned)p.pid, (unsigned)p.parent,
+        printf("%5u %5u %3u %3u %-5.8s %8s %8s %7u %7u %.16s\n", (unsigned)p.pid, (unsigned)p.parent,
                (unsigned)p.priority, (unsigned)p.threads, p.state, shell_size(p.memory_bytes, mem),
-               (unsigned)(p.cpu_ns / 1000000), (unsigned)p.handles, p.name);
+               shell_size(p.memory_limit, limit), (unsigned)(p.cpu_ns / 1000000), (unsigned)p.handles, p.name);
     return 0;
 }
 
@@ -190,13 +190,25 @@ int cmd_uptime(int argc, char **argv)
 
 int cmd_free(int argc, char **argv)
 {
-    struct info_system s;
+    struct info_memory m;
 
     (void)argc, (void)argv;
-    if (system_info(&s) != 0)
+    if (sys_info(INFO_MEMORY, 0, &m, sizeof m) <= 0)
         return 1;
-    printf("memory: %u KiB, used %u KiB, free %u KiB\n", (unsigned)(s.memory_total / 1024),
-           (unsigned)((s.memory_total - s.memory_free) / 1024), (unsigned)(s.memory_free / 1024));
+    const struct {
+        const char *owner;
+        uint64_t bytes;
+    } lines[] = {
+        {"kernel image, initrd, boot", m.boot}, {"page tables", m.tables}, {"kernel objects", m.kmalloc},
+        {"kernel stacks", m.stacks},            {"processes", m.anonymous}, {"memory objects", m.objects},
+        {"net rings", m.rings},                 {"devices", m.devices},     {"free", m.free},
+    };
+    printf("memory: %u KiB, used %u KiB, free %u KiB\n", (unsigned)(m.total / 1024),
+           (unsigned)((m.total - m.free) / 1024), (unsigned)(m.free / 1024));
+    for (size_t i = 0; i < sizeof lines / sizeof lines[0]; i++)
+        printf("%9u KiB  %s\n", (unsigned)(lines[i].bytes / 1024), lines[i].owner);
+    printf("of the free: %u KiB promised to processes, %u KiB in processors' caches\n",
+           (unsigned)(m.promised / 1024), (unsigned)(m.cached / 1024));
     return 0;
 }
 

@@ -58,6 +58,14 @@ phys_t page_alloc(unsigned order, unsigned flags)
     return 0;
 }
 
+void page_split(phys_t p, unsigned order)
+{
+    struct page *pg = page_of(p);
+
+    for (unsigned i = 0; i < 1u << order; i++)
+        pg[i] = (struct page){.state = PAGE_USED, .owner = pg->owner};
+}
+
 void page_free(phys_t p, unsigned order)
 {
     struct page *pg = page_of(p);
@@ -171,6 +179,15 @@ static void test_limits(void **state)
     assert_null(kmalloc((PAGE_SIZE << BUDDY_MAX_ORDER) + 1));
     assert_null(kmalloc(SIZE_MAX));
     kfree(NULL);
+    uint64_t used = kmalloc_used_bytes();
+    void *nine = kmalloc(33000);
+    assert_int_equal(kmalloc_used_bytes() - used, 9 * PAGE_SIZE);
+    kfree(nine);
+    for (size_t n = 0; n < 9000; n++) {
+        void *p = kmalloc(n);
+        assert_int_equal(kmalloc_used_bytes() - used, kmalloc_size(n));
+        kfree(p);
+    }
     uint8_t *z = kzalloc(1000);
     assert_true(filled(z, 1000, 0));
     kfree(z);
