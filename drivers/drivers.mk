@@ -7,6 +7,7 @@ KERNEL_SOURCES += \
 	drivers/virtio_net.c \
 	drivers/virtio_rng.c \
 	drivers/rtl8139.c \
+	drivers/rtl8139_cplus.c \
 	drivers/e1000_chip.c \
 	drivers/e1000.c \
 	drivers/slip_codec.c \

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT
  *
- * drivers/rtl8139.c: the RTL8139 in its classic mode (four transmit
- * descriptors, one receive ring). Register names are those of the RTL8139C(L)
- * data sheet. Order of this file: registers, attach, queues, interrupt, link
- * ops.
+ * drivers/rtl8139.c: the RTL8139, and its classic mode (four transmit
+ * descriptors, one receive ring); rtl8139_cplus.c has the other one. Register
+ * names are those of the RTL8139C(L) data sheet. Order of this file: registers,
+ * attach, queues, interrupt, link ops.
  *
  * Owns: struct rtl (one per card), its receive ring and transmit buffers, and
  * the packets that wait for a descriptor.
@@ -12,15 +12,8 @@
  * poll (to arm): the poll writes it last, then looks at ISR once more.
  */
 #include <drivers/drivers.h>
-#include <drivers/rtl8139_regs.h>
-#include <kernel/cpu.h>
-#include <kernel/irq.h>
-#include <kernel/log.h>
-#include <kernel/mem.h>
-#include <kernel/pci.h>
-#include <kernel/time.h>
-#include <net/core/link.h>
-#include <slipway/errno.h>
+#include <drivers/rtl8139.h>
+#include <kernel/options.h>
 
 /* --- registers: drivers/rtl8139_regs.h, and what we make of them ------------- */
 
@@ -28,7 +21,6 @@
 #define RX_SLACK (16u + 2048u) /* WRAP: the last frame runs over, by less than this on a real chip */
 #define CAPR_LAG 16u           /* CAPR is kept 16 behind what was read */
 #define TX_DESCS 4u
-#define TX_BUF 2048u
 /* 128 KiB: an emulated card writes into an empty ring whatever its peer sent,
  * up to 68 KiB from the last header's place; the memory there is ours, so that
  * harms nobody. */
@@ -36,9 +28,6 @@
 #define TX_ORDER 1
 _Static_assert(RX_RING + RX_SLACK + 69632u <= (4096u << RX_ORDER), "ring and what runs over fit");
 #define TX_QUEUE_MAX 128u
-#define FRAME_MIN 60u
-#define FRAME_MAX 1792u        /* what the chip can send */
-#define ETH_CRC_MIN 18u        /* a link header and a CRC: shorter is no frame */
 
 #define RESET_DEADLINE_MS 100u
 #define RX_STOP_DEADLINE_US 1000u
@@ -48,43 +37,15 @@ _Static_assert(RX_RING + RX_SLACK + 69632u <= (4096u << RX_ORDER), "ring and wha
 #define TX_TICK_NS (500 * NS_PER_MS)
 #define TX_STALL_TICKS 6u
 
-struct rtl {
-    struct link link;
-    struct pci_device *pci;
-    struct irq irq;
-    uint16_t io;
-    uint8_t *ring;         /* receive ring and what runs over its end */
-    uint8_t *tx_buf;       /* TX_DESCS of TX_BUF bytes */
-    uint32_t rx_at;        /* next header in the ring */
-    uint32_t tx_head, tx_tail; /* descriptors given to the card, taken back */
-    struct netbuf *queue, **queue_end; /* waiting for a descriptor */
-    unsigned queued;
-    uint16_t mask;         /* IMR while armed */
-    bool live, dead;
-    struct timer phy_timer;
-    unsigned phy_ticks;
-    struct timer tx_timer;
-    bool tx_ticking;
-    uint32_t tx_seen;
-    unsigned tx_stalled;
-};
-
 static const struct link_ops rtl_ops;
 static bool rtl_interrupt(void *arg);
 static void phy_tick(void *arg);
 static void tx_tick(void *arg);
 static int rtl_restart(struct rtl *n);
 
-static uint8_t r8(struct rtl *n, unsigned reg) { return inb((uint16_t)(n->io + reg)); }
-static uint16_t r16(struct rtl *n, unsigned reg) { return inw((uint16_t)(n->io + reg)); }
-static uint32_t r32(struct rtl *n, unsigned reg) { return inl((uint16_t)(n->io + reg)); }
-static void w8(struct rtl *n, unsigned reg, uint8_t v) { outb((uint16_t)(n->io + reg), v); }
-static void w16(struct rtl *n, unsigned reg, uint16_t v) { outw((uint16_t)(n->io + reg), v); }
-static void w32(struct rtl *n, unsigned reg, uint32_t v) { outl((uint16_t)(n->io + reg), v); }
-
 /* --- attach --------------------------------------------------------------- */
 
-static int chip_reset(struct rtl *n)
+int rtl_chip_reset(struct rtl *n)
 {
     uint64_t deadline = now_ns() + RESET_DEADLINE_MS * NS_PER_MS;
 
@@ -98,6 +59,7 @@ static int chip_reset(struct rtl *n)
     return 0;
 }
 
+/* classic face */
 static void rx_start(struct rtl *n)
 {
     n->rx_at = 0;
@@ -108,21 +70,26 @@ static void rx_start(struct rtl *n)
     w32(n, RCR, RCR_VALUE); /* takes effect only while RE is set (C-RTL-4) */
 }
 
+static void classic_start(struct rtl *n)
+{
+    w8(n, CR, CR_RE | CR_TE);
+    w32(n, TCR, TCR_VALUE);
+    for (unsigned i = 0; i < TX_DESCS; i++)
+        w32(n, TSAD0 + 4 * i, (uint32_t)virt_to_phys(n->tx_buf + i * TX_BUF));
+    rx_start(n);
+}
+
 static void chip_start(struct rtl *n)
 {
     n->tx_head = n->tx_tail = 0;
     w8(n, CR9346, CR9346_UNLOCK);
     w8(n, CONFIG1, (uint8_t)(r8(n, CONFIG1) & ~CONFIG1_ASLEEP));
     w8(n, CR9346, 0);
-    w8(n, CR, CR_RE | CR_TE);
-    w32(n, TCR, TCR_VALUE);
-    for (unsigned i = 0; i < TX_DESCS; i++)
-        w32(n, TSAD0 + 4 * i, (uint32_t)virt_to_phys(n->tx_buf + i * TX_BUF));
     w32(n, MAR0, 0); /* no multicast */
     w32(n, MAR0 + 4, 0);
     w32(n, TIMERINT, 0);
     w32(n, MPC, 0);
-    rx_start(n);
+    n->face->start(n);
     w16(n, ISR, 0xffff);
 }
 
@@ -190,11 +157,24 @@ static void rtl_describe(struct rtl *n)
         l->mac[i] = r8(n, IDR0 + i);
     l->mtu = 1500;
     l->flags = LINKF_ETHERNET;
-    l->driver = "rtl8139";
+    l->driver = n->face->name;
     l->irq_mode = irq_mode_name(n->irq.mode);
     l->irq = n->irq.line;
     l->ops = &rtl_ops;
     l->priv = n;
+}
+
+static const struct rtl_face rtl_classic;
+
+/* rtl8139=cplus, on a chip that has both: the revision tells (C+ data sheet 6.1). */
+static const struct rtl_face *choose_face(struct pci_device *d)
+{
+    if (!option_is("rtl8139", "cplus"))
+        return &rtl_classic;
+    if (d->revision >= REVISION_CPLUS)
+        return &rtl_cplus;
+    klog(LOG_WARN, "rtl8139: revision %#x has no C+ mode, the classic one serves", d->revision);
+    return &rtl_classic;
 }
 
 int rtl8139_attach(struct pci_device *d)
@@ -207,6 +187,7 @@ int rtl8139_attach(struct pci_device *d)
     if (n == NULL)
         return -ENOMEM;
     n->pci = d;
+    n->face = choose_face(d);
     n->queue_end = &n->queue;
     timer_init(&n->phy_timer, phy_tick, n);
     timer_init(&n->tx_timer, tx_tick, n);
@@ -214,14 +195,14 @@ int rtl8139_attach(struct pci_device *d)
         goto fail;
     n->io = (uint16_t)d->bar[0].base;
     r = -ENOMEM;
-    ring = page_alloc(RX_ORDER, PAGE_ZERO | PAGE_BELOW_4G); /* 32-bit addresses (C-DMA-7) */
-    tx = page_alloc(TX_ORDER, PAGE_ZERO | PAGE_BELOW_4G);
+    ring = page_alloc(n->face->rx_order, PAGE_ZERO | PAGE_BELOW_4G); /* 32-bit addresses (C-DMA-7) */
+    tx = page_alloc(n->face->tx_order, PAGE_ZERO | PAGE_BELOW_4G);
     if (ring == 0 || tx == 0)
         goto fail;
     n->ring = phys_to_virt(ring);
     n->tx_buf = phys_to_virt(tx);
     pci_enable(d, false, true, true);
-    if ((r = chip_reset(n)) < 0)
+    if ((r = rtl_chip_reset(n)) < 0)
         goto fail;
     chip_start(n);
     r = irq_attach_pci(d, &n->irq, 1, rtl_interrupt, &arg, "rtl8139", rtl_raise, rtl_quiet);
@@ -235,7 +216,7 @@ int rtl8139_attach(struct pci_device *d)
     n->mask = INT_ALWAYS;
     n->live = true;
     driver_publish_net(d, &n->link);
-    klog(LOG_INFO, "%s: rtl8139, %s %u", n->link.name, n->link.irq_mode, n->link.irq);
+    klog(LOG_INFO, "%s: %s, %s %u", n->link.name, n->face->name, n->link.irq_mode, n->link.irq);
     watch_carrier(n);
     link_schedule_poll(&n->link); /* arms the interrupt */
     return 0;
@@ -247,9 +228,9 @@ fail_quiet:
 fail:
     klog(LOG_ERROR, "rtl8139: attach failed (%d)", r);
     if (ring != 0)
-        page_free(ring, RX_ORDER);
+        page_free(ring, n->face->rx_order);
     if (tx != 0)
-        page_free(tx, TX_ORDER);
+        page_free(tx, n->face->tx_order);
     kfree(n);
     return r;
 }
@@ -348,22 +329,40 @@ static void tx_one(struct rtl *n, struct netbuf *nb)
         netbuf_done(nb, -EMSGSIZE);
         return;
     }
-    len = netbuf_flatten(nb, buf);
-    if (len < FRAME_MIN) { /* IEEE 802.3: the chip pads nothing, and what lay there is not the wire's */
-        __builtin_memset(buf + len, 0, FRAME_MIN - len);
-        len = FRAME_MIN;
-    }
+    len = rtl_pad(buf, netbuf_flatten(nb, buf));
     __asm__ volatile("" ::: "memory"); /* the frame lies there before the card is told */
     w32(n, TSD0 + 4 * i, TSD_THRESHOLD | (uint32_t)len);
     n->tx_head++;
     netbuf_done(nb, 0);
 }
 
+static void rx_overflow(struct rtl *n, uint16_t isr)
+{
+    /* After a FIFO overflow the receiver may be stuck: start it over once the ring
+     * is read empty. */
+    if ((isr & INT_FOVW) && (r8(n, CR) & CR_BUFE))
+        rx_restart(n);
+}
+
+static const struct rtl_face rtl_classic = {
+    .name = "rtl8139",
+    .rx_order = RX_ORDER,
+    .tx_order = TX_ORDER,
+    .tx_slots = TX_DESCS,
+    .start = classic_start,
+    .rx_take = rx_take,
+    .rx_overflow = rx_overflow,
+    .tx_reclaim = tx_reclaim,
+    .tx_one = tx_one,
+};
+
+/* --- both faces: what waits, what stands still ------------------------------ */
+
 static bool tx_free(struct rtl *n)
 {
-    if (n->tx_head - n->tx_tail == TX_DESCS)
-        tx_reclaim(n);
-    return n->tx_head - n->tx_tail < TX_DESCS;
+    if (n->tx_head - n->tx_tail == n->face->tx_slots)
+        n->face->tx_reclaim(n);
+    return n->tx_head - n->tx_tail < n->face->tx_slots;
 }
 
 /* From the queue to the card; asks for an interrupt while something waits. */
@@ -375,7 +374,7 @@ static void tx_feed(struct rtl *n)
         if (n->queue == NULL)
             n->queue_end = &n->queue;
         n->queued--;
-        tx_one(n, nb);
+        n->face->tx_one(n, nb);
     }
     n->mask = n->queue != NULL ? INT_ALWAYS | INT_TX : INT_ALWAYS;
     if (n->queue != NULL && !n->tx_ticking) {
@@ -404,7 +403,7 @@ static void tx_tick(void *arg)
     n->tx_ticking = false;
     if (n->dead)
         return;
-    tx_reclaim(n);
+    n->face->tx_reclaim(n);
     if (n->tx_tail != n->tx_seen || n->queue == NULL) {
         n->tx_stalled = 0;
     } else if (++n->tx_stalled >= TX_STALL_TICKS) { /* C-BOUND-7 */
@@ -425,7 +424,7 @@ static int rtl_restart(struct rtl *n)
     int r;
 
     n->link.resets++;
-    r = chip_reset(n);
+    r = rtl_chip_reset(n);
     tx_abort(n);
     if (r < 0) {
         n->dead = true; /* C-DMA-6 */
@@ -505,16 +504,13 @@ static int serve(struct rtl *n, uint16_t isr, int budget)
         watch_carrier(n);
     if (n->queue != NULL)
         tx_feed(n);
-    done = rx_take(n, budget);
+    done = n->face->rx_take(n, budget);
     if (isr & (INT_RXOVW | INT_FOVW)) {
         n->link.overruns++;
         count_missed(n);
-        /* The ring has room again, and only now is the flag worth clearing.
-         * After a FIFO overflow the receiver may be stuck: start it over once
-         * the ring is read empty. */
+        /* The ring has room again, and only now is the flag worth clearing. */
         w16(n, ISR, INT_RXOVW | INT_FOVW);
-        if ((isr & INT_FOVW) && (r8(n, CR) & CR_BUFE))
-            rx_restart(n);
+        n->face->rx_overflow(n, isr);
     }
     if (isr & INT_RER)
         count_missed(n);

@@ -65,6 +65,32 @@
 #define MSR_SPEED_10 0x08u
 #define BMSR_LINK 0x0004u
 
+/* The 8139C+: descriptors instead of the ring and the four buffers. */
+#define REVISION_CPLUS 0x20u /* PCI revision of the first chip that has them */
+#define TXRING 0x20          /* 64-bit address, in the place of TSAD0 and 1 */
+#define TPPOLL 0xd9
+#define CPCR 0xe0
+#define RXRING 0xe4          /* 64-bit address */
+#define TPPOLL_NORMAL 0x40u
+#define CPCR_TX 0x0001u
+#define CPCR_RX 0x0002u
+#define CPCR_MULTI_READ 0x0008u
+#define CPCR_RX_CSUM 0x0020u
+#define TCR_LOOPBACK (3u << 17)
+
+#define CPD_OWN 0x80000000u  /* the card's */
+#define CPD_END 0x40000000u  /* last descriptor of the ring */
+#define CPD_FIRST 0x20000000u
+#define CPD_LAST 0x10000000u
+#define CPT_UDP_CSUM (1u << 17)
+#define CPT_TCP_CSUM (1u << 16)
+#define CPR_ERROR (1u << 20)
+#define CPR_PROTO(v) ((v) >> 16 & 3u) /* 0 none, 1 TCP, 2 UDP, 3 IP */
+#define CPR_IP_BAD (1u << 15)
+#define CPR_UDP_BAD (1u << 14)
+#define CPR_TCP_BAD (1u << 13)
+#define CPR_LENGTH 0x1fffu   /* with the CRC */
+
 /* In front of each frame in the ring: status, then length with the CRC. */
 #define RX_ROK 0x0001u
 #define RX_BAD 0x003eu       /* FAE, CRC, LONG, RUNT, ISE */

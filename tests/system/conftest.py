@@ -27,6 +27,8 @@ WAYS = {
     "acpi-off": dict(cmdline="acpi=off"),
 }
 EVERYWHERE = [pytest.param((way, nic), id=f"{way}-{nic}") for way in WAYS for nic in NICS]
+WAYS["cplus"] = dict(cmdline="rtl8139=cplus")
+EVERYWHERE.append(pytest.param(("cplus", "rtl8139"), id="cplus-rtl8139"))
 
 
 def options_of(param, cmdline):

@@ -18,7 +18,7 @@ DIMS = {
     "irq": ["auto", "msix", "msi", "ioapic", "pic", "poll"],
     "clock": ["auto", "tsc", "hpet", "pmtmr", "pit"],
     "event": ["auto", "deadline", "lapic", "hpet", "pit"],
-    "nic": ["virtio-modern", "virtio-legacy", "rtl8139", "e1000", "e1000e"],
+    "nic": ["virtio-modern", "virtio-legacy", "rtl8139", "rtl8139-cplus", "e1000", "e1000e"],
     "mem": [64, 16, 256, 4096],
     "cpu": ["qemu64", "Nehalem", "max"],
     "smp": [1, 2, 4],
@@ -52,7 +52,9 @@ def name(cell):
 def options(cell):
     machine = cell["machine"] + (",hpet=off" if cell["hpet"] == "off" else "")
     words = [f"{k}={cell[k]}" for k in ("irq", "clock", "event", "pci", "acpi") if cell[k] not in ("auto", "on")]
-    return dict(machine=machine, firmware=cell["firmware"], nic=cell["nic"], cpu=cell["cpu"], smp=cell["smp"],
+    if cell["nic"] == "rtl8139-cplus":
+        words.append("rtl8139=cplus")
+    return dict(machine=machine, firmware=cell["firmware"], nic=cell["nic"].removesuffix("-cplus"), cpu=cell["cpu"], smp=cell["smp"],
                 mem=cell["mem"], icount=cell["icount"], cmdline=" ".join(words))
 
 

@@ -25,6 +25,13 @@ static void card_out32(uint16_t port, uint32_t v);
 #define outw card_out16
 #define outl card_out32
 #include "../../drivers/rtl8139.c"
+#include "../../drivers/rtl8139_cplus.c"
+
+bool option_is(const char *key, const char *value)
+{
+    (void)key, (void)value;
+    return false; /* the classic mode */
+}
 
 #define BASE 0xc000
 

@@ -12,7 +12,8 @@ test_vj_SOURCES_LIST = tests/unit/test_vj.c drivers/vj.c
 test_slip_SOURCES_LIST = tests/unit/test_slip.c drivers/slip_codec.c
 test_virtqueue_SOURCES_LIST = tests/unit/test_virtqueue.c drivers/virtio/virtqueue.c
 
-UNIT_TESTS += test_rtl8139
+UNIT_TESTS += test_rtl8139 test_rtl8139_cplus
+test_rtl8139_cplus_SOURCES_LIST = tests/unit/test_rtl8139_cplus.c
 test_rtl8139_SOURCES_LIST = tests/unit/test_rtl8139.c
 
 UNIT_TESTS += test_e1000
