@@ -185,8 +185,11 @@ ssize_t read(int fd, void *buf, size_t n)
     ssize_t r = f == NULL                                                    ? -EBADF
                 : (f->flags & O_ACCMODE) == O_WRONLY || f->ops->read == NULL ? -EBADF
                                                                              : f->ops->read(f, buf, n);
-    if (f != NULL)
+    if (f != NULL) {
+        if (f->watchers != NULL)
+            __epoll_touched(f);
         fd_put(f);
+    }
     return __libc_result(r);
 }
 
@@ -197,8 +200,11 @@ ssize_t write(int fd, const void *buf, size_t n)
                 : (f->flags & O_ACCMODE) == O_RDONLY ? -EBADF
                 : f->ops->write == NULL              ? -EROFS
                                                      : f->ops->write(f, buf, n);
-    if (f != NULL)
+    if (f != NULL) {
+        if (f->watchers != NULL)
+            __epoll_touched(f);
         fd_put(f);
+    }
     return __libc_result(r);
 }
 

@@ -10,6 +10,7 @@
 #ifndef LIBC_FD_H
 #define LIBC_FD_H
 
+#include "epoll.h"
 #include "libc.h"
 #include <stdarg.h>
 #include <sys/stat.h>
@@ -28,7 +29,10 @@ enum file_kind {
     FILE_DIR,
     FILE_SOCKET,
     FILE_HANDLE,
-    FILE_PIPE
+    FILE_PIPE,
+    FILE_EPOLL,
+    FILE_EVENT,
+    FILE_TIMER
 };
 
 struct file;
@@ -47,11 +51,16 @@ struct file_ops {
     unsigned (*events)(struct file *f);
     /* For poll: handle that becomes ready, -1 for "always ready". */
     int (*handle)(struct file *f);
+    /* For poll: time of CLOCK_MONOTONIC at which it becomes ready by itself;
+     * SYS_NO_DEADLINE, or NULL: never. */
+    uint64_t (*due)(struct file *f);
 };
+struct item; /* epoll.c */
 struct file {
     const struct file_ops *ops;
     uint32_t refs;
     int flags;   /* O_* of open and fcntl */
+    struct item *watchers; /* the epolls that watch it; read without a lock where it is only NULL or not */
     int fdflags; /* FD_CLOEXEC for the descriptor that fd_install makes */
 };
 
@@ -64,8 +73,11 @@ struct file *fd_get_kind(int fd, enum file_kind kind,
                          int wrong); /* NULL: errno set, `wrong` when of another kind */
 static inline void fd_put(struct file *f)
 {
-    if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0)
+    if (__atomic_sub_fetch(&f->refs, 1, __ATOMIC_ACQ_REL) == 0) {
+        if (f->watchers != NULL)
+            __epoll_forget(f);
         f->ops->close(f);
+    }
 }
 /* For poll: look-up without a reference, valid while the lock is held. */
 extern struct file **__fd_chunks[FD_MAX / FD_CHUNK];

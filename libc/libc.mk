@@ -9,6 +9,8 @@ LIBC_SOURCES = \
     libc/abi_check.c \
     libc/children.c \
     libc/dev.c \
+    libc/epoll.c \
+    libc/eventfd.c \
     libc/exec.c \
     libc/fd.c \
     libc/fork.c \
@@ -41,4 +43,5 @@ LIBC_SOURCES = \
     libc/start.c \
     libc/thread.c \
     libc/thread_entry.S \
+    libc/timerfd.c \
     libc/time.c

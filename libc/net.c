@@ -64,6 +64,14 @@ static void env_flush(void *ctx)
     sys_net_kick(((struct net_ctx *)ctx)->handle);
 }
 
+static void env_changed(void *ctx, void *user)
+{
+    struct file *f = user;
+    (void)ctx;
+    if (__epoll_changed != NULL && (f == NULL || f->watchers != NULL))
+        __epoll_changed(f);
+}
+
 static int env_port_register(void *ctx, struct net_port_op *op)
 {
     op->endpoint = ((struct net_ctx *)ctx)->handle;
@@ -113,6 +121,7 @@ int net_ctx_start(struct net_ctx *c)
         .free = env_free,
         .kick = env_kick,
         .flush = env_flush,
+        .changed = env_changed,
         .port_register = env_port_register,
         .port_unregister = env_port_unregister,
         .route = env_route,

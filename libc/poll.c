@@ -19,6 +19,7 @@ struct scan {
     unsigned nitems;
     bool sockets;  /* there is one among them: the network can make poll return */
     bool overflow; /* more waitable handles than one wait() takes */
+    uint64_t due_ns; /* the first timer's time */
 };
 
 static void collect(struct scan *s, struct file *f, short events)
@@ -27,6 +28,9 @@ static void collect(struct scan *s, struct file *f, short events)
 
     if (f->ops->handle == NULL)
         return;
+    uint64_t due = f->ops->due != NULL ? f->ops->due(f) : SYS_NO_DEADLINE;
+    if (due < s->due_ns)
+        s->due_ns = due;
     if (s->nitems + NET_SLEEP_ITEMS < WAIT_ITEMS_MAX)
         s->items[s->nitems++] =
             (struct wait_item){.kind = WAIT_HANDLE, .handle = f->ops->handle(f), .want = want};
@@ -41,6 +45,7 @@ static int scan_fds(struct pollfd *fds, nfds_t n, struct scan *s)
     int ready = 0;
 
     s->nitems = 0;
+    s->due_ns = SYS_NO_DEADLINE;
     s->sockets = s->overflow = false;
     fd_lock_take();
     for (struct pollfd *p = fds; p < fds + n; p++) {
@@ -94,17 +99,20 @@ static int poll_until(struct pollfd *fds, nfds_t n, int timeout_ms)
             deadline = net_deadline_in(timeout_ms);
             dated = true;
         }
+        uint64_t until = s.due_ns < deadline ? s.due_ns : deadline;
         if (s.sockets) {
-            r = net_sleep(s.items, s.nitems, deadline);
+            r = net_sleep(s.items, s.nitems, until);
         } else {
             if (net) {
                 net_flush();
                 net_leave();
             }
-            r = sleep_plain(&s, deadline);
+            r = sleep_plain(&s, until);
             if (net)
                 net_enter();
         }
+        if (r == -ETIMEDOUT && until != deadline)
+            r = 0; /* a timer is due */
     }
     if (net) {
         if (net_corked()) /* such programs count on poll to transmit, and it may not have waited */

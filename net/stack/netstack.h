@@ -38,6 +38,9 @@ struct ns_env {
     /* Transmit it now, whatever the batch: a port is about to be given back, and
      * what was sent from it must have left before. NULL: kick does. */
     void (*flush)(void *ctx);
+    /* The events of a watched socket (its user pointer) may have changed; NULL:
+     * room to send came back, for any socket. May be NULL. */
+    void (*changed)(void *ctx, void *user);
     int (*port_register)(void *ctx, struct net_port_op *op);
     int (*port_unregister)(void *ctx, const struct net_port_op *op);
     int (*route)(void *ctx, struct net_route_info *io); /* NETINFO_LOOKUP */
@@ -148,6 +151,7 @@ int ns_getopt(struct nsock *s, enum ns_opt o, int *value); /* NSO_ERROR clears i
 /* The socket's user pointer (libc's descriptor). */
 void ns_set_user(struct nsock *s, void *user);
 void *ns_user(const struct nsock *s);
+void ns_watch(struct nsock *s); /* from now on ns_env.changed is told about it */
 
 /* For netstat: fill up to max records, return how many. */
 struct ns_conn_info {

@@ -189,6 +189,7 @@ void ip_route_mtu(struct netstack *ns, const struct net_addr *dst, uint16_t mtu)
 struct nsock {
     struct netstack *ns;
     void *user;
+    bool watched;    /* ns_env.changed is told */
     uint32_t index;  /* in ns->socks */
     uint32_t serial; /* tells a reused index apart */
     uint8_t type, proto, family, ttl;
@@ -308,6 +309,8 @@ static inline void ns_free(struct netstack *ns, void *p)
 static inline void sock_changed(struct nsock *s)
 {
     s->ns->generation++;
+    if (s->watched && s->user != NULL)
+        s->ns->env.changed(s->ns->env.ctx, s->user);
 }
 
 /* socket.c */

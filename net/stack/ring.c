@@ -115,8 +115,11 @@ static void blk_release(struct netstack *ns, uint32_t b)
     ns->blk[b].next = ns->blk_free;
     ns->blk_free = b;
     ns->blk_nfree++;
-    if (ns->blk_nfree <= ns->nblk / 8 + 1)
-        ns->generation++; /* writers that found none may try again */
+    if (ns->blk_nfree <= ns->nblk / 8 + 1) { /* writers that found none may try again */
+        ns->generation++;
+        if (ns->env.changed != NULL)
+            ns->env.changed(ns->env.ctx, NULL);
+    }
 }
 
 /* n neighbouring blocks for one long datagram, already in flight. Rare, so a

@@ -193,6 +193,11 @@ void ns_set_user(struct nsock *s, void *user)
     s->user = user;
 }
 
+void ns_watch(struct nsock *s)
+{
+    s->watched = s->ns->env.changed != NULL;
+}
+
 void *ns_user(const struct nsock *s)
 {
     return s->user;
