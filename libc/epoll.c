@@ -36,6 +36,7 @@ struct epoll {
     struct item **chunk[FD_MAX / FD_CHUNK]; /* by descriptor */
     struct item *first, **last;             /* sockets to look at */
     struct item *plain;                     /* those over handles */
+    struct net_ctx *ctx;                    /* whose sockets they are; NULL: none yet */
     struct item *wanting_room;
     unsigned nplain, nsockets, ndatagrams_wanting, waiting;
     int kick; /* endpoint: the waiting threads shall look again; -1: none yet */
@@ -123,7 +124,7 @@ static struct item **slot(struct epoll *e, int fd)
 static void kick(struct epoll *e)
 {
     if (e->waiting > 0 && e->kick >= 0)
-        sys_notify(e->kick, 1);
+        sys_notify(e->kick, 1); /* C-EVENT-1 */
 }
 
 static void item_free(struct item *i)
@@ -238,7 +239,10 @@ int epoll_create(int size)
 static int add(struct epoll *e, int fd, struct file *f, const struct epoll_event *ev)
 {
     bool socket = f->ops->kind == FILE_SOCKET;
+    struct sock_file *s = (struct sock_file *)f;
 
+    if (socket && (s->s == NULL || (e->ctx != NULL && e->ctx != s->ctx)))
+        return -EINVAL;
     if (!socket && (f->ops->handle == NULL || f->ops->events == NULL))
         return -EPERM;
     if (!socket && e->nplain >= EPOLL_HANDLES_MAX)
@@ -255,7 +259,8 @@ static int add(struct epoll *e, int fd, struct file *f, const struct epoll_event
     *slot(e, fd) = i;
     if (socket) {
         e->nsockets++;
-        ns_watch(((struct sock_file *)f)->s);
+        e->ctx = s->ctx;
+        ns_watch(s->s);
         queue(i);
     } else {
         i->next = e->plain;
@@ -308,15 +313,15 @@ int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
             : op != EPOLL_CTL_DEL && ev == NULL                                    ? -EFAULT
                                                                                    : 0;
     if (r == 0) {
-        bool socket = f->ops->kind == FILE_SOCKET;
-        if (socket)
-            net_enter();
+        struct net_ctx *c = f->ops->kind == FILE_SOCKET ? ((struct sock_file *)f)->ctx : NULL;
+        if (c != NULL)
+            net_enter_in(c);
         libc_lock_take(&lock);
         r = control(e, op, fd, f, ev);
         kick(e);
         libc_lock_drop(&lock);
-        if (socket)
-            net_leave();
+        if (c != NULL)
+            net_leave_in(c);
     }
     if (f != NULL)
         fd_put(f);
@@ -330,7 +335,11 @@ int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 static bool report(struct item *i, struct epoll_event *out)
 {
     uint32_t mask = i->events & 0xffffu;
-    uint32_t got = mask == 0 ? 0 : i->file->ops->events(i->file) & (mask | ALWAYS);
+    uint32_t got = mask == 0      ? 0
+                   : is_socket(i) ? sock_poll_bits((struct sock_file *)i->file)
+                                  : i->file->ops->events(i->file);
+
+    got &= mask | ALWAYS;
 
     if (is_socket(i))
         room_wanted(i, (mask & EPOLLOUT) && !(got & EPOLLOUT));
@@ -407,22 +416,22 @@ static int take_plain(struct epoll *e, struct epoll_event *out, int max)
 }
 
 /* Nothing is ready: sleeps. The network's lock is held when there is a stack. */
-static int doze(struct epoll *e, struct sleep *s, bool net, uint64_t deadline)
+static int doze(struct epoll *e, struct net_ctx *c, struct sleep *s, uint64_t deadline)
 {
     uint64_t until = s->due_ns < deadline ? s->due_ns : deadline;
     struct sys_msg m;
     int r;
 
-    if (net && e->nsockets > 0) {
-        r = net_sleep(s->items, s->n, until);
+    if (c->ns != NULL && e->nsockets > 0) {
+        r = net_sleep_in(c, s->items, s->n, until);
     } else {
-        if (net) {
-            net_flush();
-            net_leave();
+        if (c->ns != NULL) {
+            net_flush_in(c);
+            net_leave_in(c);
         }
         r = sys_wait(s->items, s->n, until);
-        if (net)
-            net_enter();
+        if (c->ns != NULL)
+            net_enter_in(c);
     }
     if (e->kick >= 0)
         sys_recv(e->kick, &m, 0);
@@ -432,13 +441,14 @@ static int doze(struct epoll *e, struct sleep *s, bool net, uint64_t deadline)
 static int wait_for(struct epoll *e, struct epoll_event *out, int max, int timeout_ms)
 {
     uint64_t deadline = timeout_ms == 0 ? 0 : net_deadline_in(timeout_ms);
-    bool net = net_stack() != NULL;
+    struct net_ctx *c = e->ctx != NULL ? e->ctx : net_here();
+    bool net = c->ns != NULL;
     struct sleep s;
     int n, r = 0;
 
     if (net) {
-        net_enter();
-        net_run();
+        net_enter_in(c);
+        net_run_in(c);
     }
     for (;;) {
         libc_lock_take(&lock);
@@ -452,15 +462,15 @@ static int wait_for(struct epoll *e, struct epoll_event *out, int max, int timeo
         libc_lock_drop(&lock);
         if (over)
             break;
-        r = doze(e, &s, net, deadline);
+        r = doze(e, c, &s, deadline);
         libc_lock_take(&lock);
         e->waiting--;
         libc_lock_drop(&lock);
     }
     if (net) {
-        if (net_corked())
-            net_flush();
-        net_leave();
+        if (c->cork)
+            net_flush_in(c);
+        net_leave_in(c);
     }
     return n > 0 || r == -ETIMEDOUT ? n : r;
 }

@@ -159,7 +159,7 @@ int net_start(void)
 
 /* --- lock, run, transmit --- */
 
-static void flush(const struct net_ctx *c)
+void net_flush_in(const struct net_ctx *c)
 {
     if (c->ring->tx_head != __atomic_load_n(&c->ring->tx_tail, __ATOMIC_ACQUIRE))
         sys_net_kick(c->handle);
@@ -167,7 +167,7 @@ static void flush(const struct net_ctx *c)
 
 void net_flush(void)
 {
-    flush(net_here());
+    net_flush_in(net_here());
 }
 
 /* Other threads may sleep for what this one has just taken in, or for a time
@@ -186,7 +186,7 @@ static void tell_sleepers(struct net_ctx *c)
 void net_leave_in(struct net_ctx *c)
 {
     if (!c->cork && c->ns != NULL)
-        flush(c);
+        net_flush_in(c);
     if (c->sleepers > 0)
         tell_sleepers(c);
     libc_lock_drop(&c->lock);

@@ -91,6 +91,7 @@ static inline struct netstack *net_stack(void)
     return net_here()->ns;
 }
 void net_flush(void); /* transmit now; lock held */
+void net_flush_in(const struct net_ctx *c);
 
 /* now + ms, or SYS_NO_DEADLINE for a negative ms. */
 uint64_t net_deadline_in(int64_t ms);
@@ -107,6 +108,7 @@ struct sock_file {
 extern const struct file_ops __sock_ops;
 /* A file for a socket of the context; NULL: no memory. */
 struct sock_file *sock_wrap(struct net_ctx *c, struct nsock *n, int type, int protocol, int flags);
+unsigned sock_poll_bits(const struct sock_file *s); /* its context's lock is held */
 struct sock_file *sock_get(int fd); /* adds a reference; NULL and errno */
 static inline void sock_put(struct sock_file *s)
 {

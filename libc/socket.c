@@ -467,13 +467,16 @@ static int sock_stat(struct file *f, struct stat *st)
      ((e)&NS_ERR ? POLLERR : 0) | ((e)&NS_HUP ? POLLHUP : 0) | ((e)&NS_RDHUP ? POLLRDHUP | POLLIN : 0))
 #define E4(e) E(e), E((e) + 1), E((e) + 2), E((e) + 3)
 
-static unsigned sock_events(struct file *f)
+unsigned sock_poll_bits(const struct sock_file *s)
 {
     static const uint16_t poll_bits[32] = {E4(0), E4(4), E4(8), E4(12), E4(16), E4(20), E4(24), E4(28)};
+    return s->s == NULL ? POLLNVAL : poll_bits[ns_events(s->s) & 31];
+}
+
+static unsigned sock_events(struct file *f)
+{
     const struct sock_file *s = (struct sock_file *)f;
-    if (s->ctx != net_here() || s->s == NULL) /* the caller holds its own context's lock only */
-        return POLLNVAL;
-    return poll_bits[ns_events(s->s) & 31];
+    return s->ctx != net_here() ? POLLNVAL : sock_poll_bits(s); /* the caller holds its own context's lock only */
 }
 
 const struct file_ops __sock_ops = {

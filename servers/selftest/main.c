@@ -23,6 +23,7 @@ static const struct {
     {"trace", trace_tests},     {"fpu", fpu_tests},
     {"pipes", pipes_tests},     {"signals", signals_tests},
     {"posix", posix_tests},     {"pthread", pthread_tests},
+    {"events", events_tests},
 };
 
 static const struct role *const roles[] = {
