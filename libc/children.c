@@ -150,6 +150,7 @@ static void adopt_inherited(void)
 static int wait_for(pid_t pid, int *status, int options, bool keep)
 {
     adopt_inherited();
+    __libc_may_block();
     for (;;) {
         int64_t count = sys_signal_wait(NO_COUNT, SIGNAL_WAIT_CHILD, 0);
         int r = reap(pid, status, keep);

@@ -20,6 +20,7 @@ static int console_handle = -1;
 
 static ssize_t console_read(struct file *f, void *buf, size_t n)
 {
+    __libc_may_block();
     for (;;) {
         int64_t r = sys_console_read(console_handle, buf, n);
         if (r != -EAGAIN || n == 0 || (f->flags & O_NONBLOCK))

@@ -53,12 +53,15 @@ static inline void libc_lock_drop(libc_lock *l)
         __libc_signal_deferred();
 }
 
-/* After -EINTR: shall the call begin anew? (Once for each time a handler ran.) */
+/* A call that may block begins with the first; after -EINTR the second says
+ * whether it is to go on, because all handlers that ran had SA_RESTART. */
+static inline void __libc_may_block(void)
+{
+    __libc_guard.interrupted = false;
+}
 static inline bool __libc_restarts(void)
 {
-    bool again = !__libc_guard.interrupted;
-    __libc_guard.interrupted = false;
-    return again;
+    return !__libc_guard.interrupted;
 }
 
 /* Sleep while *word == value. 0 (also for no reason), or -ETIMEDOUT once the

@@ -32,6 +32,8 @@ static uint64_t deadline_of(const struct file *f)
 static ssize_t pipe_read(struct file *f, void *buf, size_t n)
 {
     int64_t r;
+
+    __libc_may_block();
     do
         r = sys_stream_read(handle_of(f), buf, n, deadline_of(f));
     while (r == -EINTR && __libc_restarts());
@@ -43,6 +45,7 @@ static ssize_t pipe_write(struct file *f, const void *buf, size_t n)
     size_t done = 0;
     int64_t r = 0;
 
+    __libc_may_block();
     while (done < n || n == 0) {
         r = sys_stream_write(handle_of(f), (const char *)buf + done, n - done, deadline_of(f));
         if (r > 0)

@@ -55,6 +55,7 @@ static int wait_until(sem_t *s, uint64_t deadline)
     struct wait_item it = {.kind = WAIT_FUTEX, .handle = -1, .addr = (uint64_t)(uintptr_t)&s->value};
     int r = 0;
 
+    __libc_may_block();
     __atomic_add_fetch(&s->sleepers, 1, __ATOMIC_SEQ_CST);
     while (!take(s)) {
         r = sys_wait(&it, 1, deadline);
