@@ -7,17 +7,21 @@
  *
  * Files of the initrd go with their path and offset (the offset is not shared
  * afterwards), devices by name, pipes by their handles. Two descriptors of one
- * file stay two of one file. What cannot be handed on (sockets, directories being
+ * file stay two of one file. A socket goes only where spawn was told to move it. What
+ * cannot be handed on (other sockets, directories being
  * read, bare handles) is closed in the new program.
  */
 #include "inherit.h"
 #include "fd.h"
+#include "net.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <slipway/syscall.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#pragma weak __libc_socket_unpack
 
 /* --- plans --- */
 
@@ -51,7 +55,7 @@ int plan_put(struct plan *p, int fd, struct file *f, bool cloexec)
         p->v = more;
         p->room = room;
     }
-    p->v[p->n++] = (struct plan_fd){fd, cloexec, f};
+    p->v[p->n++] = (struct plan_fd){.fd = fd, .cloexec = cloexec, .packed = -1, .f = f};
     return 0;
 }
 
@@ -120,7 +124,9 @@ static int handle_out(struct inherit_out *o, int handle)
 static bool goes_along(const struct plan_fd *at)
 {
     enum file_kind k = at->f->ops->kind;
-    return !at->cloexec && k != FILE_SOCKET && k != FILE_DIR && k != FILE_HANDLE &&
+    if (k == FILE_SOCKET)
+        return at->moves;
+    return !at->cloexec && k != FILE_DIR && k != FILE_HANDLE &&
            (k == FILE_INITRD || k == FILE_PIPE || file_device_name(at->f) != NULL);
 }
 
@@ -137,6 +143,10 @@ static int write_file(struct inherit_out *o, const struct plan_fd *at)
     case FILE_PIPE:
         it.kind = INHERIT_PIPE;
         it.handle = handle_out(o, f->ops->handle(f));
+        return it.handle < 0 ? it.handle : add(o, it, NULL);
+    case FILE_SOCKET:
+        it.kind = INHERIT_SOCKET;
+        it.handle = handle_out(o, at->packed);
         return it.handle < 0 ? it.handle : add(o, it, NULL);
     default:
         it.kind = INHERIT_DEVICE;
@@ -224,6 +234,11 @@ static struct file *make(const struct inherit_item *it, const char *path, struct
         break;
     case INHERIT_PIPE:
         file_of_pipe(it->handle, (int)it->flags, &f);
+        break;
+    case INHERIT_SOCKET: /* without sockets in the program it is lost, and its peer hears so */
+        if (__libc_socket_unpack != NULL)
+            __libc_socket_unpack(it->handle, (int)it->flags, &f);
+        sys_handle_close(it->handle);
         break;
     case INHERIT_SAME:
         f = made[it->handle];

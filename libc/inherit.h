@@ -20,6 +20,7 @@ enum inherit_kind {
     INHERIT_DEVICE,   /* name in path; the console's handle */
     INHERIT_PIPE,     /* handle */
     INHERIT_SAME,     /* handle: number of an earlier item, whose file this descriptor shares */
+    INHERIT_SOCKET, /* handle: memory object with the record of a socket that moves (sockmove.c) */
     INHERIT_CHILD,    /* fd: pid; handle: its process */
 };
 
@@ -47,6 +48,8 @@ struct plan {
     struct plan_fd {
         int fd;
         bool cloexec;
+        bool moves; /* a socket that the child gets; `packed` is its memory object, -1 before that */
+        int packed;
         struct file *f; /* a reference */
     } *v;
     size_t n, room;

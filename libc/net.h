@@ -119,6 +119,9 @@ int sockaddr_in_of(const struct sockaddr *sa, socklen_t len, struct ns_addr *out
  * then. A handle, or -errno; 0 or -errno. */
 int __libc_socket_pack(struct file *f);
 int __libc_socket_unpack(int handle, int flags, struct file **out);
+struct __posix_spawn_file_actions;
+int __libc_spawn_addsocket(struct __posix_spawn_file_actions **fa, int from, int fd); /* spawn.c */
+void __libc_socket_restore(struct file *f, int handle); /* it comes back to its file; closes the handle */
 void sockaddr_out(const struct ns_addr *a, struct sockaddr *sa, socklen_t *len);
 
 #endif

@@ -10,6 +10,7 @@
 #include "net.h"
 #include <errno.h>
 #include <slipway/handover.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -219,6 +220,22 @@ int __libc_socket_unpack(int handle, int flags, struct file **out)
     return r;
 }
 
+void __libc_socket_restore(struct file *f, int handle)
+{
+    struct sock_file *s = (struct sock_file *)f, *t;
+    struct file *back;
+
+    if (__libc_socket_unpack(handle, 0, &back) == 0) {
+        t = (struct sock_file *)back;
+        s->s = t->s;
+        s->ctx = t->ctx;
+        ns_set_user(s->s, s);
+        t->s = NULL;
+        fd_put(back);
+    }
+    sys_handle_close(handle);
+}
+
 int slipway_socket_pack(int fd)
 {
     struct sock_file *s = sock_get(fd);
@@ -241,6 +258,18 @@ int slipway_socket_unpack(int handle)
         r = install((struct sock_file *)f);
     }
     return (int)__libc_result(r);
+}
+
+int posix_spawn_file_actions_addsocket_np(posix_spawn_file_actions_t *fa, int from, int fd)
+{
+    return __libc_spawn_addsocket(fa, from, fd);
+}
+
+/* The table of descriptors is made when it is first looked at. */
+void slipway_inherit_sockets(void)
+{
+    fd_lock_take();
+    fd_lock_drop();
 }
 
 /* The lot is the parent's (fork). */

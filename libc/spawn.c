@@ -13,6 +13,7 @@
 #include "fd.h"
 #include "inherit.h"
 #include "libc.h"
+#include "net.h"
 #include "program.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +21,18 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Programs without sockets have none to move, and need not link them. */
+#pragma weak __libc_socket_pack
+#pragma weak __libc_socket_restore
 
 struct __posix_spawnattr {
     short flags;
     sigset_t sigdefault, sigmask;
 };
 
-enum action_kind { ACTION_OPEN, ACTION_CLOSE, ACTION_DUP2 };
+enum action_kind { ACTION_OPEN, ACTION_CLOSE, ACTION_DUP2, ACTION_SOCKET };
 struct action {
     enum action_kind kind;
     int fd, from, flags;
@@ -96,6 +102,28 @@ int posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *fa, int from, i
     return action_add(fa, (struct action){.kind = ACTION_DUP2, .fd = fd, .from = from});
 }
 
+/* posix_spawn_file_actions_addsocket_np, which is in sockmove.c so that who calls
+ * it has that linked in. */
+int __libc_spawn_addsocket(posix_spawn_file_actions_t *fa, int from, int fd)
+{
+    return action_add(fa, (struct action){.kind = ACTION_SOCKET, .fd = fd, .from = from});
+}
+
+static int plan_move(struct plan *p, int from, int fd)
+{
+    struct plan_fd *at = plan_find(p, from);
+    if (at == NULL)
+        return -EBADF;
+    struct file *f = at->f;
+    if (f->ops->kind != FILE_SOCKET)
+        return -ENOTSOCK;
+    __atomic_fetch_add(&f->refs, 1, __ATOMIC_RELAXED);
+    int r = plan_put(p, fd, f, false);
+    if (r == 0)
+        plan_find(p, fd)->moves = true;
+    return r;
+}
+
 static int act(struct plan *p, const struct action *a)
 {
     struct plan_fd *from;
@@ -109,6 +137,8 @@ static int act(struct plan *p, const struct action *a)
     case ACTION_CLOSE:
         plan_drop(p, a->fd);
         return 0;
+    case ACTION_SOCKET:
+        return plan_move(p, a->from, a->fd);
     default:
         from = plan_find(p, a->from);
         if (from == NULL)
@@ -184,6 +214,40 @@ struct work {
     uint8_t extra[SPAWN_EXTRA_MAX] __attribute__((aligned(8)));
 };
 
+/* The last thing before the child begins: sockets that it gets leave this process. */
+static int pack_sockets(struct plan *p)
+{
+    for (size_t i = 0; i < p->n; i++) {
+        bool again = false;
+        for (size_t k = 0; k < i; k++)
+            again |= p->v[k].moves && p->v[k].f == p->v[i].f;
+        if (!p->v[i].moves || again)
+            continue;
+        p->v[i].packed = __libc_socket_pack(p->v[i].f);
+        if (p->v[i].packed < 0)
+            return p->v[i].packed;
+    }
+    return 0;
+}
+
+/* No child: they come back. */
+static void unpack_sockets(struct plan *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->v[i].packed >= 0)
+            __libc_socket_restore(p->v[i].f, p->v[i].packed);
+}
+
+static void close_moved(const struct plan *p, const posix_spawn_file_actions_t *fa)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->v[i].packed >= 0)
+            sys_handle_close(p->v[i].packed);
+    for (size_t i = 0; fa != NULL && i < (*fa)->n; i++)
+        if ((*fa)->v[i].kind == ACTION_SOCKET)
+            close((*fa)->v[i].from);
+}
+
 static void take_name(struct work *w)
 {
     const char *slash = strrchr(w->s.path, '/');
@@ -204,6 +268,8 @@ static int prepare(struct work *w, const posix_spawn_file_actions_t *fa, const p
         ignored &= ~(uint32_t)(*attr)->sigdefault;
     if (flags & POSIX_SPAWN_SETSIGMASK)
         mask = (uint32_t)(*attr)->sigmask;
+    if (r == 0)
+        r = pack_sockets(&w->plan);
     if (r == 0)
         r = plan_write(&w->plan, &o, ignored, mask);
     w->s.args = (uint64_t)(uintptr_t)w->args.text;
@@ -233,6 +299,10 @@ static int spawn(pid_t *pid, const char *file, bool search, const posix_spawn_fi
         take_name(w);
         r = sys_spawn(&w->s);
     }
+    if (r < 0)
+        unpack_sockets(&w->plan);
+    else
+        close_moved(&w->plan, fa);
     plan_free(&w->plan);
     free(w);
     if (r >= 0)

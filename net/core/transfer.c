@@ -141,7 +141,16 @@ static int transfer_port(struct nc_owner *o, struct net_endpoint *to, const stru
 }
 
 /* One live connection is the owner's to give; its receiver must be allowed on
- * the network at all. */
+ * the network at all, or on that port. */
+static bool may_have_flow(struct nc_owner *o, const struct net_flow_key *k)
+{
+    struct net_port_key port = {
+        .family = k->family, .proto = k->proto, .link = k->link, .port_lo = k->lport, .port_hi = k->lport};
+
+    return (o->rights->bits & (RIGHT_NET_EPHEMERAL | RIGHT_NET_DEFAULT)) != 0 ||
+           rights_allow_port(o->rights, &port, link_name);
+}
+
 static int move_flow(struct net_endpoint *from, struct net_endpoint *to, const struct net_flow_key *k)
 {
     struct net_flow_key key = *k; /* the entry may move under it */
@@ -149,7 +158,7 @@ static int move_flow(struct net_endpoint *from, struct net_endpoint *to, const s
     struct flow_entry *f;
     int r;
 
-    if (!owner_has(to->owner, RIGHT_NET_EPHEMERAL) && !owner_has(to->owner, RIGHT_NET_DEFAULT))
+    if (!may_have_flow(to->owner, k))
         return owner_refuse(to->owner, "net.client");
     if (m.packet == NULL)
         return -ENOMEM;

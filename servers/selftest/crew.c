@@ -6,18 +6,20 @@
  *   crew "threads N" | "processes N"   echo on TCP and UDP port 7070, N members:
  *       threads with a protocol stack each, or processes. A connection begins with
  *       the line "PID.THREAD" of the member; so does each datagram's answer.
- *   inetd ""    accepts on TCP 7071 and starts a visitor for each connection
- *   visitor ""  serves the connection that it was given: as above, port 7071
+ *   inetd ""    accepts on TCP 7071 and spawns a visitor for each connection
+ *   visitor ""  serves the connection that is its descriptor 0: as above, port 7071
  */
 #include "selftest.h"
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define PORT        7070
@@ -121,7 +123,7 @@ static struct member *member(int number)
 }
 
 /* Another of this program, with the same rights. */
-static int start_same(const char *role, const char *arg, int handle)
+static int start_same(const char *role, const char *arg)
 {
     struct sys_spawn s = {.path = "bin/selftest", .argc = 3, .flags = SPAWN_SAME_RIGHTS};
     char args[64];
@@ -133,8 +135,6 @@ static int start_same(const char *role, const char *arg, int handle)
     strcpy(s.name, role);
     s.args = (uint64_t)(uintptr_t)args;
     s.args_bytes = (uint32_t)n;
-    if (handle >= 0)
-        s.handles[s.nhandles++] = handle;
     return sys_spawn(&s);
 }
 
@@ -153,13 +153,29 @@ static int role_crew(int argc, char **argv)
             sleep(1000);
     }
     for (int i = 1; i < n && i < MEMBERS_MAX; i++)
-        if (start_same("crew", "one", -1) < 0)
+        if (start_same("crew", "one") < 0)
             return 1;
     serve(member(-1));
     return 1;
 }
 
 /* --- inetd ----------------------------------------------------------------------------- */
+
+/* A visitor whose input and output is the connection. */
+static int start_visitor(int fd, const char *path)
+{
+    static char *const argv[] = {"selftest", "visitor", "", NULL};
+    posix_spawn_file_actions_t fa;
+    int r = posix_spawn_file_actions_init(&fa);
+
+    if (r != 0)
+        return r;
+    r = posix_spawn_file_actions_addsocket_np(&fa, fd, 0);
+    if (r == 0)
+        r = posix_spawn(NULL, path, &fa, NULL, argv, NULL);
+    posix_spawn_file_actions_destroy(&fa);
+    return r;
+}
 
 static int role_inetd(int argc, char **argv)
 {
@@ -170,18 +186,14 @@ static int role_inetd(int argc, char **argv)
     if (l < 0 || bind(l, (struct sockaddr *)&a, sizeof(a)) != 0 || listen(l, 64) != 0)
         return 1;
     while ((fd = accept(l, NULL, NULL)) >= 0) {
-        int packed = slipway_socket_pack(fd);
-        int child = packed < 0 ? -errno : start_same("visitor", "", packed);
-        if (child < 0) {
-            sys_logf(SYS_LOG_ERROR, "inetd: no visitor: error %d", -child);
-            if (packed < 0)
-                close(fd);
-            else if ((fd = slipway_socket_unpack(packed)) >= 0) /* ours again, to end it properly */
-                close(fd);
-            continue;
+        /* Where no child comes to be, the socket is still ours. */
+        int r = start_visitor(fd, "/www/index.html") == 0 ? EPROTO : start_visitor(fd, "/bin/selftest");
+        if (r != 0) {
+            sys_logf(SYS_LOG_ERROR, "inetd: no visitor: %s", strerror(r));
+            close(fd);
         }
-        sys_handle_close(child);
-        sys_handle_close(packed);
+        while (waitpid(-1, NULL, WNOHANG) > 0)
+            ;
     }
     return 1;
 }
@@ -189,13 +201,10 @@ static int role_inetd(int argc, char **argv)
 static int role_visitor(int argc, char **argv)
 {
     static char buf[16384];
-    int fd = slipway_socket_unpack(0), n;
+    int fd = 0, n;
 
     (void)argc, (void)argv;
-    if (fd < 0) {
-        sys_logf(SYS_LOG_ERROR, "visitor: %s", strerror(errno));
-        return 1;
-    }
+    slipway_inherit_sockets();
     n = snprintf(buf, sizeof(buf), "%d.0\n", sys_getpid());
     if (send(fd, buf, (size_t)n, 0) != n)
         return 2;

@@ -141,7 +141,7 @@ static uint64_t play(const void *scenario, uint64_t seed, const char *pcap)
             break;
     if (!sim.failed && !finished())
         sim_fail("not over after 900 virtual seconds");
-    /* A connection of steady's whose segments went to another member would hang. */
+    /* A connection of steady's whose segments went to another member would hang. C-TCP-5 */
     for (end = sim.now + 60 * SIM_S; !sim.failed && s->group && app_open(&host[STEADY]) != 0 && sim.now < end;)
         if (!sim_step())
             break;

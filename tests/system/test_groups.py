@@ -100,7 +100,7 @@ def test_a_members_death_leaves_the_rest_alone(start):
 
 @pytest.mark.parametrize("smp", [1, 2])
 def test_a_tiny_inetd(start, smp):
-    """Every connection is served by a process of its own, and not a byte is lost."""
+    """Every connection is served by a process of its own, and not a byte is lost. C-MOVE-2"""
     machine = start(cmdline="start=inetd", mem=256, smp=smp)
     machine.wait_ready()
     sizes = [100, 101, 5000, 200000]

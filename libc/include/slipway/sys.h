@@ -415,6 +415,9 @@ int slipway_socket_import(const void *buf, size_t bytes);
 /* The same in a memory object, whose handle spawn or a message can carry. */
 int slipway_socket_pack(int fd);
 int slipway_socket_unpack(int handle);
+/* For programs that are given sockets when they start (spawn.h): takes them now.
+ * Others need not have the code for it linked in. */
+void slipway_inherit_sockets(void);
 
 #ifdef __cplusplus
 }
