@@ -148,6 +148,15 @@ def test_clocks_agree(start, clock):
     assert code == 33
 
 
+@pytest.mark.parametrize("event", ["lapic", "hpet", "pit"])
+@pytest.mark.parametrize("machine_type", ["q35", "pc"])
+def test_idle_takes_no_ticks(start, event, machine_type):
+    """At most 5 timer interrupts in an idle second, 100 by the PIT."""
+    code, text = finish(start(cmdline=f"event={event} test=tickless", machine=machine_type, nic=None))
+    n = int(re.search(rf"^# (\d+) timer interrupts in 1000 ms by {event}", text, re.M).group(1))
+    assert n <= (100 if event == "pit" else 5) and code == 33
+
+
 # -- boot cost: with shift=0 the guest's nanoseconds are its instructions (and its
 # halts, so the figure is never too low)
 

@@ -83,3 +83,5 @@ UNIT_TESTS += test_lapic
 test_lapic_SOURCES_LIST = tests/unit/test_lapic.c
 UNIT_TESTS += test_keep
 test_keep_SOURCES_LIST = tests/unit/test_keep.c
+UNIT_TESTS += test_msi
+test_msi_SOURCES_LIST = tests/unit/test_msi.c kernel/msi.c
