@@ -25,3 +25,6 @@ SERVER_shell_SOURCES = servers/shell/main.c servers/shell/edit.c servers/shell/s
 SERVERS += strace
 SERVER_strace_SOURCES = servers/strace/main.c servers/strace/decode.c
 SERVER_echo_SOURCES = servers/echo/main.c
+
+SERVERS += natd
+SERVER_natd_SOURCES = servers/natd/main.c servers/natd/setup.c servers/natd/nat.c servers/natd/icmp.c

@@ -138,7 +138,7 @@ bool tx_check_ports(struct tx *t)
     if (copied < (proto == NET_TCP ? 20 : 8) || !read_ports(l4, t->total - t->ip_header, proto, &ports))
         return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
     if (proto == NET_ICMP && l4[0] != 8) /* replies and errors speak for the host */
-        return may_send(t, RIGHT_NET_DEFAULT) || tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES);
+        return may_send(t, RIGHT_NET_DEFAULT | RIGHT_NET_FORWARD) || tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES);
     return owns(t, &ports) || tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES); /* C-TX-4 */
 }
 

@@ -35,6 +35,7 @@ const struct shell_entry shell_commands[] = {
     {"kill", cmd_kill, "PID|NAME", "end a process"},
     {"ls", cmd_ls, "[FOLDER]", "list files"},
     {"lspci", cmd_lspci, "", "PCI devices and their drivers"},
+    {"nat", cmd_nat, "", "the gateway: sessions, packets, drops"},
     {"netstat", cmd_netstat, "", "ports, drops, neighbours, routes"},
     {"ping", cmd_ping, "[-c COUNT] [-s BYTES] HOST", "ask a host to answer"},
     {"poweroff", cmd_poweroff, "", "switch the machine off"},

@@ -4,6 +4,7 @@
  */
 #include "shell.h"
 #include <arpa/inet.h>
+#include <slipway/natproto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -193,4 +194,33 @@ int cmd_netstat(int argc, char **argv)
     cmd_arp(argc, argv);
     putchar('\n');
     return cmd_route(argc, argv);
+}
+
+int cmd_nat(int argc, char **argv)
+{
+    struct sys_msg m;
+    struct nat_status s;
+    struct nat_drop_status d;
+    char text[TEXT];
+    int r;
+
+    (void)argc, (void)argv;
+    sys_msg_set(&m, NAT_STATUS, NULL, 0);
+    r = sys_ask("natd", &m, 2000);
+    if (r < 0)
+        return shell_error("natd", r);
+    memcpy(&s, m.data, sizeof s);
+    printf("%.8s to %.8s as %s: %u sessions, %llu evicted\n", s.inside_link, s.outside_link,
+           inet_ntop(AF_INET, s.outside, text, sizeof text), (unsigned)s.sessions, (unsigned long long)s.evicted);
+    printf("translated: %llu out, %llu in; %llu not sent\n", (unsigned long long)s.translated_out,
+           (unsigned long long)s.translated_in, (unsigned long long)s.not_sent);
+    for (uint32_t i = 0; !shell_interrupted(); i++) {
+        sys_msg_set(&m, NAT_DROP, &i, sizeof i);
+        if (sys_ask("natd", &m, 2000) != 0)
+            break;
+        memcpy(&d, m.data, sizeof d);
+        if (d.count != 0)
+            printf("dropped: %llu %.16s\n", (unsigned long long)d.count, d.name);
+    }
+    return 0;
 }
