@@ -143,18 +143,22 @@ void boost_end(struct thread *t)
 
 /* --- affinity --- */
 
-/* Binds the calling thread to the CPUs of a mask; 0 asks only. The mask in force. */
-SYSCALL_HANDLER(thread_affinity)
+int thread_bind(uint64_t mask)
 {
-    struct thread *t = self_thread();
-    uint64_t allowed = a0 & online_mask();
+    uint64_t allowed = mask & online_mask();
 
-    if (a0 == 0)
-        return (int64_t)(t->affinity & online_mask() & INT64_MAX);
     if (allowed == 0)
         return -EINVAL;
-    t->affinity = a0;
+    self_thread()->affinity = mask;
     if (!(allowed >> this_cpu()->cpu & 1))
-        sched_move(sched_of(first_cpu(allowed)));
-    return (int64_t)(allowed & INT64_MAX);
+        sched_move(sched_of(first_cpu(allowed))); /* C-SCHED-4 */
+    return 0;
+}
+
+/* Threads that it starts inherit the mask. */
+SYSCALL_HANDLER(thread_affinity)
+{
+    int r = a0 == 0 ? 0 : thread_bind(a0);
+
+    return r < 0 ? r : (int64_t)(self_thread()->affinity & online_mask() & INT64_MAX);
 }

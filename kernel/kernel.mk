@@ -8,7 +8,7 @@ KERNEL_SOURCES += \
 KERNEL_SOURCES += kernel/irq_pci.c kernel/msi.c
 
 # Several processors
-KERNEL_SOURCES += kernel/lock.c kernel/smp.c kernel/tlb.c kernel/balance.c
+KERNEL_SOURCES += kernel/lock.c kernel/smp.c kernel/smp_start.c kernel/tlb.c kernel/balance.c
 
 # Firmware tables, power, PCI
 KERNEL_SOURCES += \

@@ -28,6 +28,7 @@ size_t log_read(uint64_t *cursor, char *buf, size_t bytes);
 /* A broken invariant: registers, symbolised backtrace, last log lines; then
  * halt, or what panic= says. */
 void panic(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));
+void panic_begin(void); /* for who has more to say before it calls panic() */
 /* What was given cannot be booted (bad loader data, no initrd): one sentence
  * and no registers; then as panic= says. */
 void boot_stop(const char *fmt, ...) __attribute__((noreturn, format(printf, 1, 2)));

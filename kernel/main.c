@@ -23,6 +23,7 @@
 #include <kernel/random.h>
 #include <kernel/screen.h>
 #include <kernel/selftest.h>
+#include <kernel/smp.h>
 #include <kernel/string.h>
 #include <kernel/thread.h>
 #include <kernel/time.h>
@@ -146,6 +147,8 @@ void kmain(uint32_t info_phys)
     uart_init();                               /* COM1 and COM2 by interrupt: SLIP, console */
     ps2_init();                                /* a keyboard, if there is one */
     step_done("serial");
+    smp_init();                                /* the other processors */
+    step_done("processors");
     pci_attach_drivers();                      /* network cards become links */
     step_done("drivers");
     report_steps();

@@ -10,9 +10,11 @@
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/keep.h>
+#include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/mem.h>
 #include <kernel/options.h>
+#include <kernel/smp.h>
 #include <kernel/string.h>
 #include <kernel/symbols.h>
 #include <kernel/time.h>
@@ -119,12 +121,22 @@ static void __attribute__((noreturn)) finish(void)
         __asm__ volatile("cli; hlt");
 }
 
+/* The others stand still from here on, and nothing they held stops the report. */
+void panic_begin(void)
+{
+    irq_disable();
+    if (!smp_stop_others())
+        for (;;)
+            __asm__ volatile("cli; hlt"); /* another CPU's report is under way */
+    locks_give_way();
+}
+
 void boot_stop(const char *fmt, ...)
 {
     char text[256];
     va_list ap;
 
-    irq_disable();
+    panic_begin();
     va_start(ap, fmt);
     kvsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
@@ -141,7 +153,7 @@ void panic(const char *fmt, ...)
     uint64_t end = log_end();
     va_list ap;
 
-    irq_disable();
+    panic_begin();
     if (entered) {
         say("panic: another fault while the first is reported\n");
         for (;;)

@@ -442,11 +442,39 @@ static void __attribute__((noreturn)) idle_loop(void)
     }
 }
 
+static void idle_begin(void)
+{
+    sched_finish_switch();
+    idle_loop();
+}
+
+/* CPU 0 as one of several halts on a stack of its idle thread's own. */
+bool sched_idle_apart(void)
+{
+    struct thread *idle = this_cpu()->idle;
+    uint64_t *stack = kstack_alloc();
+
+    if (stack == NULL)
+        return false;
+    *--stack = 0; /* where a caller's address would be */
+    *--stack = (uint64_t)(uintptr_t)idle_begin;
+    for (int i = 0; i < 6; i++) /* what switch_stacks pops */
+        *--stack = 0;
+    idle->rsp = (uint64_t)(uintptr_t)stack;
+    return true;
+}
+
 void sched_idle(void)
 {
+    struct percpu *c = this_cpu();
+
     thread_table[sched_shared.boot.index] = NULL;
     sched_shared.count--;
-    this_cpu()->current = this_cpu()->idle; /* the boot stack is the idle thread's from here on */
+    if (c->idle->rsp != 0) {
+        sched_shared.boot.state = THREAD_DEAD;
+        sched_switch_away();
+    }
+    c->current = c->idle; /* the boot stack is the idle thread's from here on */
     idle_loop();
 }
 

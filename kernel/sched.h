@@ -54,6 +54,7 @@ void sched_switch_away(void);
 /* The first thing on a stack that has just got the CPU. */
 void sched_finish_switch(void);
 bool sched_init_cpu(struct percpu *c); /* false when memory is out */
+bool sched_idle_apart(void);           /* the same; CPU 0, before there are others */
 
 /* --- sched.c, for balance.c --- */
 void run_insert(struct sched *s, struct thread *t, bool front);

@@ -112,11 +112,13 @@ SELFTEST(priorities)
     uint32_t before = sched_thread_count();
 
     reset();
+    TEST(thread_bind(1) == 0); /* the order is one CPU's */
     for (unsigned i = 0; i < 5; i++)
         TEST(kthread_create(note, (void *)(uintptr_t)start[i], "note", start[i]) != NULL);
     TEST(wait_for(&t.ended, 5) == 0);
     for (unsigned i = 0; i < 5; i++)
         TEST(t.order[i] == want[i]);
+    TEST(thread_bind(UINT64_MAX) == 0);
     TEST(sched_thread_count() == before);
     return NULL;
 }

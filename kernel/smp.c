@@ -12,7 +12,7 @@
 
 uint32_t smp_count = 1;
 struct percpu *smp_cpu[CPUS_MAX];
-static volatile bool stopping;
+static volatile uint32_t stopper; /* CPU, plus 1 */
 
 static bool kicked(void *arg)
 {
@@ -46,17 +46,22 @@ void smp_kick_timer(uint32_t n)
 }
 
 /* By NMI, which also reaches who has interrupts off. */
-void smp_stop_others(void)
+bool smp_stop_others(void)
 {
-    stopping = true;
+    uint32_t me = this_cpu()->cpu + 1, nobody = 0;
+
+    if (!__atomic_compare_exchange_n(&stopper, &nobody, me, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        return nobody == me;
     for (uint32_t i = 0; i < smp_count; i++)
         if (smp_cpu[i] != this_cpu())
             lapic_nmi(smp_cpu[i]->apic_id);
+    return true;
 }
 
-bool smp_stopping(void)
+void smp_stop_if_told(void)
 {
-    return stopping;
+    while (stopper != 0 && stopper != this_cpu()->cpu + 1)
+        __asm__ volatile("cli; hlt");
 }
 
 void smp_take_interrupts(void)

@@ -26,9 +26,10 @@ static inline uint32_t smp_cpus(void) { return smp_count; }
 void smp_kick(uint32_t n);
 /* Its timers or its slice are due (an event device that only CPU 0 hears). */
 void smp_kick_timer(uint32_t n);
-/* Stops all others for good, whatever they do. Any context. */
-void smp_stop_others(void);
-bool smp_stopping(void); /* an NMI that comes now is that one */
+/* Stops all others for good, whatever they do. False: another CPU was faster, and
+ * this one is to stop. Any context. */
+bool smp_stop_others(void);
+void smp_stop_if_told(void); /* NMI: does not return when another CPU has stopped this one */
 
 void smp_take_interrupts(void); /* smp_init */
 

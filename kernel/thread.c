@@ -83,7 +83,7 @@ struct thread *thread_new(struct process *p, unsigned priority)
     t->base = t->priority = (uint8_t)priority;
     t->cpu = this_cpu()->cpu;
     t->fpu_cpu = UINT32_MAX;
-    t->affinity = UINT64_MAX;
+    t->affinity = self_thread()->affinity;
     t->call.caller = t;
     timer_init(&t->timer, deadline_passed, t);
     /* What switch_stacks pops: rbp and a return address. The frame

@@ -74,6 +74,9 @@ void thread_wake(struct thread *t);
 /* thread_wake(next) and thread_block(deadline) in one, which saves the trip
  * through the run queue when next would run now anyway. */
 int thread_hand_over(struct thread *next, uint64_t deadline_ns);
+/* Binds the calling thread, and those that it will start, to the CPUs of a mask.
+ * -EINVAL when none of them is online. */
+int thread_bind(uint64_t mask);
 void schedule(void); /* give up the CPU to the best runnable thread */
 /* In long work of a system call, at a point where all is in order: due polls and
  * timers run, and threads that should run first do. Thread context. */

@@ -69,6 +69,7 @@ static void kernel_fault(struct trap_frame *f, uint64_t addr)
     char where[64];
 
     irq_disable();
+    panic_begin();
     symbolise(f->rip, where, sizeof(where));
     klog(LOG_ERROR, "%s at %s, rip %016lx error %lx cr2 %016lx", exception_names[f->vector & 31], where,
          f->rip, f->error, addr);
@@ -122,8 +123,7 @@ void trap_dispatch(struct trap_frame *f)
 
     switch (f->vector) {
     case VECTOR_NMI:
-        while (smp_stopping())
-            __asm__ volatile("cli; hlt");
+        smp_stop_if_told();
         nmi_count++; /* it may have hit klog itself, so the log is out of bounds here */
         console_write_polled(nmi_text, sizeof(nmi_text) - 1);
         return;

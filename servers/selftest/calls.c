@@ -262,7 +262,7 @@ static const char *status(void)
     bool found = false;
 
     CHECK(sys_info(INFO_SYSTEM, 0, &s, sizeof(s)) == sizeof(s));
-    CHECK(s.memory_free < s.memory_total && s.processes >= 1 && s.cpus == 1 && s.version[0] != 0);
+    CHECK(s.memory_free < s.memory_total && s.processes >= 1 && s.cpus >= 1 && s.version[0] != 0);
     CHECK(sys_info(INFO_SYSTEM, 1, &s, sizeof(s)) == 0);
     CHECK(sys_info(INFO_SYSTEM, 0, &s, 48) == 48); /* a shorter record of old */
     CHECK(sys_info(INFO_CMDLINE, 0, line, sizeof(line)) > 0);
