@@ -123,6 +123,7 @@ struct percpu {
     uint32_t apic_id;
     uint8_t kernel_locked;            /* this CPU holds the kernel lock */
     volatile uint8_t online;
+    volatile uint64_t lock_ticket;    /* halted until it is this one's turn, plus 1 (kernel/lock.c) */
     uint64_t lock_waits, lock_wait_cycles, lock_wait_most;
     uint64_t ipis, steals;            /* interrupts sent to other CPUs; threads taken from them */
 #ifdef SLIPWAY_DEBUG

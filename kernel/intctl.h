@@ -20,6 +20,7 @@
 #define VECTOR_IPI_KICK    0xf2u /* from CPU to CPU: kernel/smp.c, kernel/tlb.c */
 #define VECTOR_IPI_TLB     0xf3u
 #define VECTOR_IPI_TIMER   0xf4u
+#define VECTOR_IPI_WAKE    0xf5u
 #define VECTOR_SPURIOUS    0xffu
 
 /* --- 8259A (kernel/pic.c) --- */

@@ -8,12 +8,15 @@
 #include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/smp.h>
+#include <kernel/time.h>
 
+#define SPIN_NS           (50 * NS_PER_US) /* system calls take less, as a rule */
 #define SPIN_LIMIT_CYCLES (1ull << 36) /* about 20 s: who waits so long waits for ever */
 
 static struct {
     volatile uint32_t next __attribute__((aligned(64)));
     volatile uint32_t owner __attribute__((aligned(64)));
+    volatile uint32_t halted; /* CPUs that wait with the processor given up */
 } big;
 static volatile bool giving_way;
 
@@ -50,21 +53,50 @@ bool kernel_lock_held(void)
     return (c->entry_work & ENTRY_LOCK) == 0 || c->kernel_locked;
 }
 
+/* Who has waited for SPIN_NS halts until its turn is announced: the holder may need
+ * the physical processor under it (a hyperthread, or a host with fewer cores
+ * than the guest has), and takes its time anyway. */
+static void wait_halted(struct percpu *c, uint32_t ticket)
+{
+    c->lock_ticket = (uint64_t)ticket + 1;
+    __atomic_fetch_add(&big.halted, 1, __ATOMIC_SEQ_CST);
+    while (__atomic_load_n(&big.owner, __ATOMIC_SEQ_CST) != ticket && !giving_way) {
+        irq_disable();
+        if (__atomic_load_n(&big.owner, __ATOMIC_SEQ_CST) != ticket)
+            __asm__ volatile("sti; hlt" ::: "memory"); /* its interrupt cannot be missed */
+        else
+            irq_enable();
+    }
+    __atomic_fetch_sub(&big.halted, 1, __ATOMIC_SEQ_CST);
+    c->lock_ticket = 0;
+}
+
+static void announce(uint32_t ticket)
+{
+    for (uint32_t i = 0; i < smp_count; i++) {
+        if (smp_cpu[i]->lock_ticket == (uint64_t)ticket + 1) {
+            smp_wake(i);
+            return;
+        }
+    }
+}
+
 /* The queue is fair, and its length is the number of CPUs: who waits gets the
- * lock after every other CPU has been in ring 0 once. */
+ * lock after every other CPU has been in ring 0 once (C-LOCK-1). */
 void kernel_lock_wait(void)
 {
     struct percpu *c = this_cpu();
     uint32_t ticket = __atomic_fetch_add(&big.next, 1, __ATOMIC_ACQUIRE);
 
     if (__atomic_load_n(&big.owner, __ATOMIC_ACQUIRE) != ticket) {
-        uint64_t start = rdtsc(), waited;
+        uint64_t start = rdtsc(), limit = tsc_hz() / (NS_PER_S / SPIN_NS), waited;
 
         c->lock_waits++;
-        while (__atomic_load_n(&big.owner, __ATOMIC_ACQUIRE) != ticket) {
-            if (giving_way)
-                break;
-            cpu_relax();
+        while (__atomic_load_n(&big.owner, __ATOMIC_ACQUIRE) != ticket && !giving_way) {
+            if (rdtsc() - start > limit)
+                wait_halted(c, ticket);
+            else
+                cpu_relax();
         }
         waited = rdtsc() - start;
         c->lock_wait_cycles += waited;
@@ -76,10 +108,12 @@ void kernel_lock_wait(void)
 
 void kernel_lock_leave(void)
 {
-    struct percpu *c = this_cpu();
+    uint32_t next = big.owner + 1;
 
-    c->kernel_locked = 0;
-    __atomic_store_n(&big.owner, big.owner + 1, __ATOMIC_RELEASE);
+    this_cpu()->kernel_locked = 0;
+    __atomic_store_n(&big.owner, next, __ATOMIC_SEQ_CST);
+    if (__atomic_load_n(&big.halted, __ATOMIC_SEQ_CST) != 0)
+        announce(next);
 }
 
 /* --- debug builds --- */

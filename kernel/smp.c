@@ -21,6 +21,12 @@ static bool kicked(void *arg)
     return true;
 }
 
+static bool woken(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
 static bool timer_kicked(void *arg)
 {
     (void)arg;
@@ -37,6 +43,12 @@ void smp_kick(uint32_t n)
         return;
     this_cpu()->ipis++;
     lapic_ipi(c->apic_id, VECTOR_IPI_KICK);
+}
+
+void smp_wake(uint32_t n)
+{
+    this_cpu()->ipis++;
+    lapic_ipi(smp_cpu[n]->apic_id, VECTOR_IPI_WAKE);
 }
 
 void smp_kick_timer(uint32_t n)
@@ -64,15 +76,17 @@ void smp_stop_if_told(void)
         __asm__ volatile("cli; hlt");
 }
 
+static struct irq own[] = {
+    {.handler = kicked, .name = "ipi kick", .mode = IRQ_LOCAL, .vector = VECTOR_IPI_KICK},
+    {.handler = timer_kicked, .name = "ipi timer", .mode = IRQ_LOCAL, .vector = VECTOR_IPI_TIMER},
+    {.handler = woken, .name = "ipi wake", .mode = IRQ_LOCAL, .vector = VECTOR_IPI_WAKE},
+};
+
 void smp_take_interrupts(void)
 {
-    static struct irq kick = {.handler = kicked, .name = "ipi kick", .mode = IRQ_LOCAL, .vector = VECTOR_IPI_KICK};
-    static struct irq timer = {
-        .handler = timer_kicked, .name = "ipi timer", .mode = IRQ_LOCAL, .vector = VECTOR_IPI_TIMER};
-
-    irq_chain_add(&kick);
-    irq_list_add(&kick);
-    irq_chain_add(&timer);
-    irq_list_add(&timer);
+    for (unsigned i = 0; i < sizeof own / sizeof own[0]; i++) {
+        irq_chain_add(&own[i]);
+        irq_list_add(&own[i]);
+    }
     tlb_init();
 }

@@ -24,6 +24,7 @@ static inline uint32_t smp_cpus(void) { return smp_count; }
 /* The one numbered n is told that something waits for it: it comes through
  * return_to_user() or out of its halt. Thread or poll. */
 void smp_kick(uint32_t n);
+void smp_wake(uint32_t n); /* ends a halt, and nothing else */
 /* Its timers or its slice are due (an event device that only CPU 0 hears). */
 void smp_kick_timer(uint32_t n);
 /* Stops all others for good, whatever they do. False: another CPU was faster, and
