@@ -458,8 +458,7 @@ bool sched_idle_apart(void)
         return false;
     *--stack = 0; /* where a caller's address would be */
     *--stack = (uint64_t)(uintptr_t)idle_begin;
-    for (int i = 0; i < 6; i++) /* what switch_stacks pops */
-        *--stack = 0;
+    *--stack = 0; /* the frame pointer that switch_stacks pops */
     idle->rsp = (uint64_t)(uintptr_t)stack;
     return true;
 }
