@@ -38,6 +38,7 @@ static unsigned fifo_room;
 static void (*sink)(void *arg, const char *text, size_t bytes);
 static size_t (*sink_room)(void *arg);
 static void *sink_arg;
+static size_t sink_empty; /* the room that an idle sink has */
 static struct waitq output_wq;
 static bool stuck; /* no byte went out during a whole wait */
 
@@ -191,7 +192,13 @@ void console_set_sink(void (*write)(void *arg, const char *text, size_t bytes), 
 {
     sink_arg = arg;
     sink_room = room;
+    sink_empty = room(arg);
     sink = write;
+}
+
+bool console_drained(void)
+{
+    return sink == NULL || sink_room(sink_arg) >= sink_empty;
 }
 
 void console_output_ready(void)

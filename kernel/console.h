@@ -11,6 +11,7 @@
 #ifndef KERNEL_CONSOLE_H
 #define KERNEL_CONSOLE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -37,6 +38,7 @@ struct waitq *console_waitq(void);
 void console_set_sink(void (*write)(void *arg, const char *text, size_t bytes), size_t (*room)(void *arg),
                       void *arg);
 void console_output_ready(void);
+bool console_drained(void); /* everything has left for the line */
 
 /* I/O base of the port that carries the console (COM1 or COM2), 0: none. */
 uint16_t console_port(void);

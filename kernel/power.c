@@ -10,6 +10,7 @@
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/intctl.h>
+#include <kernel/lock.h>
 #include <kernel/keep.h>
 #include <kernel/pci_config.h>
 #include <kernel/time.h>
@@ -19,7 +20,7 @@
 #define PM1_SLEEP_ENABLE     (1u << 13)
 #define PM1_SLEEP_TYPE_SHIFT 10
 #define PM1_SLEEP_MASK       (7u << PM1_SLEEP_TYPE_SHIFT | PM1_SLEEP_ENABLE)
-#define DRAIN_NS             (100 * NS_PER_MS)
+#define DRAIN_NS             (500 * NS_PER_MS)
 #define ACPI_ENABLE_WAIT_MS  300
 
 #define DEBUG_EXIT_PORT 0xf4 /* QEMU's isa-debug-exit: status = value << 1 | 1 */
@@ -45,16 +46,22 @@ static void say(const char *text)
     console_write_polled(text, n);
 }
 
-/* With irq=poll the console's last lines leave by a timer. */
+/* What was said leaves before the machine does: by the interrupts of whichever CPU
+ * has the serial port, or with irq=poll by a timer. */
 static void drain_console(void)
 {
     uint64_t flags = irq_save(), end = now_ns() + DRAIN_NS;
 
     irq_restore(flags);
-    if (irq_policy() != POLICY_POLL || !(flags & RFLAGS_IF))
+    if (!(flags & RFLAGS_IF))
         return;
-    while (now_ns() < end)
-        timers_run();
+    kernel_unlock(); /* the timer may be another CPU's */
+    while (!console_drained() && now_ns() < end) {
+        if (kernel_lock_held())
+            timers_run();
+        cpu_relax();
+    }
+    kernel_lock();
 }
 
 /* Firmware may own the power registers until it is told otherwise (ACPI 6.4
