@@ -11,13 +11,13 @@
 /* The first byte of a compressed packet (RFC 1144, 3.2.2, figure 3): which
  * fields changed, and so which deltas follow. */
 #define COMPRESSED 0x80u
-#define NEW_C 0x40u /* the slot's number follows */
-#define NEW_I 0x20u /* IP identification did not grow by one */
-#define PUSH  0x10u
-#define NEW_S 0x08u
-#define NEW_A 0x04u
-#define NEW_W 0x02u
-#define NEW_U 0x01u
+#define NEW_C      0x40u /* the slot's number follows */
+#define NEW_I      0x20u /* IP identification did not grow by one */
+#define PUSH       0x10u
+#define NEW_S      0x08u
+#define NEW_A      0x04u
+#define NEW_W      0x02u
+#define NEW_U      0x01u
 /* Combinations that cannot occur alone stand for the two usual cases (3.2.3). */
 #define SPECIALS  (NEW_S | NEW_A | NEW_W | NEW_U)
 #define SPECIAL_I (NEW_S | NEW_W | NEW_U)         /* echoed typing: seq and ack by the last length */
@@ -39,12 +39,12 @@
 #define TCP_URP   18
 
 #define PROTO_TCP 6
-#define FLAG_FIN 0x01u
-#define FLAG_SYN 0x02u
-#define FLAG_RST 0x04u
-#define FLAG_PSH 0x08u
-#define FLAG_ACK 0x10u
-#define FLAG_URG 0x20u
+#define FLAG_FIN  0x01u
+#define FLAG_SYN  0x02u
+#define FLAG_RST  0x04u
+#define FLAG_PSH  0x08u
+#define FLAG_ACK  0x10u
+#define FLAG_URG  0x20u
 
 static uint16_t get16(const uint8_t *p)
 {
@@ -143,8 +143,7 @@ static bool same_shape(const uint8_t *old, const uint8_t *h, size_t ip, size_t l
 
     return h[0] == old[0] && h[1] == old[1] && same(h + IP_OFFSET, old + IP_OFFSET, 4) &&
            t[TCP_DOFF] == o[TCP_DOFF] && ((t[TCP_FLAGS] ^ o[TCP_FLAGS]) & ~(FLAG_PSH | FLAG_URG)) == 0 &&
-           same(h + 20, old + 20, ip - 20) &&
-           same(t + 20, o + 20, len - ip - 20) &&
+           same(h + 20, old + 20, ip - 20) && same(t + 20, o + 20, len - ip - 20) &&
            ((t[TCP_FLAGS] & FLAG_URG) != 0 || same(t + TCP_URP, o + TCP_URP, 2));
 }
 
@@ -331,7 +330,7 @@ static size_t fill_slot(struct vj *v, const uint8_t *packet, size_t bytes, uint8
 /* Applies the deltas to the slot's TCP header (3.2.4). C-VJ-2 */
 static void apply(struct reader *r, uint8_t *tcp, unsigned mask, uint16_t last_data)
 {
-    tcp[TCP_FLAGS] &= (uint8_t)~(FLAG_PSH | FLAG_URG);
+    tcp[TCP_FLAGS] &= (uint8_t) ~(FLAG_PSH | FLAG_URG);
     if (mask & PUSH)
         tcp[TCP_FLAGS] |= FLAG_PSH;
     if ((mask & SPECIALS) == SPECIAL_I) {

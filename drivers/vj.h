@@ -19,9 +19,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define VJ_SLOTS        16  /* RFC 1144, 3.2.2; what the usual peers have */
-#define VJ_HEADER_MAX   120 /* IPv4 header and TCP header with all options */
-#define VJ_COMPRESSED_MAX 19 /* mask, slot, checksum, five deltas of three bytes */
+#define VJ_SLOTS          16  /* RFC 1144, 3.2.2; what the usual peers have */
+#define VJ_HEADER_MAX     120 /* IPv4 header and TCP header with all options */
+#define VJ_COMPRESSED_MAX 19  /* mask, slot, checksum, five deltas of three bytes */
 
 struct vj_slot {
     uint8_t header[VJ_HEADER_MAX]; /* as last sent or received, whole */
@@ -36,8 +36,8 @@ struct vj {
     uint8_t tx_last, rx_last; /* slot of the packet before; VJ_NO_SLOT: name it */
     bool rx_toss;             /* drop compressed packets until one names its slot */
     uint64_t tx_compressed, tx_uncompressed, rx_compressed, rx_uncompressed;
-    uint64_t rx_errors;       /* compressed packets that nothing could be made of */
-    uint64_t rx_tossed;       /* compressed packets dropped after an error of the line */
+    uint64_t rx_errors; /* compressed packets that nothing could be made of */
+    uint64_t rx_tossed; /* compressed packets dropped after an error of the line */
 };
 
 void vj_init(struct vj *v);

@@ -122,8 +122,8 @@ static bool error_allowed(const uint8_t *about, size_t len)
     return type == 0 || type == 8;
 }
 
-void nat_icmp_error(const uint8_t *about, size_t len, uint32_t from_addr, uint8_t type, uint8_t code, uint32_t mtu,
-                    struct nat_result *r)
+void nat_icmp_error(const uint8_t *about, size_t len, uint32_t from_addr, uint8_t type, uint8_t code,
+                    uint32_t mtu, struct nat_result *r)
 {
     size_t quoted = ip_header(about) + 8 < len ? ip_header(about) + 8 : len, total = 28 + quoted;
     uint8_t *p = r->reply;

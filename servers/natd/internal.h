@@ -9,8 +9,9 @@
 #include "rewrite.h"
 
 /* nat.c */
-struct nat_session *nat_find_inside(struct nat *n, uint8_t proto, uint32_t addr, uint16_t port, uint32_t remote,
-                                    uint16_t remote_port, uint64_t now, uint16_t *outside_port);
+struct nat_session *nat_find_inside(struct nat *n, uint8_t proto, uint32_t addr, uint16_t port,
+                                    uint32_t remote, uint16_t remote_port, uint64_t now,
+                                    uint16_t *outside_port);
 struct nat_session *nat_find_outside(struct nat *n, uint8_t proto, uint16_t port, uint32_t remote,
                                      uint16_t remote_port, uint64_t now);
 void nat_drop(struct nat *n, struct nat_result *r, enum nat_drop why);
@@ -18,8 +19,8 @@ void nat_drop(struct nat *n, struct nat_result *r, enum nat_drop why);
 void nat_change_addr(uint8_t *packet, size_t at, uint32_t to, uint8_t *also);
 
 /* icmp.c: an error about `about` into r->reply, unless RFC 1122 3.2.2 forbids one. */
-void nat_icmp_error(const uint8_t *about, size_t len, uint32_t from_addr, uint8_t type, uint8_t code, uint32_t mtu,
-                    struct nat_result *r);
+void nat_icmp_error(const uint8_t *about, size_t len, uint32_t from_addr, uint8_t type, uint8_t code,
+                    uint32_t mtu, struct nat_result *r);
 /* Errors that pass: the packet that they quote is translated, too. */
 void nat_icmp_outbound(struct nat *n, uint8_t *p, size_t len, uint64_t now, struct nat_result *r);
 void nat_icmp_inbound(struct nat *n, uint8_t *p, size_t len, uint64_t now, struct nat_result *r);

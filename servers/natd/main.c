@@ -129,8 +129,11 @@ static void answer_request(struct natd *n)
     if (m.len >= sizeof index)
         memcpy(&index, m.data, sizeof index);
     if (m.type == NAT_STATUS) {
-        struct nat_status s = {.translated_out = n->nat.translated_out, .translated_in = n->nat.translated_in,
-                               .evicted = n->nat.evicted, .not_sent = n->not_sent, .sessions = n->nat.sessions};
+        struct nat_status s = {.translated_out = n->nat.translated_out,
+                               .translated_in = n->nat.translated_in,
+                               .evicted = n->nat.evicted,
+                               .not_sent = n->not_sent,
+                               .sessions = n->nat.sessions};
         memcpy(s.outside, &n->nat.config.outside_addr, 4);
         memcpy(s.inside_link, n->inside_name, sizeof s.inside_link);
         memcpy(s.outside_link, n->outside_name, sizeof s.outside_link);
@@ -150,7 +153,8 @@ static void answer_request(struct natd *n)
 int main(int argc, char **argv)
 {
     struct natd *n = &natd;
-    struct wait_item items[2] = {{.kind = WAIT_HANDLE, .want = READY_IN}, {.kind = WAIT_HANDLE, .want = READY_IN}};
+    struct wait_item items[2] = {{.kind = WAIT_HANDLE, .want = READY_IN},
+                                 {.kind = WAIT_HANDLE, .want = READY_IN}};
     uint64_t looked_ns = 0;
 
     natd_setup(n, argc, argv); /* ends the process when it can't be */

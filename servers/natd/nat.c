@@ -20,11 +20,11 @@
 #define TCP_SYN 0x02
 #define TCP_RST 0x04
 
-#define PORT_TRIES   64u
-#define EVICT_LOOKS  64u
-#define ICMP_ECHO    8
-#define ICMP_REPLY   0
-#define DNS_PORT     53
+#define PORT_TRIES  64u
+#define EVICT_LOOKS 64u
+#define ICMP_ECHO   8
+#define ICMP_REPLY  0
+#define DNS_PORT    53
 
 /* --- sessions ------------------------------------------------------------------ */
 
@@ -132,8 +132,9 @@ static struct nat_session *session_new(struct nat *n, const struct nat_session *
 
 /* The session of an inside endpoint and a remote one as the inside sees it. With
  * *port: the outside port that this inside endpoint has already, or 0. */
-struct nat_session *nat_find_inside(struct nat *n, uint8_t proto, uint32_t addr, uint16_t port, uint32_t remote,
-                                    uint16_t remote_port, uint64_t now, uint16_t *outside_port)
+struct nat_session *nat_find_inside(struct nat *n, uint8_t proto, uint32_t addr, uint16_t port,
+                                    uint32_t remote, uint16_t remote_port, uint64_t now,
+                                    uint16_t *outside_port)
 {
     *outside_port = 0;
     for (struct nat_session *s = *in_chain(n, addr, port, proto), *next; s != NULL; s = next) {
@@ -211,7 +212,7 @@ static uint8_t *l4_sum(uint8_t *l4, uint8_t proto)
         return l4 + 16;
     if (proto == PROTO_UDP)
         return load16(l4 + 6) != 0 ? l4 + 6 : NULL; /* 0: the sender computed none */
-    return NULL; /* ICMP's does not cover addresses */
+    return NULL;                                    /* ICMP's does not cover addresses */
 }
 
 void nat_change_addr(uint8_t *packet, size_t at, uint32_t to, uint8_t *also)
@@ -244,7 +245,8 @@ static void ttl_down(uint8_t *p)
  * where they would defeat header compression. */
 static void edit_syn(const struct nat *n, uint8_t *tcp, size_t bytes)
 {
-    uint32_t mtu = n->config.inside_mtu < n->config.outside_mtu ? n->config.inside_mtu : n->config.outside_mtu;
+    uint32_t mtu =
+        n->config.inside_mtu < n->config.outside_mtu ? n->config.inside_mtu : n->config.outside_mtu;
     size_t header = (size_t)(tcp[12] >> 4) * 4, at = 20;
 
     if (header > bytes)
@@ -278,9 +280,14 @@ static void edit_syn(const struct nat *n, uint8_t *tcp, size_t bytes)
 
 static void fragment_note(struct nat *n, const uint8_t *p, uint32_t new_src, uint32_t new_dst, uint64_t now)
 {
-    n->fragment[n->fragment_next++ % NAT_FRAGMENTS] = (struct nat_fragment){
-        .expires_ns = now + NAT_FRAGMENT_IDLE, .src = load_addr(p + 12), .dst = load_addr(p + 16),
-        .new_src = new_src, .new_dst = new_dst, .id = load16(p + 4), .proto = p[9]};
+    n->fragment[n->fragment_next++ % NAT_FRAGMENTS] =
+        (struct nat_fragment){.expires_ns = now + NAT_FRAGMENT_IDLE,
+                              .src = load_addr(p + 12),
+                              .dst = load_addr(p + 16),
+                              .new_src = new_src,
+                              .new_dst = new_dst,
+                              .id = load16(p + 4),
+                              .proto = p[9]};
 }
 
 /* A later fragment has no ports: it goes where its first one went. */
@@ -359,13 +366,16 @@ static bool is_icmp_error(const uint8_t *p, size_t len)
 
 /* --- from the inside out ---------------------------------------------------------------- */
 
-static struct nat_session *session_outward(struct nat *n, const uint8_t *p, uint16_t port, uint16_t remote_port,
-                                           uint64_t now)
+static struct nat_session *session_outward(struct nat *n, const uint8_t *p, uint16_t port,
+                                           uint16_t remote_port, uint64_t now)
 {
-    struct nat_session like = {.proto = p[9], .inside_addr = load_addr(p + 12), .inside_port = port,
-                               .shown_addr = load_addr(p + 16), .remote_port = remote_port};
-    struct nat_session *s = nat_find_inside(n, p[9], like.inside_addr, port, like.shown_addr, remote_port, now,
-                                            &like.outside_port);
+    struct nat_session like = {.proto = p[9],
+                               .inside_addr = load_addr(p + 12),
+                               .inside_port = port,
+                               .shown_addr = load_addr(p + 16),
+                               .remote_port = remote_port};
+    struct nat_session *s = nat_find_inside(n, p[9], like.inside_addr, port, like.shown_addr, remote_port,
+                                            now, &like.outside_port);
 
     if (s != NULL)
         return s;
@@ -397,7 +407,8 @@ void nat_outbound(struct nat *n, uint8_t *p, size_t len, uint64_t now, struct na
         nat_icmp_outbound(n, p, len, now, r);
     } else if (!ports_of(p, len, true, &port, &remote_port)) {
         nat_drop(n, r, NAT_DROP_PROTOCOL);
-    } else if (load_addr(p + 16) == n->config.inside_addr && (remote_port != DNS_PORT || n->config.dns == 0)) {
+    } else if (load_addr(p + 16) == n->config.inside_addr &&
+               (remote_port != DNS_PORT || n->config.dns == 0)) {
         nat_drop(n, r, NAT_DROP_NO_SESSION); /* for ourselves, but not a name query */
     } else if ((s = session_outward(n, p, port, remote_port, now)) == NULL) {
         nat_drop(n, r, NAT_DROP_NO_PORT);
@@ -426,16 +437,20 @@ void nat_outbound(struct nat *n, uint8_t *p, size_t len, uint64_t now, struct na
 /* --- from the outside in -------------------------------------------------------------------- */
 
 /* Somebody outside opens a forwarded port: that makes a session, too. */
-static struct nat_session *session_inward(struct nat *n, const uint8_t *p, uint16_t port, uint16_t remote_port,
-                                          uint64_t now)
+static struct nat_session *session_inward(struct nat *n, const uint8_t *p, uint16_t port,
+                                          uint16_t remote_port, uint64_t now)
 {
     struct nat_session *s = nat_find_outside(n, p[9], port, load_addr(p + 12), remote_port, now);
 
     for (unsigned i = 0; s == NULL && i < n->config.nforwards; i++) {
         const struct nat_forward *f = &n->config.forward[i];
-        struct nat_session like = {.proto = p[9], .inside_addr = f->inside_addr, .inside_port = f->inside_port,
-                                   .remote_addr = load_addr(p + 12), .shown_addr = load_addr(p + 12),
-                                   .remote_port = remote_port, .outside_port = port};
+        struct nat_session like = {.proto = p[9],
+                                   .inside_addr = f->inside_addr,
+                                   .inside_port = f->inside_port,
+                                   .remote_addr = load_addr(p + 12),
+                                   .shown_addr = load_addr(p + 12),
+                                   .remote_port = remote_port,
+                                   .outside_port = port};
         if (f->proto == p[9] && f->outside_port == port)
             s = session_new(n, &like, now);
     }

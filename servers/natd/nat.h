@@ -36,22 +36,22 @@
 #define NAT_FRAGMENT_IDLE   (30ull * 1000000000)
 
 /* Why a packet goes nowhere; each has a counter. */
-#define NAT_DROP_LIST(X)                                                            \
-    X(MALFORMED, "malformed", "lengths or header fields that cannot be")            \
-    X(PROTOCOL, "protocol", "neither TCP, UDP nor an ICMP that is translated")      \
-    X(NO_SESSION, "no-session", "nobody inside has spoken to its sender")           \
-    X(FRAGMENT, "fragment", "a fragment whose first has not been seen")             \
-    X(TTL, "ttl", "its time to live ran out here; the sender was told")             \
-    X(TOO_BIG, "too-big", "larger than the way out, and not to be fragmented; the sender was told") \
-    X(NO_PORT, "no-port", "no outside port was free")                               \
-    X(BUSY, "busy", "to be cut, while another is being sent in pieces")             \
+#define NAT_DROP_LIST(X)                                                                                     \
+    X(MALFORMED, "malformed", "lengths or header fields that cannot be")                                     \
+    X(PROTOCOL, "protocol", "neither TCP, UDP nor an ICMP that is translated")                               \
+    X(NO_SESSION, "no-session", "nobody inside has spoken to its sender")                                    \
+    X(FRAGMENT, "fragment", "a fragment whose first has not been seen")                                      \
+    X(TTL, "ttl", "its time to live ran out here; the sender was told")                                      \
+    X(TOO_BIG, "too-big", "larger than the way out, and not to be fragmented; the sender was told")          \
+    X(NO_PORT, "no-port", "no outside port was free")                                                        \
+    X(BUSY, "busy", "to be cut, while another is being sent in pieces")                                      \
     X(SOURCE, "source", "its sender cannot be on this side")
 
 enum nat_drop {
 #define X(id, name, text) NAT_DROP_##id,
     NAT_DROP_LIST(X)
 #undef X
-    NAT_DROPS
+        NAT_DROPS
 };
 
 struct nat_forward { /* a port of the outside address that leads inside */
@@ -64,9 +64,9 @@ struct nat_config {
     uint32_t inside_addr;  /* ours on the inside link */
     uint32_t outside_addr; /* ours on the outside link; 0: none yet, all is dropped */
     uint32_t inside_mtu, outside_mtu;
-    uint32_t dns;          /* where queries to inside_addr port 53 go; 0: nowhere */
+    uint32_t dns;                 /* where queries to inside_addr port 53 go; 0: nowhere */
     uint16_t port_low, port_high; /* outside ports and identifiers to use */
-    bool strip_stamps;     /* take TCP time stamps out of SYNs (header compression) */
+    bool strip_stamps;            /* take TCP time stamps out of SYNs (header compression) */
     struct nat_forward forward[NAT_FORWARDS];
     unsigned nforwards;
 };
@@ -77,8 +77,8 @@ struct nat_session {
     uint32_t inside_addr, remote_addr; /* remote as the outside sees it */
     uint32_t shown_addr;               /* remote as the inside sees it: differs for DNS */
     uint16_t inside_port, remote_port, outside_port;
-    uint8_t proto;                     /* 0: free */
-    uint8_t seen;                      /* TCP: SEEN_* */
+    uint8_t proto; /* 0: free */
+    uint8_t seen;  /* TCP: SEEN_* */
 };
 
 struct nat_fragment {
@@ -101,9 +101,9 @@ struct nat {
 
 /* What became of a packet. */
 struct nat_result {
-    bool send;             /* the packet, rewritten where it lies, goes on */
-    enum nat_drop why;     /* when it does not */
-    size_t reply_len;      /* not 0: an ICMP error to its sender, in reply[] */
+    bool send;         /* the packet, rewritten where it lies, goes on */
+    enum nat_drop why; /* when it does not */
+    size_t reply_len;  /* not 0: an ICMP error to its sender, in reply[] */
     uint8_t reply[NAT_REPLY_BYTES];
 };
 

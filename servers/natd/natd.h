@@ -17,7 +17,7 @@
  * queue is shorter than a large datagram. */
 struct natd_cut {
     uint8_t packet[NATD_PACKET_MAX];
-    size_t len, at;    /* len 0: none */
+    size_t len, at; /* len 0: none */
     uint64_t next_ns;
     uint32_t mtu, bps; /* bps 0: all at once */
     uint16_t link;
@@ -26,13 +26,13 @@ struct natd_cut {
 struct natd {
     int net, endpoint; /* handles: packet ring, requests */
     struct net_ring *ring;
-    uint32_t rx_tail;  /* ours: what lies in shared memory is for the kernel */
+    uint32_t rx_tail;       /* ours: what lies in shared memory is for the kernel */
     struct netstack *stack; /* only to send by */
     struct nat nat;
     struct nat_config wanted; /* what the arguments say */
     struct natd_cut cut;
     uint32_t inside_bps, outside_bps; /* 0: fast, or unknown */
-    uint16_t inside, outside; /* link indices */
+    uint16_t inside, outside;         /* link indices */
     char inside_name[LINK_NAME_MAX], outside_name[LINK_NAME_MAX];
     uint64_t not_sent;
 };

@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PORT_LOW      20000u /* below what "any" port gives out */
-#define PORT_HIGH     23999u
-#define RX_BYTES      (256u * 1024)
-#define ARENA_BYTES   (256u * 1024)
-#define ICMP_TRIES    50
-#define NETD_WAIT_MS  2000
+#define PORT_LOW     20000u /* below what "any" port gives out */
+#define PORT_HIGH    23999u
+#define RX_BYTES     (256u * 1024)
+#define ARENA_BYTES  (256u * 1024)
+#define ICMP_TRIES   50
+#define NETD_WAIT_MS 2000
 
 static void __attribute__((noreturn)) fail(const char *what, int r)
 {
@@ -27,7 +27,8 @@ static void __attribute__((noreturn)) fail(const char *what, int r)
 static void __attribute__((noreturn)) usage(const char *word)
 {
     sys_logf(SYS_LOG_ERROR,
-             "%s: expected inside=LINK outside=LINK ports=LOW-HIGH or forward=tcp|udp/PORT:ADDRESS:PORT", word);
+             "%s: expected inside=LINK outside=LINK ports=LOW-HIGH or forward=tcp|udp/PORT:ADDRESS:PORT",
+             word);
     exit(2);
 }
 
@@ -49,12 +50,14 @@ static void take_forward(struct natd *n, const char *word, const char *value)
 
     if (c->nforwards == NAT_FORWARDS)
         usage(word);
-    if (sscanf(value, "%3[a-z]/%u:%15[0-9.]:%u%n", proto, &from, address, &to, &used) != 4 || value[used] != 0 ||
-        !is_port(from) || !is_port(to) || inet_pton(AF_INET, address, &a) != 1 ||
+    if (sscanf(value, "%3[a-z]/%u:%15[0-9.]:%u%n", proto, &from, address, &to, &used) != 4 ||
+        value[used] != 0 || !is_port(from) || !is_port(to) || inet_pton(AF_INET, address, &a) != 1 ||
         (strcmp(proto, "tcp") != 0 && strcmp(proto, "udp") != 0))
         usage(word);
-    *f = (struct nat_forward){.proto = proto[0] == 't' ? NET_TCP : NET_UDP, .outside_port = (uint16_t)from,
-                              .inside_port = (uint16_t)to, .inside_addr = a.s_addr};
+    *f = (struct nat_forward){.proto = proto[0] == 't' ? NET_TCP : NET_UDP,
+                              .outside_port = (uint16_t)from,
+                              .inside_port = (uint16_t)to,
+                              .inside_addr = a.s_addr};
     c->nforwards++;
 }
 
@@ -141,7 +144,10 @@ void natd_refresh(struct natd *n)
 
 static int own(struct natd *n, uint8_t proto, uint16_t link, unsigned low, unsigned high)
 {
-    struct net_port_op op = {.key = {.family = NET_INET, .proto = proto, .link = link, .port_lo = (uint16_t)low,
+    struct net_port_op op = {.key = {.family = NET_INET,
+                                     .proto = proto,
+                                     .link = link,
+                                     .port_lo = (uint16_t)low,
                                      .port_hi = (uint16_t)high},
                              .endpoint = n->net};
 
@@ -157,12 +163,14 @@ static void own_ports(struct natd *n)
         (r = own(n, NET_UDP, n->outside, c->port_low, c->port_high)) < 0)
         fail("cannot own the outside ports", r);
     /* A ping of this host may have an identifier in the range for a moment. */
-    for (int i = 0; i < ICMP_TRIES && (r = own(n, NET_ICMP, n->outside, c->port_low, c->port_high)) == -EADDRINUSE; i++)
+    for (int i = 0;
+         i < ICMP_TRIES && (r = own(n, NET_ICMP, n->outside, c->port_low, c->port_high)) == -EADDRINUSE; i++)
         (void)sys_wait(NULL, 0, sys_now_ns() + 100000000);
     if (r < 0)
         fail("cannot own the outside identifiers", r);
     for (unsigned i = 0; i < c->nforwards; i++)
-        if ((r = own(n, c->forward[i].proto, n->outside, c->forward[i].outside_port, c->forward[i].outside_port)) < 0)
+        if ((r = own(n, c->forward[i].proto, n->outside, c->forward[i].outside_port,
+                     c->forward[i].outside_port)) < 0)
             sys_logf(SYS_LOG_WARN, "port %u is not forwarded: error %d", c->forward[i].outside_port, -r);
     if ((r = own(n, NET_UDP, n->inside, 53, 53)) < 0 || (r = own(n, NET_TCP, n->inside, 53, 53)) < 0)
         sys_logf(SYS_LOG_WARN, "no name service for %s: error %d", n->inside_name, -r);
@@ -211,8 +219,14 @@ static int env_route(void *ctx, struct net_route_info *io)
 static void open_ring(struct natd *n)
 {
     static const struct ns_config config = {.sockets_max = 1};
-    struct ns_env env = {.ctx = n, .now_ns = env_now, .random = env_random, .alloc = env_alloc, .free = env_free,
-                         .port_register = env_port, .port_unregister = env_no_port, .route = env_route};
+    struct ns_env env = {.ctx = n,
+                         .now_ns = env_now,
+                         .random = env_random,
+                         .alloc = env_alloc,
+                         .free = env_free,
+                         .port_register = env_port,
+                         .port_unregister = env_no_port,
+                         .route = env_route};
     struct sys_net_open o = {.rx_bytes = RX_BYTES, .arena_bytes = ARENA_BYTES};
     int r;
 
@@ -237,7 +251,8 @@ void natd_setup(struct natd *n, int argc, char **argv)
     for (int i = 1; i < argc; i++)
         take_word(n, argv[i]);
     if (!link_by_name(n->inside_name, &in) || !link_by_name(n->outside_name, &out)) {
-        sys_logf(SYS_LOG_ERROR, "there is no link %s", link_by_name(n->inside_name, &in) ? n->outside_name : n->inside_name);
+        sys_logf(SYS_LOG_ERROR, "there is no link %s",
+                 link_by_name(n->inside_name, &in) ? n->outside_name : n->inside_name);
         exit(1);
     }
     n->inside = in.index;

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SECOND 1000000000ull
+#define SECOND     1000000000ull
 #define PACKET_MAX 2000
 
 static struct nat nat;
@@ -46,8 +46,13 @@ static uint32_t chance(uint32_t below)
 
 static struct nat_config standard(void)
 {
-    return (struct nat_config){.inside_addr = INSIDE, .outside_addr = OUTSIDE, .inside_mtu = 1006,
-                               .outside_mtu = 1500, .dns = DNS, .port_low = 61000, .port_high = 61999};
+    return (struct nat_config){.inside_addr = INSIDE,
+                               .outside_addr = OUTSIDE,
+                               .inside_mtu = 1006,
+                               .outside_mtu = 1500,
+                               .dns = DNS,
+                               .port_low = 61000,
+                               .port_high = 61999};
 }
 
 static int setup(void **state)
@@ -105,7 +110,8 @@ static void seal(struct packet *p)
     }
 }
 
-static struct packet make(uint8_t proto, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport, size_t data)
+static struct packet make(uint8_t proto, uint32_t src, uint16_t sport, uint32_t dst, uint16_t dport,
+                          size_t data)
 {
     struct packet p = {.len = 20 + (proto == PROTO_TCP ? 20 : 8) + data};
     uint8_t *l4 = p.b + 20;
@@ -165,13 +171,31 @@ static bool pass(struct packet *p, bool out)
         check_sound(result.reply, result.reply_len);
     return result.send;
 }
-static bool out(struct packet *p) { return pass(p, true); }
-static bool in(struct packet *p) { return pass(p, false); }
+static bool out(struct packet *p)
+{
+    return pass(p, true);
+}
+static bool in(struct packet *p)
+{
+    return pass(p, false);
+}
 
-static uint16_t sport(const struct packet *p) { return load16(p->b + ip_header(p->b)); }
-static uint16_t dport(const struct packet *p) { return load16(p->b + ip_header(p->b) + 2); }
-static uint32_t src(const struct packet *p) { return load_addr(p->b + 12); }
-static uint32_t dst(const struct packet *p) { return load_addr(p->b + 16); }
+static uint16_t sport(const struct packet *p)
+{
+    return load16(p->b + ip_header(p->b));
+}
+static uint16_t dport(const struct packet *p)
+{
+    return load16(p->b + ip_header(p->b) + 2);
+}
+static uint32_t src(const struct packet *p)
+{
+    return load_addr(p->b + 12);
+}
+static uint32_t dst(const struct packet *p)
+{
+    return load_addr(p->b + 16);
+}
 
 /* The inside speaks; the outside port that it got. */
 static uint16_t opened(uint8_t proto, uint16_t port, uint32_t remote, uint16_t remote_port)
@@ -300,7 +324,8 @@ static void udp_sessions_end(void **state)
 
 static void tcp_flag(bool outward, uint16_t port, uint8_t flags)
 {
-    struct packet p = outward ? make(PROTO_TCP, PC, 4000, SERVER, 80, 0) : make(PROTO_TCP, SERVER, 80, OUTSIDE, port, 0);
+    struct packet p =
+        outward ? make(PROTO_TCP, PC, 4000, SERVER, 80, 0) : make(PROTO_TCP, SERVER, 80, OUTSIDE, port, 0);
 
     p.b[33] = flags;
     seal(&p);
@@ -530,11 +555,12 @@ static void rubbish_harms_nothing(void **state) /* C-NAT-6 */
         static const uint8_t protos[] = {PROTO_TCP, PROTO_UDP, PROTO_ICMP, 47};
         bool outward = chance(2);
         uint8_t proto = protos[chance(4)];
-        struct packet p = outward
-                              ? make(proto, PC, (uint16_t)(4000 + chance(50)), SERVER,
-                                     (uint16_t)(proto == PROTO_ICMP ? chance(13) : 80), chance(100))
-                              : make(proto, SERVER, (uint16_t)(proto == PROTO_ICMP ? 61000 + chance(1000) : 80), OUTSIDE,
-                                     (uint16_t)(proto == PROTO_ICMP ? chance(13) : 61000 + chance(1000)), chance(100));
+        struct packet p =
+            outward
+                ? make(proto, PC, (uint16_t)(4000 + chance(50)), SERVER,
+                       (uint16_t)(proto == PROTO_ICMP ? chance(13) : 80), chance(100))
+                : make(proto, SERVER, (uint16_t)(proto == PROTO_ICMP ? 61000 + chance(1000) : 80), OUTSIDE,
+                       (uint16_t)(proto == PROTO_ICMP ? chance(13) : 61000 + chance(1000)), chance(100));
         bool damaged = chance(2);
         if (damaged) {
             for (unsigned k = chance(6); k > 0; k--)
