@@ -6,7 +6,7 @@
  * A sleep by CLOCK_MONOTONIC is measured by every counter that the machine has.
  * Those that do not wrap meanwhile are read before and after; the PIT's turn is
  * 55 ms, so for its sake there is a second sleep, in which another thread looks
- * on and adds its ticks up.
+ * on and adds its ticks up. A counter that may have lost a turn is left out.
  */
 #include "shell.h"
 #include <pthread.h>
@@ -21,6 +21,7 @@
 struct meter {
     struct info_clock last;
     uint64_t ticks;
+    bool lost; /* too long between two looks: a turn may be missing */
 };
 
 static struct meter meters[CLOCKS_MAX];
@@ -30,18 +31,31 @@ static void meters_start(void)
 {
     for (nmeters = 0; nmeters < CLOCKS_MAX; nmeters++) {
         meters[nmeters].ticks = 0;
+        meters[nmeters].lost = false;
         if (sys_info(INFO_CLOCK, nmeters, &meters[nmeters].last, sizeof meters[0].last) <= 0)
             break;
     }
 }
 
+static uint64_t us_of(uint64_t ticks, const struct info_clock *c)
+{
+    return c->hz < 1000 ? 0 : ticks * 1000 / (c->hz / 1000);
+}
+
+/* The first meter is the TSC, which does not wrap: it tells how long ago the last
+ * look was. */
 static void meters_look(void)
 {
     struct info_clock now;
+    uint64_t since_us = 0;
 
     for (unsigned i = 0; i < nmeters; i++) {
         if (sys_info(INFO_CLOCK, i, &now, sizeof now) <= 0)
             continue;
+        if (i == 0)
+            since_us = us_of(now.value - meters[i].last.value, &now);
+        else if (now.mask <= UINT32_MAX && since_us > us_of(now.mask, &now) / 2)
+            meters[i].lost = true;
         meters[i].ticks += (now.value - meters[i].last.value) & now.mask;
         meters[i].last = now;
     }
@@ -53,17 +67,16 @@ static void print_ms(uint64_t us)
     printf("%u.%03u", (unsigned)(us / 1000), (unsigned)(us % 1000));
 }
 
-static void meters_print(const char *how, uint32_t ms, bool wrapping_too)
+static void meters_print(const char *how, uint32_t ms)
 {
     printf("slept %u ms %s:", (unsigned)ms, how);
     for (unsigned i = 0; i < nmeters; i++) {
         const struct info_clock *c = &meters[i].last;
-        uint64_t khz = c->hz / 1000;
 
-        if (khz == 0 || (!wrapping_too && c->mask / khz <= SLEEP_MS_MAX))
+        if (meters[i].lost)
             continue;
         printf(" %.8s ", c->name);
-        print_ms(meters[i].ticks * 1000 / khz);
+        print_ms(us_of(meters[i].ticks, c));
     }
     printf("\n");
 }
@@ -91,7 +104,7 @@ static int sleep_watched(uint32_t ms)
     }
     meters_look();
     pthread_join(thread, NULL);
-    meters_print("watched", ms, true);
+    meters_print("watched", ms);
     return 0;
 }
 
@@ -120,6 +133,6 @@ int cmd_clocks(int argc, char **argv)
     meters_start();
     usleep((useconds_t)ms * 1000);
     meters_look();
-    meters_print("idle", (uint32_t)ms, false);
+    meters_print("idle", (uint32_t)ms);
     return sleep_watched((uint32_t)ms);
 }

