@@ -215,6 +215,8 @@ static void line_refused(struct tcb *t)
         t->snd_max = t->line_seq;
         if (seq_gt(t->snd_nxt, t->snd_max))
             t->snd_nxt = t->snd_max;
+        if (seq_gt(t->snd_sml, t->snd_max)) /* or Nagle would wait for what was never sent */
+            t->snd_sml = t->snd_una;
         if (t->timing && seq_gt(t->rtt_seq, t->snd_max))
             t->timing = false;
     }
