@@ -230,6 +230,8 @@ void __libc_socket_restore(struct file *f, int handle)
         s->s = t->s;
         s->ctx = t->ctx;
         ns_set_user(s->s, s);
+        if (f->watchers != NULL)
+            ns_watch(s->s);
         t->s = NULL;
         fd_put(back);
     }
