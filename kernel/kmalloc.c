@@ -7,7 +7,8 @@
  * takes the first free object of the class's first slab that has one. Release
  * finds slab and bit from the address: a pointer that is not an object, or one
  * that is free already, is a panic whatever its bytes hold (C-MEM-9). An empty
- * slab goes back to the page allocator, except the last of its class.
+ * slab goes back to the page allocator, unless no other of its class has room: so
+ * the pages taken depend on the objects in use, not on what came before.
  * Objects are 16-byte aligned; those whose size is a multiple of 64 are 64-byte
  * aligned, and those above the largest class are whole pages. Context: thread.
  */
@@ -89,6 +90,12 @@ static struct slab *slab_new(unsigned class)
     }
     partial_add(s);
     return s;
+}
+
+static void slab_free(struct slab *s)
+{
+    partial_remove(s);
+    page_free(virt_to_phys(s), 0);
 }
 
 static inline bool slab_full(const struct slab *s)
@@ -206,10 +213,10 @@ void kfree(void *p)
     used_bytes -= class_bytes[s->class];
     if (was_full)
         partial_add(s);
-    if (s->used == 0 && (s->next != NULL || s->prev != NULL)) {
-        partial_remove(s);
-        page_free(virt_to_phys(s), 0);
-    }
+    if (s->used == 0 && (s->next != NULL || s->prev != NULL))
+        slab_free(s);
+    else if (was_full && s->next != NULL && s->next->used == 0)
+        slab_free(s->next); /* kept while it was the only one with room */
 }
 
 uint64_t kmalloc_used_bytes(void)

@@ -392,6 +392,56 @@ static const char *pages_come_back(void) /* C-MEM-6, C-PROC-2 */
     return NULL;
 }
 
+/* Forks, writes and ends children until somebody ends it. */
+static void __attribute__((noreturn)) keep_forking(uint8_t *p)
+{
+    for (unsigned i = 0;; i++) {
+        int h = sys_fork();
+        pages_fill(p, PAGES, (uint8_t)i);
+        if (h == 0)
+            sys_exit(0);
+        if (h > 0)
+            sys_handle_close(h);
+    }
+}
+
+static uint32_t processes_now(void)
+{
+    struct info_system s;
+
+    sys_info(INFO_SYSTEM, 0, &s, sizeof(s));
+    return s.processes;
+}
+
+static const char *killed_while_forking(void) /* C-PROC-2 */
+{
+    uint8_t *p = pages_map(PAGES);
+    uint32_t processes = processes_now();
+    uint64_t before = 0, end;
+
+    CHECK(p != NULL);
+    pages_fill(p, PAGES, 1);
+    for (int i = 0; i < 12; i++) {
+        static struct sys_exit e;
+        int h = sys_fork();
+        if (h == 0)
+            keep_forking(p);
+        CHECK(h > 0);
+        sys_wait(NULL, 0, sys_now_ns() + 1000000 + (uint64_t)i * 370000);
+        CHECK(sys_process_status(h, &e) == 0 && e.state == PROC_RUNNING && sys_kill(e.pid, 9) == 0);
+        CHECK(role_end(h) == -EPEER);
+        for (end = sys_now_ns() + WAIT_NS; processes_now() > processes && sys_now_ns() < end;)
+            sys_wait(NULL, 0, sys_now_ns() + 2000000); /* its children end by themselves */
+        if (i == 5)
+            before = free_bytes();
+    }
+    for (end = sys_now_ns() + WAIT_NS; free_bytes() != before && sys_now_ns() < end;)
+        sys_wait(NULL, 0, sys_now_ns() + 2000000);
+    CHECK(processes_now() == processes && free_bytes() == before);
+    CHECK(pages_hold(p, PAGES, 1) && pages_free(p, PAGES));
+    return NULL;
+}
+
 const struct test fork_tests[] = {
     {"registers-survive", registers_survive},
     {"contents-diverge", contents_diverge},
@@ -405,6 +455,7 @@ const struct test fork_tests[] = {
     {"promises-are-kept", promises_are_kept},
     {"fork-needs-the-right", fork_needs_the_right},
     {"pages-come-back", pages_come_back},
+    {"killed-while-forking", killed_while_forking},
     {NULL, NULL},
 };
 
