@@ -17,7 +17,6 @@
 #include <stddef.h>
 
 #define CURSOR_BIT 0x80000000u /* in a shown cell: the cursor is drawn in it */
-#define NOTHING    0xffffffffu /* shown: pixels of unknown colour */
 #define BIG_HEIGHT 1600u       /* from here on, glyphs are drawn twice as large */
 
 static struct {
@@ -111,16 +110,18 @@ static unsigned draw(unsigned row, const uint32_t *cells, unsigned cursor)
     return drawn;
 }
 
-/* The rim beside and below the last cells, where the firmware's picture was. */
-static void clear_rim(const struct boot_info *bi)
+/* Black is zero in every format. All of it: the firmware's picture is still there,
+ * also in the rim that no cell reaches. */
+static void clear(const struct boot_info *bi)
 {
-    unsigned right = fb.columns * FONT_WIDTH * fb.scale, below = fb.rows * FONT_HEIGHT * fb.scale;
+    size_t bytes = (size_t)bi->fb_width * fb.pixel_bytes;
 
     for (unsigned y = 0; y < bi->fb_height; y++) {
-        unsigned x = y < below ? right : 0;
-        volatile uint8_t *p = fb.pixels + (size_t)y * fb.pitch + (size_t)x * fb.pixel_bytes;
-        for (; x < bi->fb_width; x++)
-            p = put_pixel(p, fb.colour[0]);
+        volatile uint8_t *p = fb.pixels + (size_t)y * fb.pitch;
+        size_t words = bytes / 8;
+        __asm__ volatile("rep stosq" : "+D"(p), "+c"(words) : "a"(0ull) : "memory");
+        for (size_t i = 0; i < bytes % 8; i++)
+            p[i] = 0;
     }
 }
 
@@ -167,8 +168,8 @@ bool framebuffer_init(const struct boot_info *bi)
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        fb.shown[i] = NOTHING;
-    clear_rim(bi);
+        fb.shown[i] = CELL_BLANK;
+    clear(bi);
     device = (struct screen_device){fb.columns, fb.rows, scroll, draw};
     screen_start(&device, cells);
     klog(LOG_INFO, "fb0: %ux%u pixels of %u bits, console of %ux%u", bi->fb_width, bi->fb_height, bi->fb_bpp,

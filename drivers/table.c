@@ -31,6 +31,6 @@ void driver_publish_net(struct pci_device *d, const struct link *l)
     static unsigned nodes;
 
     ksnprintf(d->node, sizeof(d->node), "net%u", nodes++);
-    __builtin_memcpy(d->mac, l->mac, sizeof(d->mac));
+    d->link = l;
     d->irq_mode = l->irq_mode;
 }

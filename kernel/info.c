@@ -6,11 +6,13 @@
  */
 #include <kernel/acpi.h>
 #include <kernel/boot_info.h>
+#include <kernel/inventory.h>
 #include <kernel/irq.h>
 #include <kernel/names.h>
 #include <kernel/pci.h>
 #include <kernel/proc.h>
 #include <kernel/random.h>
+#include <kernel/screen.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
 #include <kernel/syscall.h>
@@ -21,6 +23,7 @@ union info_record {
     struct info_process process;
     struct info_device device;
     struct info_irq irq;
+    struct info_screen screen;
     struct info_name name;
     struct info_memory memory;
     struct info_clock clock;
@@ -95,70 +98,6 @@ static size_t fill_process(struct info_process *i, uint64_t cursor)
     return sizeof *i;
 }
 
-/* PCI Code and ID Assignment Specification, base classes and a few below. */
-static const char *class_name(uint32_t class_code)
-{
-    switch (class_code >> 8) {
-    case 0x0101:
-        return "IDE controller";
-    case 0x0106:
-        return "SATA controller";
-    case 0x0200:
-        return "Ethernet controller";
-    case 0x0300:
-        return "VGA display";
-    case 0x0600:
-        return "host bridge";
-    case 0x0601:
-        return "ISA bridge";
-    case 0x0604:
-        return "PCI bridge";
-    case 0x0c03:
-        return "USB controller";
-    case 0x0c05:
-        return "SMBus";
-    default:
-        break;
-    }
-    static const char *const base[] = {
-        "unclassified", "storage", "network", "display", "multimedia", "memory", "bridge",
-        "communication", "system", "input", "docking station", "processor", "serial bus", "wireless",
-    };
-    uint32_t number = class_code >> 16;
-    return number < sizeof base / sizeof base[0] ? base[number] : "other";
-}
-
-static size_t fill_device(struct info_device *i, uint64_t cursor)
-{
-    const struct pci_device *d = pci_first();
-
-    while (d != NULL && cursor-- > 0)
-        d = d->next;
-    if (d == NULL)
-        return 0;
-    strlcpy(i->node, d->node, sizeof i->node);
-    strlcpy(i->driver, d->driver != NULL ? d->driver : "", sizeof i->driver);
-    strlcpy(i->irq_mode, d->irq_mode != NULL ? d->irq_mode : "", sizeof i->irq_mode);
-    strlcpy(i->class_name, class_name(d->class_code), sizeof i->class_name);
-    i->segment = d->segment;
-    i->bus = d->bus;
-    i->device = d->device;
-    i->function = d->function;
-    i->irq_pin = d->irq_pin;
-    i->vendor = d->vendor;
-    i->product = d->product;
-    i->class_code = (uint16_t)(d->class_code >> 8);
-    i->irq = d->irq_line;
-    memcpy(i->mac, d->mac, sizeof i->mac);
-    for (unsigned b = 0; b < 6; b++) {
-        i->bar_base[b] = d->bar[b].base;
-        i->bar_size[b] = d->bar[b].bytes;
-        if (d->bar[b].is_io)
-            i->bar_is_io |= (uint8_t)(1u << b);
-    }
-    return sizeof *i;
-}
-
 static size_t fill(union info_record *r, uint64_t kind, uint64_t cursor)
 {
     switch (kind) {
@@ -169,7 +108,7 @@ static size_t fill(union info_record *r, uint64_t kind, uint64_t cursor)
     case INFO_CMDLINE:
         return cursor == 0 ? strlcpy(r->cmdline, boot_info_get()->cmdline, sizeof r->cmdline) + 1 : 0;
     case INFO_DEVICE:
-        return fill_device(&r->device, cursor);
+        return inventory_get(cursor, &r->device) ? sizeof r->device : 0;
     case INFO_IRQ:
         return cursor <= UINT32_MAX && irq_info_get((unsigned)cursor, &r->irq) ? sizeof r->irq : 0;
     case INFO_NAME:
@@ -180,6 +119,8 @@ static size_t fill(union info_record *r, uint64_t kind, uint64_t cursor)
         return cursor == 0 ? sizeof r->memory : 0;
     case INFO_CLOCK:
         return cursor <= UINT32_MAX && clock_info_get((unsigned)cursor, &r->clock) ? sizeof r->clock : 0;
+    case INFO_SCREEN:
+        return cursor == 0 && screen_info(&r->screen) ? sizeof r->screen : 0;
     default: /* a number between that means nothing yet; others are refused before */
         return 0;
     }
@@ -191,7 +132,7 @@ SYSCALL_HANDLER(info)
     size_t n;
     int err;
 
-    if (a0 < INFO_SYSTEM || a0 > INFO_CLOCK)
+    if (a0 < INFO_SYSTEM || a0 > INFO_SCREEN)
         return -EINVAL;
     r = kzalloc(sizeof *r);
     if (r == NULL)

@@ -40,4 +40,4 @@ KERNEL_SOURCES += \
 KERNEL_SOURCES += kernel/netglue.c kernel/netcalls.c
 
 # A headless machine comes back; what ring 3 learns of the hardware
-KERNEL_SOURCES += kernel/keep.c kernel/hwcalls.c
+KERNEL_SOURCES += kernel/keep.c kernel/hwcalls.c kernel/inventory.c

@@ -13,6 +13,7 @@
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/initrd.h>
+#include <kernel/inventory.h>
 #include <kernel/irq.h>
 #include <kernel/keep.h>
 #include <kernel/log.h>
@@ -150,6 +151,7 @@ void kmain(uint32_t info_phys)
     smp_init();                                /* the other processors */
     step_done("processors");
     pci_attach_drivers();                      /* network cards become links */
+    inventory_init();                          /* block0, fb0: what else there is */
     step_done("drivers");
     report_steps();
     selftest_run();                            /* test=NAME */

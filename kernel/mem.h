@@ -122,6 +122,8 @@ struct memobj *memobj_create(uint64_t bytes);
  * its mappings out. */
 struct memobj *memobj_create_ring(uint64_t bytes);
 struct memobj *memobj_wrap(phys_t first, uint64_t bytes); /* existing RAM, never freed: the initrd */
+struct memobj *memobj_wrap_device(phys_t first, uint64_t bytes); /* a framebuffer: write-combining */
+bool memobj_is_device(const struct memobj *m);
 void memobj_ref(struct memobj *m);
 void memobj_unref(struct memobj *m);
 /* fn(arg, bytes in whole pages) when the last handle and the last mapping are gone. */

@@ -7,6 +7,7 @@
  * are gone. Called by: system calls, message passing. Context: thread.
  */
 #include <kernel/initrd.h>
+#include <kernel/inventory.h>
 #include <kernel/proc.h>
 #include <kernel/syscall.h>
 #include <kernel/time_page.h>
@@ -146,6 +147,24 @@ SYSCALL_HANDLER(time_page)
     struct memobj *m = time_page_memobj();
 
     return m == NULL ? -ENOENT : open_shared(m);
+}
+
+SYSCALL_HANDLER(framebuffer_open)
+{
+    struct memobj *m;
+    struct object *o;
+
+    if (!process_has(self_process(), RIGHT_DEV_FB))
+        return -EACCES;
+    m = inventory_framebuffer();
+    if (m == NULL)
+        return -ENODEV;
+    o = mem_object_new(m, true);
+    if (o == NULL) {
+        memobj_unref(m);
+        return -ENOMEM;
+    }
+    return handle_to(self_process(), o);
 }
 
 SYSCALL_HANDLER(mem_map)

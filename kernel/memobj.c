@@ -20,6 +20,7 @@ enum memobj_kind {
     OBJECT_PAGES,
     OBJECT_RING,
     OBJECT_WRAPPED, /* somebody else's memory: never freed, never written */
+    OBJECT_DEVICE,  /* a device's memory: never freed */
 };
 
 struct memobj {
@@ -119,15 +120,25 @@ struct memobj *memobj_create_ring(uint64_t bytes)
     return m;
 }
 
-struct memobj *memobj_wrap(phys_t first, uint64_t bytes)
+static struct memobj *wrap(enum memobj_kind kind, phys_t first, uint64_t bytes)
 {
-    struct memobj *m = object_new(OBJECT_WRAPPED, bytes);
+    struct memobj *m = object_new(kind, bytes);
 
     KASSERT((first & (PAGE_SIZE - 1)) == 0);
     if (m == NULL)
         return NULL;
     m->first = first;
     return m;
+}
+
+struct memobj *memobj_wrap(phys_t first, uint64_t bytes)
+{
+    return wrap(OBJECT_WRAPPED, first, bytes);
+}
+
+struct memobj *memobj_wrap_device(phys_t first, uint64_t bytes)
+{
+    return wrap(OBJECT_DEVICE, first, bytes);
 }
 
 void memobj_ref(struct memobj *m)
@@ -181,7 +192,7 @@ void memobj_unref(struct memobj *m)
         return;
     if (m->mapped != 0)
         kernel_unmap(m->mapped, m->npages << PAGE_SHIFT);
-    if (m->kind == OBJECT_WRAPPED || free_some(m, FREE_PIECE)) {
+    if (m->kind == OBJECT_WRAPPED || m->kind == OBJECT_DEVICE || free_some(m, FREE_PIECE)) {
         finish(m, page_round_up(m->bytes));
         return;
     }
@@ -204,6 +215,11 @@ bool memobj_is_ring(const struct memobj *m)
 uint64_t memobj_bytes(const struct memobj *m)
 {
     return m->bytes;
+}
+
+bool memobj_is_device(const struct memobj *m)
+{
+    return m->kind == OBJECT_DEVICE;
 }
 
 bool memobj_read_only(const struct memobj *m)

@@ -25,7 +25,7 @@ struct pci_device {
     struct pci_bar bar[6];
     const char *driver;  /* NULL until taken */
     char node[16];
-    uint8_t mac[6];
+    const struct link *link; /* a network card's */
     const char *irq_mode;
     struct pci_device *next;
 };

@@ -6,11 +6,13 @@
  * off; a row is copied out the same way and drawn with interrupts on.
  */
 #include <drivers/term.h>
+#include <kernel/boot_info.h>
 #include <kernel/cpu.h>
 #include <kernel/irq.h>
 #include <kernel/log.h>
 #include <kernel/screen.h>
 #include <kernel/time.h>
+#include <slipway/syscall.h>
 
 #define DRAW_DELAY_NS (10 * NS_PER_MS)
 #define DRAW_CELLS    400u /* a turn: 50,000 pixels, below a millisecond where writes are combined */
@@ -171,11 +173,22 @@ void screen_flush(void)
         draw_everything();
 }
 
-bool screen_size(unsigned *columns, unsigned *rows)
+bool screen_info(struct info_screen *s)
 {
+    const struct boot_info *bi = boot_info_get();
+
     if (device == NULL)
         return false;
-    *columns = device->columns;
-    *rows = device->rows;
+    s->columns = device->columns;
+    s->rows = device->rows;
+    if (bi->fb_type != 1)
+        return true;
+    s->width = bi->fb_width;
+    s->height = bi->fb_height;
+    s->pitch_bytes = bi->fb_pitch;
+    s->pixel_bits = bi->fb_bpp;
+    s->red_pos = bi->fb_red_pos, s->red_bits = bi->fb_red_bits;
+    s->green_pos = bi->fb_green_pos, s->green_bits = bi->fb_green_bits;
+    s->blue_pos = bi->fb_blue_pos, s->blue_bits = bi->fb_blue_bits;
     return true;
 }

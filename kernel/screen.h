@@ -36,7 +36,8 @@ void screen_write(const char *text, size_t bytes);
 void screen_defer(void);
 /* Panic and power-off: everything, now; from then on nothing waits. */
 void screen_flush(void);
-bool screen_size(unsigned *columns, unsigned *rows); /* false: there is no screen */
+struct info_screen;
+bool screen_info(struct info_screen *s); /* false: there is no screen */
 
 /* vga.c: text mode, 80x25; false when there is none. Before memory is there. */
 bool vga_init(const struct boot_info *bi);

@@ -102,6 +102,8 @@ void vm_fill_object(struct address_space *as, const struct vm_region *r, uint64_
 {
     uint64_t bits = prot_bits(r->prot) | PTE_OBJECT, *e = NULL;
 
+    if (memobj_is_device(r->object))
+        bits |= cpu.pat ? PTE_PAT : PTE_PCD | PTE_PWT;
     for (uint64_t at = start; at < end; at += PAGE_SIZE) {
         uint64_t index = (r->offset + (at - r->start)) >> PAGE_SHIFT;
         e = vm_step_entry(as, e, at);
@@ -160,7 +162,7 @@ void vm_set_prot(struct address_space *as, uint64_t start, uint64_t end, unsigne
         e = vm_step_entry(as, e, at);
         if (*e == 0)
             continue;
-        *e = (*e & (PTE_ADDR | PTE_OBJECT)) | bits;
+        *e = (*e & (PTE_ADDR | PTE_OBJECT | PTE_PAT | PTE_PCD | PTE_PWT)) | bits;
         if (!(*e & PTE_OBJECT) && page_shared(*e & PTE_ADDR))
             *e &= ~PTE_W;
     }

@@ -230,6 +230,11 @@ void file_console_adopt(int handle)
     console_handle = handle;
 }
 
+const char *device_name(size_t index)
+{
+    return index < sizeof devices / sizeof devices[0] ? devices[index].name : NULL;
+}
+
 int file_open_device(const char *name, int flags, struct file **out)
 {
     for (size_t i = 0; i < sizeof devices / sizeof devices[0]; i++) {
@@ -250,7 +255,7 @@ int file_open_device(const char *name, int flags, struct file **out)
         *out = f;
         return 0;
     }
-    return -ENOENT;
+    return file_open_node(name, flags, out);
 }
 
 /* --- a kernel handle as a descriptor --- */

@@ -32,7 +32,8 @@ enum file_kind {
     FILE_PIPE,
     FILE_EPOLL,
     FILE_EVENT,
-    FILE_TIMER
+    FILE_TIMER,
+    FILE_NODE
 };
 
 struct file;
@@ -117,6 +118,12 @@ const char *file_initrd_path(const struct file *f);
 const char *file_device_name(const struct file *f);
 int file_console_handle(void);
 void file_console_adopt(int handle);
+/* devnode.c: nodes of devices; the index-th one's name, false past the last. */
+#define NODE_BYTES 17
+int file_open_node(const char *name, int flags, struct file **out);
+bool node_name(size_t index, char name[NODE_BYTES]);
+/* dev.c: names in /dev that are always there; NULL past the last. */
+const char *device_name(size_t index);
 int initrd_stat(const char *path, struct stat *st);
 
 /* The path made absolute and free of "." and "..", without a leading slash.

@@ -106,13 +106,19 @@ static const struct entry *find(const char *path)
     return i < entry_count && strcmp(entries[i].path, path) == 0 ? &entries[i] : NULL;
 }
 
+/* /dev is in no archive. */
+static bool is_dev(const char *path)
+{
+    return strcmp(path, "dev") == 0;
+}
+
 /* A directory needs no entry of its own: it is one when something lies in it. */
 static bool is_dir(const char *path)
 {
     char prefix[PATH_BYTES + 1];
     const struct entry *e = find(path);
 
-    if (path[0] == 0)
+    if (path[0] == 0 || is_dev(path))
         return true;
     if (e != NULL)
         return e->is_dir;
@@ -281,6 +287,7 @@ int initrd_stat(const char *clean, struct stat *st)
 struct __slipway_dir {
     char prefix[PATH_BYTES + 1]; /* with its final slash; "" for the root */
     size_t next;
+    size_t dev; /* of /dev's names: how many were given; for the root: 1 when /dev was */
     struct dirent d;
 };
 
@@ -304,6 +311,34 @@ DIR *opendir(const char *path)
     return d;
 }
 
+static struct dirent *dir_entry(DIR *d, const char *name, uint8_t type)
+{
+    strcpy(d->d.d_name, name);
+    d->d.d_type = type;
+    d->d.d_ino = 1;
+    return &d->d;
+}
+
+/* What is not in the archive: /dev in the root, and what it holds. */
+static struct dirent *next_device(DIR *d)
+{
+    char node[NODE_BYTES];
+    size_t fixed = 0;
+
+    if (d->prefix[0] == 0)
+        return d->dev++ == 0 ? dir_entry(d, "dev", DT_DIR) : NULL;
+    if (strcmp(d->prefix, "dev/") != 0)
+        return NULL;
+    if (device_name(d->dev) != NULL)
+        return dir_entry(d, device_name(d->dev++), DT_CHR);
+    while (device_name(fixed) != NULL)
+        fixed++;
+    if (!node_name(d->dev - fixed, node))
+        return NULL;
+    d->dev++;
+    return dir_entry(d, node, DT_CHR);
+}
+
 struct dirent *readdir(DIR *d)
 {
     size_t n = strlen(d->prefix);
@@ -321,12 +356,13 @@ struct dirent *readdir(DIR *d)
         d->d.d_ino = (ino_t)(e - entries + 2);
         return &d->d;
     }
-    return NULL;
+    return next_device(d);
 }
 
 void rewinddir(DIR *d)
 {
     d->d.d_name[0] = 0;
+    d->dev = 0;
     d->next = lower_bound(d->prefix);
 }
 

@@ -9,6 +9,7 @@ LIBC_SOURCES = \
     libc/abi_check.c \
     libc/children.c \
     libc/dev.c \
+    libc/devnode.c \
     libc/epoll.c \
     libc/eventfd.c \
     libc/exec.c \

@@ -13,14 +13,14 @@ SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c serv
     servers/selftest/secrets.c servers/selftest/fork.c servers/selftest/exec.c \
     servers/selftest/trace.c
 SERVER_selftest_SOURCES += servers/selftest/names.c servers/selftest/events.c servers/selftest/memory.c
-SERVER_selftest_SOURCES += servers/selftest/crew.c
+SERVER_selftest_SOURCES += servers/selftest/crew.c servers/selftest/screen.c
 SERVER_selftest_SOURCES += servers/selftest/pipes.c servers/selftest/signals.c servers/selftest/posix.c \
     servers/selftest/pthread.c
 
 SERVERS += init shell echo
 SERVER_init_SOURCES = servers/init/main.c servers/init/manifest.c servers/init/supervise.c \
     servers/init/control.c servers/init/announce.c
-SERVER_shell_SOURCES = servers/shell/main.c servers/shell/edit.c servers/shell/sys_cmds.c \
+SERVER_shell_SOURCES = servers/shell/main.c servers/shell/edit.c servers/shell/sys_cmds.c servers/shell/hw_cmds.c \
     servers/shell/net_cmds.c servers/shell/ping.c servers/shell/run.c servers/shell/clock_cmd.c
 SERVERS += strace
 SERVER_strace_SOURCES = servers/strace/main.c servers/strace/decode.c

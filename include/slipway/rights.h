@@ -28,7 +28,8 @@
     X(9, CLOCK_SET, "clock.set", "set the real-time clock")                    \
     X(10, NET_EPHEMERAL, "net.client", "use ephemeral ports and ICMP echo ids") \
     X(11, LOG_READ, "log.read", "read the kernel log")                         \
-    X(12, PROC_TRACE, "proc.trace", "watch the system calls of other processes than its children")
+    X(12, PROC_TRACE, "proc.trace", "watch the system calls of other processes than its children") \
+    X(13, DEV_FB, "dev.fb0", "map the screen's pixels")
 
 enum right_bit {
 #define X(bit, id, name, text) RIGHT_##id = 1u << (bit),

@@ -132,6 +132,7 @@ enum sys_info {
     INFO_NAME = 6,    /* struct info_name */
     INFO_MEMORY = 8,  /* struct info_memory */
     INFO_CLOCK = 11,  /* struct info_clock */
+    INFO_SCREEN = 12, /* struct info_screen; none: no screen */
 };
 
 struct info_system {
@@ -186,6 +187,14 @@ struct info_device {
     uint64_t bar_base[6], bar_size[6];
     uint8_t mac[6];
     uint8_t bar_is_io, link_up;
+};
+
+struct info_screen {
+    uint32_t columns, rows;   /* of the console */
+    uint32_t width, height;   /* pixels; 0: text mode */
+    uint32_t pitch_bytes, pixel_bits;
+    uint8_t red_pos, red_bits, green_pos, green_bits, blue_pos, blue_bits;
+    uint8_t pad[2];
 };
 
 struct info_irq {

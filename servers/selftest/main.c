@@ -15,6 +15,7 @@ static const struct {
 } groups[] = {
     {"calls", calls_tests},     {"processes", processes_tests}, {"messages", messages_tests},
     {"names", names_tests}, /* before others keep the name */
+    {"screen", screen_tests},
     {"threads", threads_tests}, {"registry", registry_tests},
     {"libc", libc_tests},       {"sockets", sockets_tests},
     {"secrets", secrets_tests},

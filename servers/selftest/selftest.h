@@ -25,6 +25,7 @@
  *   sockets.c   BSD sockets over loopback
  *   secrets.c   a secret to compare
  *   trace.c     watching system calls
+ *   screen.c    device nodes, the screen's pixels
  *   fpu.c       vector registers, rounding modes
  */
 #ifndef SERVERS_SELFTEST_SELFTEST_H
@@ -47,6 +48,7 @@ extern const struct test calls_tests[], processes_tests[], messages_tests[], thr
 extern const struct test libc_tests[], sockets_tests[], secrets_tests[];
 extern const struct test fork_tests[], exec_tests[], memory_tests[], cycles_tests[];
 extern const struct test names_tests[], events_tests[];
+extern const struct test screen_tests[];
 extern const struct role names_roles[];
 extern const struct role processes_roles[], messages_roles[], registry_roles[];
 extern const struct role fork_roles[], exec_roles[], memory_roles[];

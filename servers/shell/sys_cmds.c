@@ -244,34 +244,6 @@ int cmd_dmesg(int argc, char **argv)
     return n < 0 ? shell_error("dmesg", (int)n) : 0;
 }
 
-int cmd_lspci(int argc, char **argv)
-{
-    struct info_device d;
-
-    (void)argc, (void)argv;
-    for (uint64_t i = 0; sys_info(INFO_DEVICE, i, &d, sizeof d) > 0 && !shell_interrupted(); i++) {
-        printf("%02x:%02x.%x %04x:%04x class %04x %.28s", d.bus, d.device, d.function, d.vendor, d.product,
-               d.class_code, d.class_name);
-        if (d.driver[0] != 0)
-            printf(" [%.16s%s%.16s, %.12s irq %u]", d.driver, d.node[0] ? " " : "", d.node, d.irq_mode,
-                   (unsigned)d.irq);
-        putchar('\n');
-    }
-    return 0;
-}
-
-int cmd_irq(int argc, char **argv)
-{
-    struct info_irq q;
-
-    (void)argc, (void)argv;
-    printf("VECTOR LINE MODE         COUNT NAME\n");
-    for (uint64_t i = 0; sys_info(INFO_IRQ, i, &q, sizeof q) > 0 && !shell_interrupted(); i++)
-        printf("%6u %4u %-8.12s %9llu %.20s\n", (unsigned)q.vector, (unsigned)q.line, q.mode,
-               (unsigned long long)q.count, q.name);
-    return 0;
-}
-
 int cmd_reboot(int argc, char **argv)
 {
     (void)argc, (void)argv;

@@ -234,6 +234,10 @@ static inline int64_t sys_log_previous(uint64_t *cursor, char *buf, uint64_t byt
 {
     return __SYS(log_previous, __SYS_PTR(cursor), __SYS_PTR(buf), bytes);
 }
+static inline int sys_framebuffer_open(void)
+{
+    return (int)__SYS(framebuffer_open, 0, 0, 0);
+}
 static inline int sys_watchdog_feed(void)
 {
     return (int)__SYS(watchdog_feed, 0, 0, 0);

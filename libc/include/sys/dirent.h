@@ -9,6 +9,7 @@
 
 #define MAXNAMLEN 255
 #define DT_UNKNOWN 0
+#define DT_CHR 2
 #define DT_DIR 4
 #define DT_REG 8
 

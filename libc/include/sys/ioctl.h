@@ -13,6 +13,9 @@ extern "C" {
 #define FIONBIO 0x5421   /* int *: non-blocking on or off */
 #define TIOCGWINSZ 0x5413 /* struct winsize * */
 
+#define SLIPWAY_IOC_DEVICE 0x5301 /* struct info_device *: of a device's node in /dev */
+#define SLIPWAY_IOC_SCREEN 0x5302 /* struct info_screen *: of /dev/fb0 */
+
 struct winsize {
     unsigned short ws_row, ws_col, ws_xpixel, ws_ypixel;
 };
