@@ -3,11 +3,14 @@
  * tools/slipway-attach.c: join a serial line that speaks SLIP (RFC 1055) to a
  * TUN device, for hosts whose kernel has no SLIP of its own.
  *
- * The line is a tty, a pty, or a Unix or TCP socket (as QEMU offers). Runs on
- * Linux. Ends on SIGINT or SIGTERM: the tty gets its settings back, and a TUN
+ * The line is a tty, a pty, or a Unix or TCP socket (as QEMU offers). Headers may
+ * be compressed (RFC 1144), and console text may share the line (SLIPMUX). Runs
+ * on Linux. Ends on SIGINT or SIGTERM: the tty gets its settings back, and a TUN
  * device that this program made is gone.
  */
+#include "attach.h"
 #include <drivers/slip_codec.h>
+#include <drivers/vj.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,35 +18,25 @@
 #include <getopt.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
-#include <netdb.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <slipway_version.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
-#define MTU_MAX 1500
-#define CONNECT_MS 10000
-
-struct options {
-    const char *line, *tun, *local, *peer;
-    unsigned mtu, baud;
-    bool configure, reconnect, rtscts, verbose;
-};
+#define TEXT_FRAME 0x0a /* SLIPMUX: first byte of a frame of console text */
+#define TEXT_MAX   256
+#define QUIT_KEY   0x1d /* Ctrl-] */
 
 struct counters {
-    unsigned long long rx_frames, rx_bytes, tx_frames, tx_bytes, not_ipv4;
+    unsigned long long rx_frames, rx_bytes, tx_frames, tx_bytes, not_ipv4, text_bytes, opened;
 };
 
 static volatile sig_atomic_t stop, report;
@@ -56,7 +49,7 @@ static void on_signal(int sig)
         stop = 1;
 }
 
-static void __attribute__((format(printf, 1, 2), noreturn)) die(const char *fmt, ...)
+void die(const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -65,131 +58,6 @@ static void __attribute__((format(printf, 1, 2), noreturn)) die(const char *fmt,
     fputc('\n', stderr);
     va_end(ap);
     exit(1);
-}
-
-/* --- the line -------------------------------------------------------------- */
-
-static const struct {
-    unsigned baud;
-    speed_t speed;
-} speeds[] = {
-    {300, B300},     {600, B600},     {1200, B1200},   {2400, B2400},   {4800, B4800},
-    {9600, B9600},   {19200, B19200}, {38400, B38400}, {57600, B57600}, {115200, B115200},
-};
-
-static speed_t speed_of(unsigned baud)
-{
-    for (size_t i = 0; i < sizeof(speeds) / sizeof(speeds[0]); i++)
-        if (speeds[i].baud == baud)
-            return speeds[i].speed;
-    die("--baud %u: a 16550 has 300, 600, 1200, 2400, 4800, 9600, 19200, 38400, 57600 or 115200", baud);
-}
-
-/* Raw 8N1; the old settings go to *saved. */
-static void set_up_tty(int fd, const struct options *o, struct termios *saved)
-{
-    struct termios t;
-    if (tcgetattr(fd, &t) != 0)
-        die("%s: not a serial line: %s", o->line, strerror(errno));
-    *saved = t;
-    cfmakeraw(&t);
-    t.c_cflag |= CLOCAL | CREAD;
-    t.c_cflag &= ~(tcflag_t)(CSTOPB | CRTSCTS);
-    if (o->rtscts)
-        t.c_cflag |= CRTSCTS;
-    cfsetispeed(&t, speed_of(o->baud));
-    cfsetospeed(&t, speed_of(o->baud));
-    if (tcsetattr(fd, TCSAFLUSH, &t) != 0)
-        die("%s: cannot set %u baud: %s", o->line, o->baud, strerror(errno));
-}
-
-static int connect_unix(const char *path)
-{
-    struct sockaddr_un a = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(a.sun_path)) {
-        errno = ENAMETOOLONG;
-        return -1;
-    }
-    strcpy(a.sun_path, path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd >= 0 && connect(fd, (struct sockaddr *)&a, sizeof(a)) != 0) {
-        int e = errno;
-        close(fd);
-        errno = e;
-        return -1;
-    }
-    return fd;
-}
-
-static bool connect_within(int fd, const struct addrinfo *a, int ms)
-{
-    socklen_t len = sizeof(errno);
-    if (connect(fd, a->ai_addr, a->ai_addrlen) == 0)
-        return true;
-    if (errno != EINPROGRESS)
-        return false;
-    struct pollfd p = {.fd = fd, .events = POLLOUT};
-    int n = poll(&p, 1, ms), e = 0;
-    if (n == 0)
-        errno = ETIMEDOUT;
-    if (n <= 0)
-        return false;
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &len) != 0)
-        return false;
-    errno = e;
-    return e == 0;
-}
-
-static int connect_tcp(const char *spec)
-{
-    char host[256];
-    const char *colon = strrchr(spec, ':');
-    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list;
-    int fd = -1, on = 1;
-
-    if (!colon || colon == spec || (size_t)(colon - spec) >= sizeof(host))
-        die("tcp:%s: want tcp:HOST:PORT", spec);
-    memcpy(host, spec, (size_t)(colon - spec));
-    host[colon - spec] = 0;
-    int e = getaddrinfo(host, colon + 1, &hints, &list);
-    if (e != 0)
-        die("tcp:%s: %s", spec, gai_strerror(e));
-    for (struct addrinfo *a = list; a && fd < 0; a = a->ai_next) {
-        fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-        if (fd >= 0 && !connect_within(fd, a, CONNECT_MS)) {
-            e = errno;
-            close(fd);
-            errno = e;
-            fd = -1;
-        }
-    }
-    freeaddrinfo(list);
-    if (fd >= 0)
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-    return fd;
-}
-
-/* Opens the line; *is_tty says whether `saved` is to be put back. -1, errno. */
-static int open_line(const struct options *o, bool *is_tty, struct termios *saved)
-{
-    struct stat st;
-    *is_tty = false;
-    if (strncmp(o->line, "tcp:", 4) == 0)
-        return connect_tcp(o->line + 4);
-    if (strncmp(o->line, "unix:", 5) == 0)
-        return connect_unix(o->line + 5);
-    if (stat(o->line, &st) != 0)
-        return -1;
-    if (S_ISSOCK(st.st_mode))
-        return connect_unix(o->line);
-    if (!S_ISCHR(st.st_mode))
-        die("%s: neither a tty nor a socket", o->line);
-    int fd = open(o->line, O_RDWR | O_NOCTTY | O_CLOEXEC | O_NONBLOCK);
-    if (fd >= 0) {
-        set_up_tty(fd, o, saved);
-        *is_tty = true;
-    }
-    return fd;
 }
 
 /* --- the TUN device -------------------------------------------------------- */
@@ -251,21 +119,105 @@ static int open_tun(const struct options *o, char name[IFNAMSIZ])
 /* --- moving packets -------------------------------------------------------- */
 
 struct relay {
-    int line, tun;
+    const struct options *o;
+    int line, tun, keys, status; /* keys: stdin, with --slipmux; -1: none */
     struct slip_rx rx;
+    struct vj vj;
+    bool vj_send;
+    bool outside;                /* --slipmux: between frames, where bare text may stand */
+    unsigned long long damaged;
+    uint8_t header_room[VJ_HEADER_MAX]; /* a restored header grows into it */
     uint8_t rx_buf[MTU_MAX];
     uint8_t out[SLIP_ENCODED_MAX(MTU_MAX)];
     size_t out_len, out_sent;
     struct counters n;
 };
+_Static_assert(offsetof(struct relay, rx_buf) == offsetof(struct relay, header_room) + VJ_HEADER_MAX, "one piece");
+
+static void counters_text(const struct relay *r, char *text, size_t bytes)
+{
+    int n = snprintf(text, bytes,
+                     "in %llu packets (%llu bytes), out %llu (%llu); dropped: %llu oversize, %llu broken "
+                     "escapes, %llu not IPv4\n",
+                     r->n.rx_frames, r->n.rx_bytes, r->n.tx_frames, r->n.tx_bytes,
+                     (unsigned long long)r->rx.oversize, (unsigned long long)r->rx.escapes, r->n.not_ipv4);
+
+    if (r->o->vj != VJ_OFF && n > 0 && (size_t)n < bytes)
+        n += snprintf(text + n, bytes - (size_t)n,
+                      "headers compressed: in %llu, out %llu; dropped: %llu damaged, %llu after a loss\n",
+                      (unsigned long long)r->vj.rx_compressed, (unsigned long long)r->vj.tx_compressed,
+                      (unsigned long long)r->vj.rx_errors, (unsigned long long)r->vj.rx_tossed);
+    if (r->o->slipmux && n > 0 && (size_t)n < bytes)
+        snprintf(text + n, bytes - (size_t)n, "console: %llu bytes\n", r->n.text_bytes);
+}
 
 static void print_counters(const struct relay *r)
 {
-    fprintf(stderr,
-            "slipway-attach: in %llu packets (%llu bytes), out %llu (%llu); dropped: %llu oversize, %llu broken "
-            "escapes, %llu not IPv4\n",
-            r->n.rx_frames, r->n.rx_bytes, r->n.tx_frames, r->n.tx_bytes, (unsigned long long)r->rx.oversize,
-            (unsigned long long)r->rx.escapes, r->n.not_ipv4);
+    char text[512];
+
+    counters_text(r, text, sizeof(text));
+    fprintf(stderr, "slipway-attach: %s", text);
+}
+
+static void tell_status(struct relay *r, const char *tun)
+{
+    char text[1024];
+    int n = snprintf(text, sizeof(text), "%s: %s %s, opened %llu times\n", tun, r->o->line,
+                     r->line >= 0 ? "is open" : "is not there", r->n.opened);
+
+    counters_text(r, text + n, sizeof(text) - (size_t)n);
+    status_answer(r->status, text);
+}
+
+static void show_text(struct relay *r, const uint8_t *text, size_t n)
+{
+    r->n.text_bytes += n;
+    fwrite(text, 1, n, stdout);
+    fflush(stdout);
+}
+
+/* A whole frame lies in rx_buf. */
+static void take_frame(struct relay *r, size_t bytes)
+{
+    uint8_t header[VJ_HEADER_MAX], *packet = r->rx_buf;
+    unsigned long long damaged = r->rx.oversize + r->rx.escapes;
+    size_t len, skip;
+
+    if (r->o->slipmux && packet[0] == TEXT_FRAME) {
+        show_text(r, packet + 1, bytes - 1);
+        return;
+    }
+    if (damaged != r->damaged)
+        vj_line_error(&r->vj);
+    r->damaged = damaged;
+    if (r->o->vj != VJ_OFF && vj_is_type(packet[0])) {
+        len = vj_decompress(&r->vj, packet, bytes, header, &skip);
+        if (len == 0)
+            return; /* counted there */
+        packet = packet + skip - len;
+        bytes = bytes - skip + len;
+        memcpy(packet, header, len);
+        r->vj_send = true;
+    }
+    if (packet[0] >> 4 != 4 || bytes < 20) {
+        r->n.not_ipv4++;
+    } else if (write(r->tun, packet, bytes) == (ssize_t)bytes) {
+        r->n.rx_frames++;
+        r->n.rx_bytes += bytes;
+    }
+}
+
+/* --slipmux: what stands between two frames is bare text, of a boot loader or of
+ * a kernel that cannot frame it any more. Returns how many bytes that was. */
+static size_t bare_text(struct relay *r, const uint8_t *p, size_t n)
+{
+    const uint8_t *end = memchr(p, SLIP_END, n);
+    size_t text = end != NULL ? (size_t)(end - p) : n;
+
+    show_text(r, p, text);
+    if (end != NULL)
+        r->outside = false;
+    return text;
 }
 
 /* Line to TUN. False when the line has ended. */
@@ -279,15 +231,15 @@ static bool from_line(struct relay *r)
         return errno == EAGAIN || errno == EINTR;
     for (size_t at = 0; at < (size_t)n;) {
         size_t frame;
+        if (r->outside) {
+            at += bare_text(r, bytes + at, (size_t)n - at);
+            continue;
+        }
         at += slip_decode(&r->rx, bytes + at, (size_t)n - at, &frame);
         if (frame == 0)
             continue;
-        if (r->rx_buf[0] >> 4 != 4 || frame < 20) {
-            r->n.not_ipv4++;
-        } else if (write(r->tun, r->rx_buf, frame) == (ssize_t)frame) {
-            r->n.rx_frames++;
-            r->n.rx_bytes += frame;
-        }
+        take_frame(r, frame);
+        r->outside = r->o->slipmux;
     }
     return true;
 }
@@ -305,10 +257,30 @@ static bool to_line(struct relay *r)
     return true;
 }
 
+/* An END in front flushes what noise left in the other side's buffer. */
+static void frame_begin(struct relay *r)
+{
+    r->out[0] = SLIP_END;
+    r->out_len = 1;
+    r->out_sent = 0;
+}
+
+static bool frame_end(struct relay *r)
+{
+    r->out[r->out_len++] = SLIP_END;
+    return to_line(r);
+}
+
+static void frame_add(struct relay *r, const void *p, size_t n)
+{
+    r->out_len += slip_encode(r->out + r->out_len, p, n);
+}
+
 static bool from_tun(struct relay *r)
 {
-    uint8_t packet[MTU_MAX];
+    uint8_t packet[MTU_MAX], header[VJ_HEADER_MAX];
     ssize_t n = read(r->tun, packet, sizeof(packet));
+    size_t skip = 0, len = 0;
     if (n < 0 && errno != EAGAIN && errno != EINTR)
         die("reading the TUN device: %s", strerror(errno));
     if (n <= 0)
@@ -317,42 +289,97 @@ static bool from_tun(struct relay *r)
         r->n.not_ipv4++;
         return true;
     }
-    /* An END in front flushes what noise left in the other side's buffer. */
-    r->out[0] = SLIP_END;
-    r->out_len = 1 + slip_encode(r->out + 1, packet, (size_t)n);
-    r->out[r->out_len++] = SLIP_END;
-    r->out_sent = 0;
+    if (r->vj_send)
+        skip = vj_compress(&r->vj, packet, (size_t)n, (size_t)n, header, &len);
+    frame_begin(r);
+    if (skip != 0)
+        frame_add(r, header, len);
+    frame_add(r, packet + skip, (size_t)n - skip);
     r->n.tx_frames++;
     r->n.tx_bytes += (size_t)n;
-    return to_line(r);
+    return frame_end(r);
+}
+
+/* Typed text goes to the other side's console. */
+static bool from_keys(struct relay *r)
+{
+    static const uint8_t kind = TEXT_FRAME;
+    uint8_t text[TEXT_MAX];
+    ssize_t n = read(r->keys, text, sizeof(text));
+    if (n <= 0 && errno != EAGAIN && errno != EINTR)
+        r->keys = -1; /* nobody types any more */
+    if (n <= 0)
+        return true;
+    if (memchr(text, QUIT_KEY, (size_t)n) != NULL) {
+        stop = 1;
+        return true;
+    }
+    frame_begin(r);
+    frame_add(r, &kind, 1);
+    frame_add(r, text, (size_t)n);
+    return frame_end(r);
 }
 
 /* Until a signal (true) or the end of the line (false). */
-static bool relay_run(struct relay *r)
+static bool relay_run(struct relay *r, const char *tun)
 {
     while (!stop) {
-        /* While a packet is under way the next one waits in the TUN's queue. */
-        struct pollfd p[2] = {
-            {.fd = r->line, .events = (short)(POLLIN | (r->out_len ? POLLOUT : 0))},
-            {.fd = r->out_len ? -1 : r->tun, .events = POLLIN},
+        bool busy = r->out_len != 0; /* meanwhile the next packet waits in the TUN's queue */
+        struct pollfd p[4] = {
+            {.fd = r->line, .events = (short)(POLLIN | (busy ? POLLOUT : 0))},
+            {.fd = busy ? -1 : r->tun, .events = POLLIN},
+            {.fd = busy ? -1 : r->keys, .events = POLLIN},
+            {.fd = r->status, .events = POLLIN},
         };
         if (report) {
             report = 0;
             print_counters(r);
         }
-        if (poll(p, 2, -1) < 0) {
+        if (poll(p, 4, -1) < 0) {
             if (errno == EINTR)
                 continue;
             die("poll: %s", strerror(errno));
         }
+        if (p[3].revents & POLLIN)
+            tell_status(r, tun);
         if ((p[0].revents & POLLOUT) && !to_line(r))
             return false;
         if ((p[0].revents & (POLLIN | POLLHUP | POLLERR)) && !from_line(r))
             return false;
         if ((p[1].revents & POLLIN) && !from_tun(r))
             return false;
+        if (r->out_len == 0 && (p[2].revents & (POLLIN | POLLHUP)) && !from_keys(r))
+            return false;
     }
     return true;
+}
+
+/* A line has just been opened: nothing of an earlier one counts. */
+static void relay_reset(struct relay *r)
+{
+    fcntl(r->line, F_SETFL, fcntl(r->line, F_GETFL) | O_NONBLOCK);
+    slip_rx_init(&r->rx, r->rx_buf, r->o->mtu);
+    vj_init(&r->vj);
+    r->vj_send = r->o->vj == VJ_ON;
+    r->outside = r->o->slipmux;
+    r->damaged = 0;
+    r->out_len = r->out_sent = 0;
+    r->n.opened++;
+}
+
+/* Keys go through one by one, also Ctrl-C: Ctrl-] ends. */
+static bool keys_raw(struct termios *saved)
+{
+    struct termios t;
+
+    if (tcgetattr(STDIN_FILENO, &t) != 0)
+        return false;
+    *saved = t;
+    t.c_lflag &= ~(tcflag_t)(ICANON | ECHO | ISIG | IEXTEN);
+    t.c_iflag &= ~(tcflag_t)(IXON | ICRNL);
+    t.c_cc[VMIN] = 1;
+    t.c_cc[VTIME] = 0;
+    return tcsetattr(STDIN_FILENO, TCSANOW, &t) == 0;
 }
 
 /* --- start ----------------------------------------------------------------- */
@@ -360,6 +387,7 @@ static bool relay_run(struct relay *r)
 static void usage(FILE *f)
 {
     fputs("usage: slipway-attach [OPTION]... LINE\n"
+          "       slipway-attach [--tun NAME] --status\n"
           "Join a serial line that speaks SLIP to a TUN device.\n\n"
           "LINE is a tty or pty (/dev/ttyS0), a socket (unix:PATH, or its path), or tcp:HOST:PORT.\n\n"
           "  --tun NAME        name of the TUN device (slip0)\n"
@@ -368,8 +396,12 @@ static void usage(FILE *f)
           "  --mtu BYTES       largest packet, 296 to 1500 (1006)\n"
           "  --baud RATE       of a tty (115200)\n"
           "  --rtscts          hardware flow control on a tty\n"
+          "  --cslip[=auto|on] compressed TCP headers (RFC 1144): once the other side begins (auto), or at once\n"
+          "  --slipmux         console text shares the line: it is shown here, and what is typed goes there\n"
+          "                    (Ctrl-] ends)\n"
           "  --no-config       leave address, MTU and state of the TUN device as they are\n"
           "  --reconnect       open the line again when it ends\n"
+          "  --status          ask the slipway-attach that runs for the TUN device how it goes\n"
           "  --verbose         say what happens; counters at the end (SIGUSR1: now)\n"
           "  --help, --version\n",
           f);
@@ -384,17 +416,29 @@ static unsigned number(const char *name, const char *text, unsigned low, unsigne
     return (unsigned)v;
 }
 
+static enum vj_mode vj_mode(const char *text)
+{
+    if (text == NULL || strcmp(text, "auto") == 0)
+        return VJ_ADAPTIVE;
+    if (strcmp(text, "on") != 0)
+        die("--cslip=%s: want auto or on", text);
+    return VJ_ON;
+}
+
 static void parse(int argc, char **argv, struct options *o)
 {
-    enum { OPT_TUN = 256, OPT_LOCAL, OPT_PEER, OPT_MTU, OPT_BAUD, OPT_RTSCTS, OPT_NO_CONFIG, OPT_RECONNECT, OPT_VERBOSE, OPT_HELP, OPT_VERSION };
+    enum { OPT_TUN = 256, OPT_LOCAL, OPT_PEER, OPT_MTU, OPT_BAUD, OPT_RTSCTS, OPT_NO_CONFIG, OPT_RECONNECT, OPT_CSLIP, OPT_SLIPMUX, OPT_STATUS, OPT_VERBOSE, OPT_HELP, OPT_VERSION };
     static const struct option longs[] = {
         {"tun", 1, NULL, OPT_TUN},         {"local", 1, NULL, OPT_LOCAL},         {"peer", 1, NULL, OPT_PEER},
         {"mtu", 1, NULL, OPT_MTU},         {"baud", 1, NULL, OPT_BAUD},           {"rtscts", 0, NULL, OPT_RTSCTS},
-        {"no-config", 0, NULL, OPT_NO_CONFIG}, {"reconnect", 0, NULL, OPT_RECONNECT}, {"verbose", 0, NULL, OPT_VERBOSE},
+        {"no-config", 0, NULL, OPT_NO_CONFIG}, {"reconnect", 0, NULL, OPT_RECONNECT},
+        {"cslip", 2, NULL, OPT_CSLIP},     {"slipmux", 0, NULL, OPT_SLIPMUX},     {"status", 0, NULL, OPT_STATUS},
+        {"verbose", 0, NULL, OPT_VERBOSE},
         {"help", 0, NULL, OPT_HELP},       {"version", 0, NULL, OPT_VERSION},     {NULL, 0, NULL, 0},
     };
     *o = (struct options){.tun = "slip0", .local = "192.168.7.1", .peer = "192.168.7.2", .mtu = 1006, .baud = 115200,
                           .configure = true};
+    bool status = false;
     for (int c; (c = getopt_long(argc, argv, "hv", longs, NULL)) != -1;) {
         switch (c) {
         case OPT_TUN: o->tun = optarg; break;
@@ -405,6 +449,9 @@ static void parse(int argc, char **argv, struct options *o)
         case OPT_RTSCTS: o->rtscts = true; break;
         case OPT_NO_CONFIG: o->configure = false; break;
         case OPT_RECONNECT: o->reconnect = true; break;
+        case OPT_CSLIP: o->vj = vj_mode(optarg); break;
+        case OPT_SLIPMUX: o->slipmux = true; break;
+        case OPT_STATUS: status = true; break;
         case 'v':
         case OPT_VERBOSE: o->verbose = true; break;
         case 'h':
@@ -413,6 +460,8 @@ static void parse(int argc, char **argv, struct options *o)
         default: usage(stderr); exit(2);
         }
     }
+    if (status && argc == optind)
+        exit(status_ask(o->tun));
     if (argc - optind != 1) {
         usage(stderr);
         exit(2);
@@ -424,44 +473,49 @@ int main(int argc, char **argv)
 {
     static struct relay r;
     struct options o;
-    struct termios saved;
+    struct termios saved, keys;
     struct sigaction sa = {.sa_handler = on_signal};
     char name[IFNAMSIZ];
-    bool is_tty = false, first = true;
+    bool is_tty = false, raw = false, first = true, ended = false;
 
     parse(argc, argv, &o);
     sigaction(SIGINT, &sa, NULL);
     sigaction(SIGTERM, &sa, NULL);
     sigaction(SIGUSR1, &sa, NULL);
     signal(SIGPIPE, SIG_IGN);
+    r.o = &o;
     r.line = open_line(&o, &is_tty, &saved);
     if (r.line < 0 && !o.reconnect)
         die("%s: %s", o.line, strerror(errno));
     r.tun = open_tun(&o, name);
-    while (!stop) {
+    r.keys = o.slipmux ? STDIN_FILENO : -1;
+    r.status = status_listen(name);
+    if (o.slipmux)
+        raw = keys_raw(&keys);
+    while (!stop && !ended) {
         if (r.line < 0)
             r.line = open_line(&o, &is_tty, &saved);
         if (r.line < 0) {
-            usleep(200 * 1000); /* a line that is not there yet */
+            struct pollfd p = {.fd = r.status, .events = POLLIN};
+            if (poll(&p, 1, 200) > 0) /* a line that is not there yet */
+                tell_status(&r, name);
             continue;
         }
         if (first || o.verbose)
             fprintf(stderr, "slipway-attach: %s on %s, %s to %s\n", name, o.line, o.local, o.peer);
         first = false;
-        fcntl(r.line, F_SETFL, fcntl(r.line, F_GETFL) | O_NONBLOCK);
-        slip_rx_init(&r.rx, r.rx_buf, o.mtu);
-        r.out_len = r.out_sent = 0;
-        bool signalled = relay_run(&r);
+        relay_reset(&r);
+        ended = !relay_run(&r, name) && !o.reconnect;
         if (is_tty)
             tcsetattr(r.line, TCSANOW, &saved);
         close(r.line);
         r.line = -1;
-        if (!signalled && !o.reconnect) {
-            print_counters(&r);
-            die("%s: the line has ended", o.line);
-        }
     }
-    if (o.verbose)
+    if (raw)
+        tcsetattr(STDIN_FILENO, TCSANOW, &keys);
+    if (o.verbose || ended)
         print_counters(&r);
+    if (ended)
+        die("%s: the line has ended", o.line);
     return 0;
 }

@@ -2,6 +2,7 @@
 """SLIP on COM1, joined to this host by slipway-attach."""
 import hashlib
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -120,6 +121,31 @@ def test_noise_on_the_line(build, start):  # C-SLIP-2
         attach.close()
 
 
+def test_compressed_headers(build, mib, start):
+    """Both ends compress from the start; and a guest that waits for its peer."""
+    for number, (guest_mode, host_mode) in enumerate((("on", "on"), ("auto", "on"), ("on", "auto"))):
+        guest, host = f"192.168.{10 + number}.2", f"192.168.{10 + number}.1"
+        machine = start(cmdline=f"slip={guest}:{host} slip.vj={guest_mode} slip.mtu=576 start=echo",
+                        extra=[(mib, "www/mib.bin")])
+        machine.wait_ready()
+        tun = f"slipc{number}"
+        attach = Attach(build, machine, "--tun", tun, "--local", host, "--peer", guest, "--mtu", "576",
+                        f"--cslip={host_mode}")
+        try:
+            with urllib.request.urlopen(f"http://{guest}/mib.bin", timeout=300) as r:
+                body = r.read()
+            with open(mib, "rb") as f:
+                assert hashlib.sha256(body).digest() == hashlib.sha256(f.read()).digest()
+            m = re.search(r"compressed: rx (\d+) tx (\d+)", machine.command("ifconfig"))
+            assert int(m.group(1)) > 100 and int(m.group(2)) > 1000, m.group(0)
+            status = subprocess.run([build.path("slipway-attach"), "--tun", tun, "--status"], timeout=20,
+                                    stdout=subprocess.PIPE, text=True).stdout
+            assert re.search(r"is open.*headers compressed: in [1-9]\d{3}.* 0 damaged", status, re.S), status
+        finally:
+            attach.close()
+            machine.close()
+
+
 def test_attach_says_what_is_wrong(build, tmp_path):
     def run(*words):
         r = subprocess.run([build.path("slipway-attach"), *words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -131,4 +157,6 @@ def test_attach_says_what_is_wrong(build, tmp_path):
     assert "--mtu 9000" in run("--mtu", "9000", "/dev/null")
     assert "not a serial line" in run("/dev/null")
     assert "want tcp:HOST:PORT" in run("tcp:nowhere")
+    assert "--cslip=maybe" in run("--cslip=maybe", "/dev/null")
+    assert "none runs for slip99" in run("--tun", "slip99", "--status")
     assert "usage" in run()
