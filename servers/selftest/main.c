@@ -14,6 +14,7 @@ static const struct {
     const struct test *tests;
 } groups[] = {
     {"calls", calls_tests},     {"processes", processes_tests}, {"messages", messages_tests},
+    {"races", races_tests},
     {"names", names_tests}, /* before others keep the name */
     {"screen", screen_tests},
     {"threads", threads_tests}, {"registry", registry_tests},
@@ -29,7 +30,7 @@ static const struct {
 
 static const struct role *const roles[] = {
     processes_roles, messages_roles, registry_roles, fork_roles, exec_roles, memory_roles, trace_roles,
-    names_roles, crew_roles,
+    names_roles, races_roles, crew_roles,
     posix_roles,
 };
 

@@ -10,6 +10,7 @@
  *   calls.c     bad arguments, memory, handles, status
  *   processes.c how processes begin and end
  *   messages.c  call, send, recv, reply, notify
+ *   races.c     messages at every moment, and many at once
  *   events.c    poll, epoll, eventfd, timerfd
  *   names.c     names that come and go, and who waits for them
  *   threads.c   threads, futexes, turns, priorities
@@ -47,9 +48,9 @@ struct role {
 extern const struct test calls_tests[], processes_tests[], messages_tests[], threads_tests[], registry_tests[];
 extern const struct test libc_tests[], sockets_tests[], secrets_tests[];
 extern const struct test fork_tests[], exec_tests[], memory_tests[], cycles_tests[];
-extern const struct test names_tests[], events_tests[];
+extern const struct test names_tests[], events_tests[], races_tests[];
+extern const struct role names_roles[], races_roles[];
 extern const struct test screen_tests[];
-extern const struct role names_roles[];
 extern const struct role processes_roles[], messages_roles[], registry_roles[];
 extern const struct role fork_roles[], exec_roles[], memory_roles[];
 extern const struct test trace_tests[], fpu_tests[];

@@ -32,6 +32,11 @@ def test_ten_thousand_processes_leave_no_page(start, smp):
     assert len(run(start(cmdline="test=cycles log=error", smp=smp, nic=None), timeout=300)) == 1
 
 
+def test_messages_at_every_instant(start):
+    """Time follows the instructions here, so the sweeps go one by one."""
+    assert len(run(start(cmdline="test=races", nic=None, icount="shift=0,sleep=off"))) == 6
+
+
 def test_registry_as_a_process_finds_it(start):
     assert len(run(start(cmdline="test=registry"))) == 10
 
