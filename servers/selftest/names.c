@@ -183,7 +183,7 @@ static const char *serving_keeps_nothing(void)
     int process = start(), first = sys_name_wait(NAME, in_ms(5000));
 
     CHECK(process >= 0 && first >= 0);
-    for (int i = 0; i < 1200; i++) { /* more than the server has handles */
+    for (int i = 0; i < 2200; i++) { /* more than the server has handles */
         CHECK(request(MEMORY, &m) == 0 && m.handle >= 0);
         CHECK(sys_handle_close(m.handle) == 0);
     }
