@@ -8,6 +8,7 @@
  */
 #include "libc.h"
 #include "tcb.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/lock.h>
 
@@ -130,12 +131,29 @@ void __retarget_lock_release_recursive(_LOCK_T lock)
     }
 }
 
+/* A stream that another thread was using when the copy was made is in no state to
+ * be used: a standard one begins with an empty buffer, others are given up. */
+static void file_forked(struct _reent *r, FILE *f)
+{
+    struct __lock *l = f->_lock;
+
+    if (l->word == 0 || l->owner == tcb_self()->id)
+        return;
+    *l = (struct __lock){0, 0, 0};
+    if (f != r->_stdin && f != r->_stdout && f != r->_stderr) {
+        f->_flags = 0;
+        return;
+    }
+    f->_p = f->_bf._base;
+    f->_r = f->_w = 0;
+}
+
 static void files_forked(struct _reent *r)
 {
     for (struct _glue *g = &r->__sglue; g != NULL; g = g->_next)
         for (int i = 0; i < g->_niobs; i++)
             if (g->_iobs[i]._flags != 0 && g->_iobs[i]._lock != NULL)
-                *g->_iobs[i]._lock = (struct __lock){0, 0, 0};
+                file_forked(r, &g->_iobs[i]);
 }
 
 void __libc_locks_forked(void)

@@ -15,8 +15,10 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/lock.h>
 
 #define THREADS_MAX   256
 #define STACK_DEFAULT (64u * 1024)
@@ -49,12 +51,25 @@ static struct tcb *find(pthread_t p, unsigned *index)
     return table[i].t;
 }
 
+/* A thread has streams of its own for descriptors 0, 1 and 2. newlib's way to give
+ * them up would close the descriptors, which are everybody's. */
+static void free_streams(struct _reent *r)
+{
+    for (FILE *f = r->__sf; r->__sdidinit && f < r->__sf + 3; f++) {
+        if (f->_flags & __SMBF)
+            free(f->_bf._base);
+        __lock_close_recursive(f->_lock);
+    }
+    r->__sdidinit = 0;
+}
+
 static void free_slot(unsigned i)
 {
     struct tcb *t = table[i].t;
     table[i].t = NULL;
     table[i].generation++;
     if (t->map != 0) {
+        free_streams(t->reent);
         _reclaim_reent(t->reent);
         free(t->reent);
         sys_mem_unmap(t->map, t->map_bytes);
@@ -119,6 +134,8 @@ void pthread_exit(void *result)
         c->_routine(c->_arg);
     }
     run_destructors(t);
+    if (t->reent->__sdidinit)
+        fflush(stdout); /* the thread's own */
     t->result = result;
     if (t->map == 0) { /* the main thread: the others go on, the process ends with exit() */
         libc_lock_take(&__libc_threads_lock);
