@@ -49,6 +49,13 @@ mb2_header:
     .long 8
 mb2_header_end:
 
+    /* A bit of EDX, and the sentence for a CPU that lacks it. */
+    .macro need bit, text
+    movl $\text, %esi
+    btl $\bit, %edx
+    jnc boot_refuse
+    .endm
+
     .section .boot.text, "ax"
     .code32
     .globl boot_entry
@@ -82,17 +89,15 @@ boot_entry:
     cpuid
     btl $29, %edx
     jnc boot_refuse
-    movl $text_nx, %esi
-    btl $20, %edx
-    jnc boot_refuse
-    movl $text_syscall, %esi
-    btl $11, %edx
-    jnc boot_refuse
+    need 20, text_nx
+    need 11, text_syscall
     movl $1, %eax
     cpuid
-    movl $text_sse2, %esi
-    btl $26, %edx
-    jnc boot_refuse
+    need 4, text_tsc
+    need 15, text_cmov
+    need 19, text_clflush
+    need 24, text_fxsr
+    need 26, text_sse2
 
     /* Four page directories: 0 to 4 GiB in 2 MiB pages, writable. */
     movl $boot_pd, %edi
@@ -189,6 +194,14 @@ text_nx:
     .asciz "Slipway: this CPU has no no-execute pages (NX), or the firmware turned them off.\r\n"
 text_syscall:
     .asciz "Slipway: this CPU has no SYSCALL instruction, which Slipway needs.\r\n"
+text_tsc:
+    .asciz "Slipway: this CPU has no time-stamp counter, which Slipway needs.\r\n"
+text_cmov:
+    .asciz "Slipway: this CPU has no CMOV instruction, which Slipway needs.\r\n"
+text_clflush:
+    .asciz "Slipway: this CPU has no CLFLUSH instruction, which Slipway needs.\r\n"
+text_fxsr:
+    .asciz "Slipway: this CPU has no FXSAVE instruction, which Slipway needs.\r\n"
 text_sse2:
     .asciz "Slipway: this CPU has no SSE2, which Slipway needs.\r\n"
 

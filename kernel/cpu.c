@@ -130,7 +130,6 @@ static void detect(void)
     detect_names(max_ext);
 
     cpuid(1, 0, r);
-    cpu.fxsr = r[3] & (1u << 24);
     cpu.pge = r[3] & (1u << 13);
     cpu.apic = r[3] & (1u << 9);
     cpu.mce = (r[3] & (1u << 7)) && (r[3] & (1u << 14));
@@ -157,7 +156,7 @@ static void detect(void)
     }
 }
 
-/* boot/entry.S has already refused a CPU without long mode, SSE2 or SYSCALL. */
+/* boot/entry.S has already refused a CPU without long mode, NX, SYSCALL, FXSAVE or SSE2. */
 static void enable_features(void)
 {
     uint64_t cr0 = read_cr0(), cr4 = read_cr4();
@@ -264,8 +263,6 @@ void cpu_init(void)
     smp_cpu[0] = &boot_cpu.percpu;
     boot_cpu.percpu.online = 1;
     detect();
-    if (!cpu.fxsr)
-        panic("this CPU has no FXSAVE instruction, which Slipway needs");
     enable_features();
     fpu_init();
 }

@@ -144,7 +144,7 @@ static inline struct percpu *this_cpu(void)
 }
 
 struct cpu_features {
-    bool nx, smep, smap, umip, xsave, fxsr, rdrand, invariant_tsc, tsc_deadline, x2apic, pge, pcid, gb_pages;
+    bool nx, smep, smap, umip, xsave, rdrand, invariant_tsc, tsc_deadline, x2apic, pge, pcid, gb_pages;
     bool apic, mce, xsaveopt, pat;
     bool emulated;        /* QEMU's TCG: see drivers/virtio/virtio.c, device_fence */
     uint64_t entry_tsc;   /* TSC when cpu_init ran: time zero of the monotonic clock */
@@ -154,8 +154,7 @@ struct cpu_features {
 };
 extern struct cpu_features cpu;
 
-/* CPUID, CR0/CR4/EFER, GDT, TSS, IDT, percpu of CPU 0. Before mem_init; a missing
- * feature that the kernel cannot do without is named in a panic. */
+/* CPUID, CR0/CR4/EFER, GDT, TSS, IDT, percpu of CPU 0. Before mem_init. */
 void cpu_init(void);
 /* Another CPU's: what is its own (NULL when memory is out), and its first steps on
  * itself, on a stack of its own and the kernel's page tables, interrupts off. */

@@ -2,13 +2,14 @@
  *
  * kernel/screen.c: when the console's screen is drawn.
  *
- * Owns: the terminal and the work of drawing it. Text is taken with interrupts
- * off; a row is copied out the same way and drawn with interrupts on.
+ * Owns: the terminal and the work of drawing it. Text is taken under the screen's
+ * lock, with interrupts off; a row is copied out the same way and drawn with
+ * interrupts on, by one drawer at a time (boot, or a poll under the kernel lock).
  */
 #include <drivers/term.h>
 #include <kernel/boot_info.h>
-#include <kernel/cpu.h>
 #include <kernel/irq.h>
+#include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/screen.h>
 #include <kernel/time.h>
@@ -20,6 +21,7 @@
 
 enum { DRAW_AT_ONCE = 0, DRAW_LATER };
 
+static struct spinlock lock = SPINLOCK("screen", RANK_SCREEN); /* guards the terminal */
 static struct term term;
 static const struct screen_device *device; /* NULL: no screen */
 static int when = DRAW_AT_ONCE;
@@ -34,26 +36,26 @@ static struct timer draw_timer;
 /* Takes over what the terminal has done since: rows that moved, the cursor. */
 static void take_changes(void)
 {
-    uint64_t flags = irq_save();
+    uint64_t flags = spin_lock_irqsave(&lock);
     unsigned scrolled = term.scrolled;
 
     term.scrolled = 0;
     term.dirty[term_ring_row(&term, term.row)] = true;
     if (cursor_row != term.row || scrolled > 0)
         term.dirty[term_ring_row(&term, cursor_row)] = true;
-    irq_restore(flags);
+    spin_unlock_irqrestore(&lock, flags);
     if (scrolled == 0 || device->scroll(scrolled))
         return;
-    flags = irq_save();
+    flags = spin_lock_irqsave(&lock);
     for (unsigned r = 0; r < term.rows; r++)
         term.dirty[r] = true;
-    irq_restore(flags);
+    spin_unlock_irqrestore(&lock, flags);
 }
 
 static unsigned draw_row(unsigned row)
 {
     static uint32_t cells[TERM_COLUMNS_MAX]; /* one drawer at a time */
-    uint64_t flags = irq_save();
+    uint64_t flags = spin_lock_irqsave(&lock);
     unsigned cursor = row == term.row ? term.column : term.columns;
     bool *dirty = &term.dirty[term_ring_row(&term, row)], wanted = *dirty && term.scrolled == 0;
 
@@ -64,7 +66,7 @@ static unsigned draw_row(unsigned row)
         if (cursor < term.columns)
             cursor_row = row;
     }
-    irq_restore(flags);
+    spin_unlock_irqrestore(&lock, flags);
     return wanted ? device->draw(row, cells, cursor) : 0;
 }
 
@@ -123,9 +125,9 @@ void screen_write(const char *text, size_t bytes)
         return;
     while (bytes > 0) {
         size_t n = bytes < WRITE_CHUNK ? bytes : WRITE_CHUNK;
-        uint64_t flags = irq_save();
+        uint64_t flags = spin_lock_irqsave(&lock);
         term_write(&term, text, n);
-        irq_restore(flags);
+        spin_unlock_irqrestore(&lock, flags);
         text += n;
         bytes -= n;
     }
