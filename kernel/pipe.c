@@ -72,7 +72,7 @@ static int page_in(struct pipe *p, uint32_t i)
         return 0;
     r = settle(p);
     if (r == 0)
-        r = process_charge(p->payer, PAGE_SIZE);
+        r = process_charge(p->payer, PAGE_SIZE); /* C-PIPE-2 */
     if (r < 0)
         return r;
     at = page_alloc(0, PAGE_OWNER(OWNER_OBJECT));
@@ -250,7 +250,7 @@ static int64_t get(struct pipe *p, uint64_t user, uint64_t n)
 static bool room_for(const struct pipe *p, uint64_t n)
 {
     uint32_t room = PIPE_BYTES - p->count;
-    return n <= PIPE_BYTES_ATOMIC ? room >= n : room > 0;
+    return n <= PIPE_BYTES_ATOMIC ? room >= n : room > 0; /* C-PIPE-1 */
 }
 
 static int wait_room(struct pipe *p, uint64_t n, uint64_t deadline)

@@ -280,7 +280,7 @@ SYSCALL_HANDLER(signal_mask)
  * comes back when the handler's frame is left, or here. */
 static int64_t wait_masked(struct thread *t, uint32_t mask, uint64_t deadline)
 {
-    uint32_t old = signal_mask_set(t, mask);
+    uint32_t old = signal_mask_set(t, mask); /* C-SIG-3 */
     int r = 0;
 
     while (r == 0)

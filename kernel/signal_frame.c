@@ -49,14 +49,14 @@ static void to_trap(struct trap_frame *f, const struct signal_frame *s)
     f->rdi = s->rdi, f->rsi = s->rsi, f->rbp = s->rbp, f->rbx = s->rbx;
     f->rdx = s->rdx, f->rcx = s->rcx, f->rax = s->rax;
     f->rip = s->rip, f->rsp = s->rsp;
-    f->rflags = (s->rflags & FLAGS_USER) | FLAGS_ALWAYS;
+    f->rflags = (s->rflags & FLAGS_USER) | FLAGS_ALWAYS; /* C-SIG-2 */
     f->cs = SEL_UCODE;
     f->ss = SEL_UDATA;
 }
 
 static bool push(struct thread *t, struct trap_frame *f, struct signal_frame *s)
 {
-    uint64_t top = f->rsp - RED_ZONE_BYTES, at;
+    uint64_t top = f->rsp - RED_ZONE_BYTES, at; /* C-SIG-4 */
 
     s->fpu_bytes = cpu.xsave_bytes;
     s->fpu = (top - s->fpu_bytes) & ~63ull;
@@ -120,7 +120,7 @@ void signal_deliver(struct thread *t)
     s.mask = mask_to_restore(t);
     s.address = s.reason == SIGNAL_FROM_FAULT ? t->signals.address : 0;
     from_trap(&s, user_frame(t));
-    t->signals.mask = ALL_BLOCKED;
+    t->signals.mask = ALL_BLOCKED; /* C-SIG-1 */
     if (!push(t, user_frame(t), &s))
         process_end(p, PROC_KILLED, SIGNAL_SEGV); /* no stack to put it on */
     else if (p->signals.pending != 0)
@@ -133,7 +133,7 @@ static void fpu_put_right(uint8_t *area, uint32_t mxcsr_mask)
     uint32_t *mxcsr = (uint32_t *)(area + FPU_MXCSR);
     uint64_t *header = (uint64_t *)(area + XSAVE_HEADER);
 
-    *mxcsr &= mxcsr_mask != 0 ? mxcsr_mask : FPU_MXCSR_MASK_DEFAULT;
+    *mxcsr &= mxcsr_mask != 0 ? mxcsr_mask : FPU_MXCSR_MASK_DEFAULT; /* C-SIG-2 */
     if (!cpu.xsave)
         return;
     header[0] &= cpu.xcr0;

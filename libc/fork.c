@@ -41,7 +41,7 @@ static libc_lock *const locks[] = {
 
 static void take_locks(void)
 {
-    for (size_t i = 0; i < LOCKS; i++)
+    for (size_t i = 0; i < LOCKS; i++) /* C-LIBC-1 */
         if (locks[i] != NULL)
             libc_lock_take(locks[i]);
     __env_lock(_REENT);

@@ -133,7 +133,7 @@ static const char *writes_do_not_mix(void) /* C-PIPE-1 */
     return NULL;
 }
 
-static const char *full_and_empty(void)
+static const char *full_and_empty(void) /* C-PIPE-1 */
 {
     struct pollfd f = {.events = POLLOUT};
     int p[2];
@@ -265,7 +265,7 @@ static const char *a_thousand(void) /* C-PIPE-2 */
 }
 
 /* A full pipe outlives its maker, whose memory it was; the next writer pays. */
-static const char *the_bill_moves(void)
+static const char *the_bill_moves(void) /* C-PIPE-2 */
 {
     int p[2], status;
     uint64_t before;

@@ -168,7 +168,7 @@ static long interrupted_loop(void)
     return wrong + (one != 1.25);
 }
 
-static const char *nothing_is_spoilt(void) /* C-SIG-2 */
+static const char *nothing_is_spoilt(void) /* C-SIG-4 */
 {
     uint32_t mxcsr, after;
 
