@@ -18,7 +18,9 @@
 #define EXIT_LINGER_MS 5000
 
 #pragma weak __libc_lot_forked
+#pragma weak __libc_net_threads_forked
 void __libc_lot_forked(void);
+void __libc_net_threads_forked(void);
 
 struct net_ctx __net_first = {.handle = -1};
 static struct slipway_net_setup setup;
@@ -289,6 +291,8 @@ void __libc_net_forked(void)
 {
     __net_first = (struct net_ctx){.handle = -1};
     tcb_self()->net = &__net_first;
+    if (__libc_net_threads_forked != NULL)
+        __libc_net_threads_forked();
     if (__libc_lot_forked != NULL)
         __libc_lot_forked();
 }

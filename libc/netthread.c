@@ -74,6 +74,12 @@ static int get_context(struct net_ctx **out)
     return 0;
 }
 
+void __libc_net_threads_forked(void) /* the child has its first context only */
+{
+    contexts_lock = 0;
+    contexts = 0;
+}
+
 int slipway_net_thread(void)
 {
     struct tcb *self = tcb_self();

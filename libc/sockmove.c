@@ -19,8 +19,54 @@
 #define PAGE       4096u
 #define RECORD_MAX (64u << 20)
 
+#define OFFERS    64
+#define OFFER_NS  (10ull * 1000000000)
+
 static libc_lock lot_lock;
 static int lot = -1;
+static struct {
+    uint64_t since_ns;
+    uint32_t id; /* 0: free */
+    bool is_flow;
+} offers[OFFERS];
+static unsigned next_offer;
+
+/* What nobody has come for (its taker died) is given up when others leave: the
+ * peer's next segment then finds nobody and is told so. For one that was taken
+ * this does nothing: it is not ours any more. */
+static void forget_stale(uint64_t now)
+{
+    for (unsigned i = 0; i < OFFERS; i++) {
+        if (offers[i].id == 0 || now - offers[i].since_ns < OFFER_NS)
+            continue;
+        struct net_port_op op = {.endpoint = -1, .is_flow = offers[i].is_flow, .id = offers[i].id};
+        sys_port_unregister(&op);
+        offers[i].id = 0;
+    }
+}
+
+/* It came back to this process, under the same id. */
+static void came_back(uint32_t id)
+{
+    libc_lock_take(&lot_lock);
+    for (unsigned i = 0; i < OFFERS; i++)
+        if (offers[i].id == id)
+            offers[i].id = 0;
+    libc_lock_drop(&lot_lock);
+}
+
+static void remember(const struct net_port_op *op)
+{
+    uint64_t now = sys_now_ns();
+
+    libc_lock_take(&lot_lock);
+    forget_stale(now);
+    offers[next_offer].since_ns = now;
+    offers[next_offer].is_flow = op->is_flow != 0;
+    offers[next_offer].id = op->id;
+    next_offer = (next_offer + 1) % OFFERS;
+    libc_lock_drop(&lot_lock);
+}
 
 static int lot_open(void)
 {
@@ -61,7 +107,10 @@ static int park(const struct sock_file *s, struct net_port_op *op)
     if (r < 0)
         return r;
     op->flags = PORT_OFFER;
-    return sys_port_register(op);
+    r = sys_port_register(op);
+    if (r == 0)
+        remember(op);
+    return r;
 }
 
 /* It stays after all. */
@@ -125,6 +174,7 @@ static int import_locked(struct net_ctx *c, const struct handover *h, size_t byt
     r = h->registry_id != 0 ? sys_port_transfer(&op) : 0;
     if (r < 0)
         return r;
+    came_back(h->registry_id);
     r = ns_import(c->ns, h, bytes, h->registry_id != 0 ? &op : NULL, n);
     if (r < 0 && h->registry_id != 0) {
         op.endpoint = -1;
@@ -278,4 +328,6 @@ void slipway_inherit_sockets(void)
 void __libc_lot_forked(void)
 {
     lot = -1;
+    lot_lock = 0;
+    memset(offers, 0, sizeof offers);
 }

@@ -22,7 +22,8 @@
  * (or the port) to a net endpoint that no stack reads, and offers it
  * (PORT_OFFER); `registry_id` and `token` are what the offer returned. The taker
  * shows them (PORT_TAKE), and the packets that came in between go along. The
- * record is therefore a key: who can read it can take the connection.
+ * record is therefore a key: who can read it can take the connection. libc gives
+ * up what nobody has come for after 10 seconds, when the next socket leaves.
  */
 #ifndef SLIPWAY_HANDOVER_H
 #define SLIPWAY_HANDOVER_H

@@ -167,7 +167,7 @@ struct ns_counters {
     uint64_t ip_in, ip_bad, ip_out, icmp_in, icmp_out, udp_in, udp_bad, udp_noport, udp_full, udp_out;
     uint64_t tcp_in, tcp_bad, tcp_out, tcp_retransmit, tcp_rst_in, tcp_rst_out, tcp_ooo, tcp_dup,
         tcp_timeouts, tcp_accept_overflow, tcp_conn_in, tcp_conn_out, tx_failed, tx_nobufs,
-        tcp_unpinned; /* connections on a shared port without a flow entry: a newcomer may get them */
+        unpinned; /* connections on a shared port without a flow entry: a newcomer may get them */
 };
 const struct ns_counters *ns_counters(const struct netstack *ns);
 

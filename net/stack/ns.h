@@ -208,6 +208,7 @@ struct dsock {
     uint32_t rcvbuf, queued; /* charged bytes, with a share for each datagram */
     uint32_t count;
     bool connected, rd_shut, wr_shut;
+    uint32_t flow_id; /* connected on a shared port: its peer's datagrams come here */
 };
 #define DGRAM_CHARGE 64u /* book-keeping that a datagram costs beside its bytes */
 

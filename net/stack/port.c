@@ -162,7 +162,7 @@ uint32_t flow_pin(struct netstack *ns, const struct ns_port *p, uint8_t proto, c
     op.flow.laddr = *laddr;
     op.flow.raddr = *raddr;
     if (ns->env.port_register(ns->env.ctx, &op) < 0) {
-        ns->count.tcp_unpinned++;
+        ns->count.unpinned++;
         return 0;
     }
     return op.id;

@@ -169,6 +169,8 @@ int dgram_connect(struct dsock *d, const struct ns_addr *a)
     int r;
 
     if (a->family == 0) { /* dissolve */
+        flow_unpin(d->s.ns, d->s.port, d->flow_id);
+        d->flow_id = 0;
         d->connected = false;
         memset(&d->s.peer, 0, sizeof(d->s.peer));
         return 0;
@@ -182,6 +184,9 @@ int dgram_connect(struct dsock *d, const struct ns_addr *a)
     if (d->s.proto == NET_ICMP)
         d->s.peer.port = 0; /* replies have none */
     d->connected = true;
+    flow_unpin(d->s.ns, d->s.port, d->flow_id);
+    d->flow_id = flow_pin(d->s.ns, d->s.port, d->s.proto,
+                          addr_any(&d->s.local.addr) ? &path->src : &d->s.local.addr, &a->addr, a->port);
     return 0;
 }
 
@@ -313,6 +318,7 @@ void dgram_close(struct dsock *d)
                 break;
             }
         }
+        flow_unpin(ns, d->s.port, d->flow_id);
         port_drop(ns, d->s.port);
     }
     bufq_free(ns, &d->q);

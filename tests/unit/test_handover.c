@@ -370,6 +370,28 @@ static void a_group_does_not_move(void **st) /* C-TCP-5 */
     assert_int_equal(rig.registered_n, 1);
 }
 
+static void a_connected_datagram_socket_keeps_its_peer(void **st)
+{
+    struct ns_addr me = {.family = NET_INET, .port = 5353}, peer = {.family = NET_INET, .port = 9}, none = {0};
+
+    (void)st;
+    put32(peer.addr.b, PEER_IP);
+    assert_int_equal(ns_socket(rig.ns, NET_INET, NS_DGRAM, &s), 0);
+    assert_int_equal(ns_setopt(s, NSO_REUSEPORT, 1), 0);
+    assert_int_equal(ns_bind(s, &me), 0);
+    assert_int_equal(rig.registered_n, 1);
+    assert_int_equal(ns_connect(s, &peer), 0);
+    assert_int_equal(rig.registered_n, 2);
+    peer.port = 10;
+    assert_int_equal(ns_connect(s, &peer), 0);
+    assert_int_equal(rig.registered_n, 2);
+    assert_int_equal(ns_connect(s, &none), 0);
+    assert_int_equal(rig.registered_n, 1);
+    assert_int_equal(ns_connect(s, &peer), 0);
+    ns_close(s);
+    assert_int_equal(rig.registered_n, 0);
+}
+
 /* --- damaged records ------------------------------------------------------------------- */
 
 static uint32_t rnd;
@@ -491,6 +513,7 @@ int main(void)
         T(a_listener_with_all_that_waits),
         T(udp_with_its_queue),
         T(a_group_does_not_move),
+        T(a_connected_datagram_socket_keeps_its_peer),
         T(versions_and_lengths),
         T(random_damage),
         T(no_memory_makes_nothing),
