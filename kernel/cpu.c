@@ -288,4 +288,5 @@ void cpu_init_other(struct percpu *c)
     load_tables((struct cpu_tables *)c);
     enable_features();
     fpu_enable();
+    mce_init();
 }
