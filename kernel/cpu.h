@@ -170,6 +170,8 @@ static inline void cpu_set_kernel_stack(struct percpu *c, void *top)
     *(anywhere *)c->tss_rsp0 = (uint64_t)top;
 }
 
+void cpu_log(void); /* kernel/cpu_log.c: name and features, in the log */
+
 /* kernel/mce.c: machine checks on, on this CPU; and what the banks say. */
 void mce_init(void);
 void mce_report(void);

@@ -2,7 +2,7 @@
 
 # Processor, traps, interrupts
 KERNEL_SOURCES += \
-	kernel/cpu.c kernel/mce.c kernel/fpu.c kernel/trap.S kernel/trap.c \
+	kernel/cpu.c kernel/cpu_log.c kernel/mce.c kernel/fpu.c kernel/trap.S kernel/trap.c \
 	kernel/irq.c kernel/pic.c kernel/lapic.c kernel/ioapic.c kernel/poll.c
 
 KERNEL_SOURCES += kernel/irq_pci.c kernel/msi.c

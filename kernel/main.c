@@ -123,6 +123,7 @@ void kmain(uint32_t info_phys)
     keep_log();                                 /* where a warm reset leaves it alone */
     options_parse(boot.cmdline, report_option); /* policy; bad words are named */
     apply_log_level();
+    cpu_log();
     mce_init();                  /* machine checks are reported from here on */
     step_done("loader");
     console_configure();         /* console=... */

@@ -114,6 +114,26 @@ SELFTEST(clock_late) /* C-CLOCK-6 */
     return NULL;
 }
 
+/* The clock changes hands without a step. For the rest of the run the TSC does not
+ * serve, so this runs only by its name. */
+SELFTEST_ALONE(clock_demotion) /* C-CLOCK-1 */
+{
+    uint64_t before = now_ns(), last;
+
+    TEST(clock_name()[0] == 't');
+    TEST(time_leave_tsc());
+    last = now_ns();
+    TEST(last >= before && last - before < LATE_NS);
+    TEST(clock_name()[0] != 't');
+    for (unsigned i = 0; i < 100000; i++) {
+        uint64_t now = now_ns();
+
+        TEST(now >= last);
+        last = now;
+    }
+    return NULL;
+}
+
 SELFTEST(sleep)
 {
     for (unsigned i = 0; i < 3; i++) {

@@ -144,15 +144,13 @@ static uint64_t clock_ns(clockid_t id)
 static const char *clocks_without_calls(void)
 {
     struct info_system before, after;
-    uint64_t last = clock_ns(CLOCK_MONOTONIC), end = last + 300 * MS, gap = 0, kernel = 0;
+    uint64_t last = clock_ns(CLOCK_MONOTONIC), end = last + 300 * MS, kernel = 0;
 
     while (last < end) { /* the rate is refined 100 ms after the kernel's entry */
         uint64_t now = clock_ns(CLOCK_MONOTONIC);
         CHECK(now >= last);
-        gap = now - last > gap ? now - last : gap;
         last = now;
     }
-    CHECK(gap < 200 * MS);
     for (unsigned id = 0; id < 2; id++) {
         clockid_t own = id == 0 ? CLOCK_MONOTONIC : CLOCK_REALTIME;
         uint64_t first = clock_ns(own);

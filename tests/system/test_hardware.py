@@ -81,6 +81,15 @@ def test_interrupts_from_nowhere(start, option):
     assert "ok 1 - spurious" in text and code == 33
 
 
+# -- the processor
+
+@pytest.mark.parametrize("cpu,there,not_there", [("qemu64", "nx fxsave", "smep"), ("max", "nx smep smap umip xsave avx rdrand", "fxsave")])
+def test_the_processor_is_named(start, cpu, there, not_there):
+    machine = start(cpu=cpu, nic=None)
+    line = machine.wait_for(r"cpu: .+:( .*)\n").group(1).split()
+    assert set(there.split()) <= set(line) and not_there not in line
+
+
 # -- the processor's vector state: XSAVE with AVX, XSAVE without, FXSAVE
 
 @pytest.mark.parametrize("cpu,by", [("max", "AVX"), ("max,-avx", "SSE"), ("qemu64", "SSE"), ("Nehalem", "SSE")])
@@ -146,6 +155,12 @@ def test_clocks_agree(start, clock):
         assert re.search(rf"^ok \d+ - {name}$", text, re.M), text[-2000:]
     assert len(re.findall(rf"^# (?:pit|pmtmr|hpet): \d+ us, {clock}: \d+ us", text, re.M)) == 3
     assert code == 33
+
+
+def test_programs_follow_when_the_tsc_is_given_up(start):
+    code, text = finish(start(cmdline="test=clock_demotion,libc", nic=None))
+    assert re.search(r"^ok \d+ - clock_demotion$", text, re.M) and "ok" in text
+    assert re.search(r"^ok \d+ - libc: clocks-without-calls$", text, re.M) and code == 33
 
 
 @pytest.mark.parametrize("event", ["lapic", "hpet", "pit"])
