@@ -62,6 +62,6 @@ struct wait_item {
     uint32_t value;  /* for WAIT_FUTEX: expected value */
     uint32_t pad;
 };
-#define WAIT_ITEMS_MAX 256
+#define WAIT_ITEMS_MAX 256 /* more are -EINVAL; the cost of a wait follows their number */
 
 #endif

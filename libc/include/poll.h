@@ -28,6 +28,7 @@ struct pollfd {
     short events, revents;
 };
 
+/* Any number of sockets; of pipes, handles, counters and timers 250 (EINVAL). */
 int poll(struct pollfd *fds, nfds_t n, int timeout_ms);
 
 #ifdef __cplusplus

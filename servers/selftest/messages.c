@@ -214,6 +214,16 @@ static const char *handles_go_along(void) /* C-MSG-8 */
     CHECK(sys_process_status(m.handle, &status) == 0 && status.state == PROC_RUNNING);
     CHECK(sys_handle_close(m.handle) == 0);
 
+    int32_t ends[2];
+    char byte = 0;
+    CHECK(sys_pipe_create(ends) == 0);
+    m = message(ECHO);
+    m.handle = ends[1];
+    CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == 0 && m.handle >= 0 && sys_handle_close(ends[1]) == 0);
+    CHECK(sys_stream_write(m.handle, "x", 1, 0) == 1 && sys_stream_read(ends[0], &byte, 1, 0) == 1 && byte == 'x');
+    CHECK(sys_handle_close(m.handle) == 0 && sys_stream_read(ends[0], &byte, 1, in_ms(5000)) == 0);
+    CHECK(sys_handle_close(ends[0]) == 0);
+
     m = message(ECHO);
     m.handle = console;
     CHECK(sys_call(peer, &m, SYS_NO_DEADLINE) == -EPERM && sys_send(peer, &m) == -EPERM);

@@ -9,7 +9,8 @@
  * its number: once that has been closed and given away again, the old entry is
  * gone. Edge-triggered: a socket is reported when something about it changes; the
  * others when they are ready and have been read from or written to since; one of
- * sys_handle_fd() as long as it is ready.
+ * sys_handle_fd() as long as it is ready. The sockets of one epoll belong to one
+ * stack (EINVAL). Not inherited by fork.
  */
 #ifndef SLIPWAY_SYS_EPOLL_H
 #define SLIPWAY_SYS_EPOLL_H
