@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT
  *
- * libc/job.c: parents, groups, priority, alarms.
+ * libc/job.c: parents, groups, priority, alarms, commands.
  *
  * There are no process groups and no sessions: each process is a group and a
  * session of its own. Context: any thread.
  */
 #include "libc.h"
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -129,4 +131,24 @@ int setitimer(int which, const struct itimerval *restrict value, struct itimerva
     if (r >= 0)
         job.interval_ns = ns_of(i);
     return r < 0 ? (int)__libc_result(r) : 0;
+}
+
+/* --- commands: no program here takes "-c" --- */
+
+int system(const char *command)
+{
+    return command == NULL ? 0 : (int)__libc_result(-ENOENT);
+}
+
+FILE *popen(const char *command, const char *mode)
+{
+    (void)command;
+    errno = (mode[0] == 'r' || mode[0] == 'w') ? ENOENT : EINVAL;
+    return NULL;
+}
+
+int pclose(FILE *f)
+{
+    (void)f; /* popen never gave one */
+    return (int)__libc_result(-ECHILD);
 }

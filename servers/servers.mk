@@ -29,3 +29,8 @@ SERVER_echo_SOURCES = servers/echo/main.c
 
 SERVERS += natd
 SERVER_natd_SOURCES = servers/natd/main.c servers/natd/setup.c servers/natd/nat.c servers/natd/icmp.c
+
+# Ordinary C programs, for pipelines
+SERVERS += cat wc
+SERVER_cat_SOURCES = servers/cat/main.c
+SERVER_wc_SOURCES = servers/wc/main.c

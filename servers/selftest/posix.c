@@ -431,6 +431,43 @@ static const char *a_pipeline(void)
     return NULL;
 }
 
+/* cat FILE | wc, as a shell starts it: two ordinary programs. */
+static const char *cat_to_wc(void)
+{
+    static char expect[70000], got[64];
+    int fd = open(FILE_PATH, O_RDONLY), a[2], b[2];
+    size_t n = read_all(fd, expect, sizeof expect);
+    unsigned long lines = 0, saw[3] = {0};
+
+    for (size_t i = 0; i < n; i++)
+        lines += expect[i] == '\n';
+    CHECK(fd >= 0 && pipe(a) == 0 && pipe(b) == 0);
+    pid_t cat = fork();
+    if (cat == 0) {
+        dup2(a[1], 1);
+        for (int i = 3; i < 32; i++)
+            close(i);
+        execlp("cat", "cat", FILE_PATH, NULL);
+        _exit(99);
+    }
+    pid_t wc = fork();
+    if (wc == 0) {
+        dup2(a[0], 0);
+        dup2(b[1], 1);
+        for (int i = 3; i < 32; i++)
+            close(i);
+        execlp("wc", "wc", NULL);
+        _exit(99);
+    }
+    close(a[0]), close(a[1]), close(b[1]);
+    got[read_all(b[0], got, sizeof got - 1)] = 0;
+    CHECK(exit_of(cat) == 0 && exit_of(wc) == 0);
+    CHECK(sscanf(got, "%lu %lu %lu", &saw[0], &saw[1], &saw[2]) == 3);
+    CHECK(saw[0] == lines && saw[1] > lines && saw[2] == n);
+    CHECK(close(b[0]) == 0 && close(fd) == 0);
+    return NULL;
+}
+
 static const char *spawn_attributes(void)
 {
     posix_spawnattr_t a;
@@ -517,6 +554,8 @@ static const char *identity(void)
     CHECK(exit_of(pid) == 0);
     CHECK(kill(getppid(), SIGUSR1) == -1 && errno == EPERM); /* init */
     CHECK(kill(-1, 0) == -1 && errno == EPERM && killpg(-5, 0) == -1 && errno == EINVAL);
+    CHECK(system(NULL) == 0 && system("true") == -1 && errno == ENOENT);
+    CHECK(popen("true", "r") == NULL && errno == ENOENT);
     CHECK(sysconf(_SC_NPROCESSORS_ONLN) >= 1 && sysconf(_SC_PAGESIZE) == 4096);
     return NULL;
 }
@@ -534,6 +573,7 @@ const struct test posix_tests[] = {
     {"exec-keeps-children", exec_keeps_children},
     {"spawn-files", spawn_files},
     {"a-pipeline", a_pipeline},
+    {"cat-to-wc", cat_to_wc},
     {"spawn-attributes", spawn_attributes},
     {"mappings", mappings},
     {"identity", identity},
