@@ -184,7 +184,8 @@ static void unshare_page(struct address_space *as, uint64_t *e, uint64_t addr, u
 
     if (!page_shared(old)) {
         *e = old | prot_bits(prot);
-        tlb_shoot(as, addr, addr + PAGE_SIZE);
+        if (as_current() == as) /* elsewhere a write faults once more and finds it writable */
+            tlb_drop(addr);
         return;
     }
     page = page_alloc(0, PAGE_COMMITTED | PAGE_OWNER(OWNER_ANON));
