@@ -267,7 +267,7 @@ static void release(struct process *p)
     trace_leave(p);
     struct address_space *as = p->as;
 
-    handles_close_all(p); /* C-PROC-2 */
+    handles_close_all(p); /* C-PROC-2, C-CALL-1 */
     p->as = NULL; /* as_destroy lets others run */
     as_destroy(as);
 }

@@ -32,7 +32,7 @@ static inline void user_access_off(void)
 
 bool user_range_ok(uint64_t addr, uint64_t bytes)
 {
-    return addr >= USER_MIN && addr <= USER_END && bytes <= USER_END - addr; /* C-MEM-3 */
+    return addr >= USER_MIN && addr <= USER_END && bytes <= USER_END - addr; /* C-MEM-3, C-CALL-1 */
 }
 
 static int user_copy(void *dst, const void *src, size_t bytes)

@@ -17,6 +17,7 @@ SERVER_selftest_SOURCES += servers/selftest/crew.c servers/selftest/screen.c
 SERVER_selftest_SOURCES += servers/selftest/races.c
 SERVER_selftest_SOURCES += servers/selftest/pipes.c servers/selftest/signals.c servers/selftest/posix.c \
     servers/selftest/pthread.c
+SERVER_selftest_SOURCES += servers/selftest/fuzz.c servers/selftest/fuzz_args.c servers/selftest/witness.c
 
 SERVERS += init shell echo
 SERVER_init_SOURCES = servers/init/main.c servers/init/manifest.c servers/init/supervise.c \

@@ -28,6 +28,7 @@
  *   trace.c     watching system calls
  *   screen.c    device nodes, the screen's pixels
  *   fpu.c       vector registers, rounding modes
+ *   fuzz.c      hostile calls without end (fuzz_args.c), beside a witness (witness.c)
  */
 #ifndef SERVERS_SELFTEST_SELFTEST_H
 #define SERVERS_SELFTEST_SELFTEST_H
@@ -57,6 +58,8 @@ extern const struct test trace_tests[], fpu_tests[];
 extern const struct role trace_roles[];
 extern const struct test pipes_tests[], signals_tests[], posix_tests[], pthread_tests[];
 extern const struct role posix_roles[];
+extern const struct test fuzz_tests[];
+extern const struct role fuzz_roles[], witness_roles[];
 
 extern const struct role crew_roles[];
 

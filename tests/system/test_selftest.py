@@ -48,3 +48,10 @@ def test_a_failing_test_is_told_apart(start):
     assert code % 2 == 1
     ok = start(cmdline="test=registry")
     assert ok.wait_exit(120) != code
+
+
+@pytest.mark.parametrize("smp", [1, 2, 4])
+def test_a_million_hostile_calls(start, smp):
+    """Neither the kernel nor a witness beside it suffers (another seed: fuzz-seed=N among the boot options)."""
+    machine = start(cmdline="test=fuzz log=error", smp=smp, nic=None)
+    assert len(run(machine, timeout=300)) == 3
