@@ -53,7 +53,7 @@ TREE_INCLUDES = -I$(srcdir) -I$(srcdir)/include -Iobj/include
 DEPFLAGS = -MD -MP
 
 KERNEL_FLAGS = $(TARGET_ONLY) $(TARGET_CODE) $(TARGET_WARN) -ffreestanding -fno-pic -fno-pie \
-    -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -mno-omit-leaf-frame-pointer -D__slipway_kernel__ \
+    -mno-red-zone -mgeneral-regs-only -mcmodel=kernel -mno-omit-leaf-frame-pointer -D__slipway_kernel__ $(SLIPWAY_DEFINES) \
     $(TREE_INCLUDES) -isystem $(TARGET_CC_INCLUDE)
 KERNEL_LDFLAGS = -nostdlib -nostartfiles -static -no-pie -Wl,-z,max-page-size=4096 -Wl,-z,noexecstack \
     -Wl,--build-id=none -Wl,--no-warn-rwx-segments

@@ -13,6 +13,7 @@
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/irq.h>
+#include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/mem.h>
 #include <kernel/options.h>
@@ -87,6 +88,7 @@ struct uart {
     bool flow;            /* RTS/CTS: the lines below mean something */
     bool stopped;         /* our RTS is off: the receive ring is nearly full */
     uint32_t baud;
+    struct spinlock lock; /* the registers, tx.tail, and tx.head of the console's port */
     volatile uint8_t ier; /* what IER holds */
     struct irq irq;
     struct ring rx, tx;
@@ -97,8 +99,8 @@ struct uart {
 };
 
 static struct uart ports[PORTS] = {
-    {.name = "com1", .io = 0x3f8, .line = 4},
-    {.name = "com2", .io = 0x2f8, .line = 3},
+    {.name = "com1", .io = 0x3f8, .line = 4, .lock = SPINLOCK("com1", RANK_UART)},
+    {.name = "com2", .io = 0x2f8, .line = 3, .lock = SPINLOCK("com2", RANK_UART)},
 };
 
 static bool uart_interrupt(void *arg);
@@ -288,9 +290,9 @@ void uart_consume(struct uart *u, size_t bytes)
 
     store(&u->rx.tail, u->rx.tail + (uint32_t)bytes);
     if (u->stopped && left <= RX_RING / 4) {
-        uint64_t flags = irq_save();
+        uint64_t flags = spin_lock_irqsave(&u->lock);
         may_send(u, true);
-        irq_restore(flags);
+        spin_unlock_irqrestore(&u->lock, flags);
     }
 }
 
@@ -308,15 +310,20 @@ void uart_put(struct uart *u, const uint8_t *p, size_t bytes)
 
 /* The transmitter asks for bytes as long as its interrupt is on; switched on
  * while it is empty, it asks at once. */
-void uart_start(struct uart *u)
+static void transmit_on(struct uart *u) /* locked */
 {
-    uint64_t flags = irq_save();
-
     if (!(u->ier & IER_THRI)) {
         u->ier |= IER_THRI;
         put(u, IER, u->ier);
     }
-    irq_restore(flags);
+}
+
+void uart_start(struct uart *u)
+{
+    uint64_t flags = spin_lock_irqsave(&u->lock);
+
+    transmit_on(u);
+    spin_unlock_irqrestore(&u->lock, flags);
 }
 
 /* --- interrupt ------------------------------------------------------------ */
@@ -398,6 +405,7 @@ static void serve_tx(struct uart *u)
 static bool uart_interrupt(void *arg)
 {
     struct uart *u = arg;
+    uint64_t flags = spin_lock_irqsave(&u->lock); /* writers are on other CPUs */
     unsigned turn;
 
     for (turn = 0; turn < IRQ_TURNS && !(get(u, IIR) & IIR_NONE); turn++) {
@@ -415,6 +423,7 @@ static bool uart_interrupt(void *arg)
         put(u, IER, u->ier);
     }
     u->count.interrupts += turn != 0;
+    spin_unlock_irqrestore(&u->lock, flags);
     return turn != 0;
 }
 
@@ -432,7 +441,7 @@ static bool interrupts_on(void)
  * pieces, not into one. */
 static size_t console_take(struct uart *u, const char *text, size_t bytes)
 {
-    uint64_t flags = irq_save();
+    uint64_t flags = spin_lock_irqsave(&u->lock);
     size_t room = uart_room(u);
 
     if (bytes > CONSOLE_CHUNK)
@@ -441,10 +450,10 @@ static size_t console_take(struct uart *u, const char *text, size_t bytes)
         bytes = room;
     uart_put(u, (const uint8_t *)text, bytes);
     if (bytes != 0)
-        uart_start(u);
+        transmit_on(u);
     else if (get(u, LSR) & LSR_THRE)
         serve_tx(u); /* full: don't wait for an interrupt that may be off */
-    irq_restore(flags);
+    spin_unlock_irqrestore(&u->lock, flags);
     return bytes;
 }
 
@@ -480,7 +489,7 @@ static void console_to(struct uart *u, const char *text, size_t bytes)
             break; /* a line that stands still is waited for once */
         cpu_relax();
     }
-    u->lost += bytes;
+    __atomic_fetch_add(&u->lost, bytes, __ATOMIC_RELAXED);
 }
 
 static void console_sink(void *arg, const char *text, size_t bytes)

@@ -9,6 +9,7 @@
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/irq.h>
+#include <kernel/lock.h>
 #include <kernel/options.h>
 #include <kernel/screen.h>
 #include <kernel/thread.h>
@@ -42,6 +43,7 @@ static size_t sink_empty; /* the room that an idle sink has */
 static struct waitq output_wq;
 static bool stuck; /* no byte went out during a whole wait */
 
+static struct spinlock input_lock = SPINLOCK("console input", RANK_INPUT);
 static uint8_t input[INPUT_BYTES];
 static volatile uint32_t input_head, input_tail; /* running; the interrupt moves head */
 static uint64_t input_lost;
@@ -208,12 +210,15 @@ void console_output_ready(void)
 
 void console_input(uint8_t byte)
 {
+    uint64_t flags = spin_lock_irqsave(&input_lock); /* a line and a keyboard may type at once */
+
     if (input_head - input_tail == INPUT_BYTES) {
         input_lost++;
-        return;
+    } else {
+        input[input_head % INPUT_BYTES] = byte;
+        __atomic_store_n(&input_head, input_head + 1, __ATOMIC_RELEASE);
     }
-    input[input_head % INPUT_BYTES] = byte;
-    input_head++;
+    spin_unlock_irqrestore(&input_lock, flags);
     poll_schedule(&input_work);
 }
 

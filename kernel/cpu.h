@@ -108,7 +108,7 @@ struct percpu {
     struct thread *current;   /* gs:24 */
     struct thread *idle;
     uint32_t cpu;
-    uint32_t irq_depth;       /* nested hard interrupts */
+    volatile uint32_t irq_depth; /* nested hard interrupts */
     /* These three are one quadword to the way back to ring 3 (syscall.S). */
     volatile uint16_t need_resched;
     volatile uint16_t entry_work;    /* ENTRY_*: system calls go by syscall_slow */

@@ -52,13 +52,15 @@ void lapic_timer_deadline_mode(void);
 bool ioapic_init(void); /* false: the MADT names none that answers */
 bool ioapic_has(uint32_t gsi);
 uint32_t ioapic_gsi_end(void);                                                /* one past the highest GSI */
-void ioapic_route(uint32_t gsi, uint8_t vector, bool level, bool active_low); /* masked */
+/* Masked; to the CPU with that APIC id. */
+void ioapic_route(uint32_t gsi, uint8_t vector, bool level, bool active_low, uint32_t apic_id);
 void ioapic_mask(uint32_t gsi);
 void ioapic_unmask(uint32_t gsi);
 
 /* --- MSI and MSI-X (kernel/msi.c) --- */
 struct pci_device;
 unsigned msix_table_size(struct pci_device *d); /* 0: no MSI-X, or one that cannot be used */
+/* Each vector goes to the next CPU in turn. */
 int msix_enable(struct pci_device *d, const uint8_t *vectors, unsigned n);
 int msi_enable(struct pci_device *d, uint8_t vector);
 void msix_mask(struct pci_device *d, unsigned entry); /* that vector comes no more */
@@ -69,6 +71,7 @@ enum irq_policy { POLICY_AUTO = 0, POLICY_MSIX, POLICY_MSI, POLICY_IOAPIC, POLIC
 enum irq_policy irq_policy(void);
 enum irq_mode irq_line_mode(void);   /* IRQ_IOAPIC or IRQ_PIC */
 int irq_vector_alloc(void);          /* -ENOSPC */
+uint32_t irq_next_target(void);      /* APIC id of the CPU whose turn it is */
 void irq_chain_add(struct irq *irq); /* by irq->vector; appended */
 void irq_chain_remove(struct irq *irq);
 struct irq_line_setup {

@@ -9,8 +9,10 @@
 #include <kernel/acpi.h>
 #include <kernel/cpu.h>
 #include <kernel/intctl.h>
+#include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/mem.h>
+#include <kernel/smp.h>
 #include <stddef.h>
 
 #define REG_SELECT     0x00
@@ -24,6 +26,7 @@
 
 #define PINS_MAX 240u
 
+static struct spinlock lock = SPINLOCK("ioapic", RANK_CHIP);
 static struct ioapic {
     volatile uint8_t *regs;
     uint32_t gsi_base, pins;
@@ -92,34 +95,35 @@ uint32_t ioapic_gsi_end(void)
     return end;
 }
 
-/* Fixed delivery to this CPU, by physical APIC id. */
-void ioapic_route(uint32_t gsi, uint8_t vector, bool level, bool active_low)
+/* Fixed delivery to one CPU, by physical APIC id, of which an entry holds eight
+ * bits: a CPU beyond them cannot be named here, the first one serves. */
+void ioapic_route(uint32_t gsi, uint8_t vector, bool level, bool active_low, uint32_t apic_id)
 {
     const struct ioapic *a = find(gsi);
-    uint64_t flags = irq_save();
+    uint64_t flags = spin_lock_irqsave(&lock);
 
     if (a != NULL) {
         uint32_t reg = IOAPIC_ENTRY + 2 * (gsi - a->gsi_base);
 
         reg_write(a, reg, ENTRY_MASKED);
-        reg_write(a, reg + 1, lapic_id() << 24);
+        reg_write(a, reg + 1, (apic_id < 0xff ? apic_id : smp_cpu[0]->apic_id) << 24);
         reg_write(a, reg,
                   ENTRY_MASKED | (level ? ENTRY_LEVEL : 0) | (active_low ? ENTRY_ACTIVE_LOW : 0) | vector);
     }
-    irq_restore(flags);
+    spin_unlock_irqrestore(&lock, flags);
 }
 
 static void set_mask(uint32_t gsi, bool masked)
 {
     const struct ioapic *a = find(gsi);
-    uint64_t flags = irq_save();
+    uint64_t flags = spin_lock_irqsave(&lock);
 
     if (a != NULL) {
         uint32_t reg = IOAPIC_ENTRY + 2 * (gsi - a->gsi_base), v = reg_read(a, reg);
 
         reg_write(a, reg, masked ? v | ENTRY_MASKED : v & ~ENTRY_MASKED);
     }
-    irq_restore(flags);
+    spin_unlock_irqrestore(&lock, flags);
 }
 
 void ioapic_mask(uint32_t gsi)

@@ -15,6 +15,7 @@
 #include <kernel/intctl.h>
 #include <kernel/log.h>
 #include <kernel/options.h>
+#include <kernel/smp.h>
 #include <kernel/time.h>
 #include <slipway/syscall.h>
 #include <stddef.h>
@@ -23,6 +24,7 @@
 #define PIC_LINES        16u
 #define STORM_LIMIT      5000u /* unclaimed interrupts in a row */
 #define POLL_INTERVAL_NS NS_PER_MS
+#define HANDLERS_WAIT_NS (20 * NS_PER_S) /* a host may take a virtual CPU away for seconds */
 
 struct irq_line {
     uint8_t vector; /* 0: not attached */
@@ -32,7 +34,7 @@ struct irq_line {
 static struct irq *chains[256];
 static struct irq_line lines[LINES_MAX];
 static uint32_t unclaimed[256]; /* in a row */
-static uint64_t spurious_count, stray_count;
+static uint64_t spurious_count, stray_count; /* of all CPUs; a rare one may be lost */
 static enum irq_policy policy;
 static bool use_ioapic;
 static struct irq *sources;
@@ -89,7 +91,7 @@ void interrupt_dispatch(struct trap_frame *f)
     self->irq_depth++;
     for (struct irq *irq = chains[vector]; irq != NULL; irq = irq->next) {
         if (irq->handler(irq->arg)) {
-            irq->count++;
+            __atomic_fetch_add(&irq->count, 1, __ATOMIC_RELAXED); /* some vectors are every CPU's */
             claimed = true;
         }
     }
@@ -119,29 +121,50 @@ int irq_vector_alloc(void)
     return -ENOSPC;
 }
 
+/* A chain is changed in thread or poll context (kernel lock) and walked by hard
+ * interrupts of any CPU. */
 void irq_chain_add(struct irq *irq)
 {
     struct irq **p = &chains[irq->vector];
-    uint64_t flags = irq_save();
 
     irq->next = NULL;
     while (*p != NULL)
         p = &(*p)->next;
-    *p = irq;
-    irq_restore(flags);
+    __atomic_store_n(p, irq, __ATOMIC_RELEASE);
+}
+
+/* Returns when no CPU is in a handler that it entered before. */
+static void wait_for_handlers(void)
+{
+    uint64_t deadline = now_ns() + HANDLERS_WAIT_NS;
+
+    for (uint32_t i = 0; i < smp_cpus(); i++)
+        while (smp_cpu[i] != this_cpu() && __atomic_load_n(&smp_cpu[i]->irq_depth, __ATOMIC_ACQUIRE) != 0) {
+            if (now_ns() > deadline)
+                panic("CPU %u does not come out of its interrupt", i);
+            cpu_relax();
+        }
 }
 
 void irq_chain_remove(struct irq *irq)
 {
-    uint64_t flags = irq_save();
-
     for (struct irq **p = &chains[irq->vector]; *p != NULL; p = &(*p)->next) {
         if (*p == irq) {
-            *p = irq->next;
+            __atomic_store_n(p, irq->next, __ATOMIC_RELEASE);
             break;
         }
     }
-    irq_restore(flags);
+    wait_for_handlers();
+}
+
+/* Which CPU gets the interrupts of the next source: each in turn. Those that came
+ * before there were several are CPU 0's. */
+uint32_t irq_next_target(void)
+{
+    static uint32_t last;
+
+    last = (last + 1) % smp_cpus();
+    return smp_cpu[last]->apic_id;
 }
 
 void irq_list_add(struct irq *irq)
@@ -201,7 +224,7 @@ static int line_open(uint32_t line, struct irq_line_setup s)
         if (vector < 0)
             return vector;
         lines[line].vector = (uint8_t)vector;
-        ioapic_route(line, (uint8_t)vector, s.level, s.active_low);
+        ioapic_route(line, (uint8_t)vector, s.level, s.active_low, irq_next_target());
     }
     lines[line].level = s.level;
     return 0;
@@ -290,6 +313,7 @@ static void storm_run(void)
         return;
     klog(LOG_ERROR, "irq: nobody claims the interrupts of line %u, it is off now", irq->line);
     chains[storm_vector] = NULL;
+    wait_for_handlers();
     while (irq != NULL) {
         struct irq *next = irq->next;
 
@@ -444,6 +468,7 @@ void irq_init(void)
     } else {
         (void)lapic_init(false); /* where there is one, it must let the 8259 through */
     }
+    this_cpu()->apic_id = lapic_present() ? lapic_id() : 0;
     if (!use_ioapic && policy != POLICY_PIC && policy != POLICY_AUTO && policy != POLICY_POLL)
         klog(LOG_WARN, "irq: no IOAPIC for irq=%s, the 8259 serves", option("irq"));
     klog(LOG_INFO, "irq: %s", use_ioapic ? "LAPIC and IOAPIC" : "8259 PIC");

@@ -26,14 +26,15 @@
 
 /* In the order in which they may nest. */
 enum lock_rank {
-    RANK_IRQ = 1, /* chains, sources */
-    RANK_EVENT,   /* an event device that all CPUs share */
-    RANK_SCREEN,
-    RANK_UART,
-    RANK_CHIP,    /* index and data registers: I/O APIC, PCI ports, PIT */
-    RANK_CLOCK,
-    RANK_LOG,
-    RANK_TEST,    /* the self-tests' */
+    RANK_UART = 1, /* a serial port: its ring to the line, its registers */
+    RANK_INPUT,    /* what was typed */
+    RANK_SCREEN,   /* the terminal behind the screen */
+    RANK_EVENT,    /* an event device that all CPUs share */
+    RANK_CLOCK,    /* a clock that wraps */
+    RANK_CHIP,     /* index and data registers: I/O APIC, PCI ports, PIT */
+    RANK_LOG,      /* the log ring */
+    RANK_TEST,     /* the self-tests' */
+    RANK_TEST_INNER,
 };
 
 struct spinlock {

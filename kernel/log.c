@@ -9,6 +9,7 @@
 #include <kernel/console.h>
 #include <kernel/cpu.h>
 #include <kernel/keep.h>
+#include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/string.h>
 #include <kernel/time.h>
@@ -16,6 +17,7 @@
 #define RING_BYTES 65536u
 #define LINE_MAX   256
 
+static struct spinlock lock = SPINLOCK("log", RANK_LOG);
 static char ring[RING_BYTES];
 static volatile uint64_t written; /* bytes since boot */
 static enum log_level console_level = LOG_INFO;
@@ -27,7 +29,7 @@ void log_set_level(enum log_level level)
 
 static void ring_append(const char *text, size_t n)
 {
-    uint64_t flags = irq_save();
+    uint64_t flags = spin_lock_irqsave(&lock);
     size_t at = written % RING_BYTES, first = RING_BYTES - at;
 
     if (first > n)
@@ -36,7 +38,7 @@ static void ring_append(const char *text, size_t n)
     memcpy(ring, text + first, n - first);
     written += n;
     keep_append(text, n);
-    irq_restore(flags);
+    spin_unlock_irqrestore(&lock, flags);
 }
 
 static void emit(enum log_level level, const char *line, size_t n)
@@ -87,7 +89,7 @@ void log_plain(const char *fmt, ...)
 
 size_t log_read(uint64_t *cursor, char *buf, size_t bytes)
 {
-    uint64_t flags = irq_save();
+    uint64_t flags = spin_lock_irqsave(&lock);
     uint64_t end = written, from = *cursor;
 
     if (from > end)
@@ -101,7 +103,7 @@ size_t log_read(uint64_t *cursor, char *buf, size_t bytes)
     memcpy(buf, ring + at, first);
     memcpy(buf + first, ring, n - first);
     *cursor = from + n;
-    irq_restore(flags);
+    spin_unlock_irqrestore(&lock, flags);
     return n;
 }
 

@@ -8,6 +8,7 @@
  */
 #include <kernel/intctl.h>
 #include <kernel/pci.h>
+#include <kernel/smp.h>
 #include <slipway/errno.h>
 #include <stddef.h>
 
@@ -33,9 +34,12 @@
 
 #define MSI_ADDRESS 0xfee00000u /* SDM 11.11.1; fixed, edge: data is the vector */
 
+/* The next CPU in turn; beyond eight bits of APIC id the first one serves. */
 static uint32_t message_address(void)
 {
-    return MSI_ADDRESS | (lapic_id() & 0xff) << 12;
+    uint32_t apic_id = irq_next_target();
+
+    return MSI_ADDRESS | (apic_id < 0xff ? apic_id : smp_cpu[0]->apic_id) << 12;
 }
 
 static void intx_off(struct pci_device *d)

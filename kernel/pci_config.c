@@ -9,6 +9,7 @@
  */
 #include <kernel/acpi.h>
 #include <kernel/cpu.h>
+#include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/mem.h>
 #include <kernel/options.h>
@@ -45,6 +46,8 @@ static uint16_t select(struct pci_address a, unsigned reg)
     return (uint16_t)(CONFIG_DATA + (reg & 3));
 }
 
+static struct spinlock lock = SPINLOCK("pci ports", RANK_CHIP);
+
 static uint32_t port_read(struct pci_address a, unsigned reg, unsigned bytes)
 {
     uint64_t flags;
@@ -53,10 +56,10 @@ static uint32_t port_read(struct pci_address a, unsigned reg, unsigned bytes)
 
     if (a.segment != 0 || reg > 0xff)
         return 0xffffffffu;
-    flags = irq_save();
+    flags = spin_lock_irqsave(&lock);
     port = select(a, reg);
     v = bytes == 4 ? inl(port) : bytes == 2 ? inw(port) : inb(port);
-    irq_restore(flags);
+    spin_unlock_irqrestore(&lock, flags);
     return v;
 }
 
@@ -67,7 +70,7 @@ static void port_write(struct pci_address a, unsigned reg, unsigned bytes, uint3
 
     if (a.segment != 0 || reg > 0xff)
         return;
-    flags = irq_save();
+    flags = spin_lock_irqsave(&lock);
     port = select(a, reg);
     if (bytes == 4)
         outl(port, v);
@@ -75,7 +78,7 @@ static void port_write(struct pci_address a, unsigned reg, unsigned bytes, uint3
         outw(port, (uint16_t)v);
     else
         outb(port, (uint8_t)v);
-    irq_restore(flags);
+    spin_unlock_irqrestore(&lock, flags);
 }
 
 uint32_t pci_config_read(struct pci_address a, unsigned reg, unsigned bytes)

@@ -10,6 +10,7 @@
 #include <kernel/clock.h>
 #include <kernel/cpu.h>
 #include <kernel/intctl.h>
+#include <kernel/lock.h>
 #include <stddef.h>
 
 #define PIT_HZ       1193182ull
@@ -24,24 +25,28 @@
 
 #define EVENT_MAX_NS 50000000ull /* 59659 of 65536 counts */
 
+static struct spinlock lock = SPINLOCK("pit", RANK_CHIP);
+
 static uint64_t read_up(void)
 {
-    uint64_t flags = irq_save(), count;
+    uint64_t flags = spin_lock_irqsave(&lock), count;
 
     outb(PIT_COMMAND, COMMAND_CH2_LATCH);
     count = inb(PIT_CHANNEL2);
     count |= (uint64_t)inb(PIT_CHANNEL2) << 8;
-    irq_restore(flags);
+    spin_unlock_irqrestore(&lock, flags);
     return -count & 0xffff; /* it counts down */
 }
 
 static void event_arm(uint64_t delta_ns)
 {
-    uint64_t count = delta_ns * PIT_HZ / 1000000000ull + 1;
+    uint64_t flags, count = delta_ns * PIT_HZ / 1000000000ull + 1;
 
+    flags = spin_lock_irqsave(&lock);
     outb(PIT_COMMAND, COMMAND_CH0_ONE_SHOT);
     outb(PIT_CHANNEL0, (uint8_t)count);
     outb(PIT_CHANNEL0, (uint8_t)(count >> 8));
+    spin_unlock_irqrestore(&lock, flags);
 }
 
 bool pit_init(void)

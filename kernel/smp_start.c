@@ -261,7 +261,6 @@ void smp_init(void)
 {
     uint32_t ids[CPUS_MAX], n;
 
-    this_cpu()->apic_id = lapic_present() ? lapic_id() : 0;
     if (acpi.ncpus <= 1)
         return;
     if (!lapic_present() || irq_line_mode() != IRQ_IOAPIC) {

@@ -26,7 +26,15 @@ WAYS = {
     "pc-nohpet": dict(machine="pc,hpet=off"),
     "acpi-off": dict(cmdline="acpi=off"),
 }
+# Several processors: a card of each kind of interrupt, and an event device that only CPU 0 hears.
+SEVERAL = {
+    "smp2": (dict(smp=2), ["virtio-modern", "rtl8139"]),
+    "smp4": (dict(smp=4), ["virtio-modern"]),
+    "smp2-hpet": (dict(smp=2, cmdline="event=hpet clock=hpet"), ["virtio-modern"]),
+}
 EVERYWHERE = [pytest.param((way, nic), id=f"{way}-{nic}") for way in WAYS for nic in NICS]
+EVERYWHERE += [pytest.param((way, nic), id=f"{way}-{nic}") for way in SEVERAL for nic in SEVERAL[way][1]]
+WAYS.update({way: SEVERAL[way][0] for way in SEVERAL})
 WAYS["cplus"] = dict(cmdline="rtl8139=cplus")
 EVERYWHERE.append(pytest.param(("cplus", "rtl8139"), id="cplus-rtl8139"))
 
