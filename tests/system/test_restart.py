@@ -63,6 +63,7 @@ def test_killing_netd_is_repaired_within_a_second(machine):
     old = machine.pid_of("netd")
     machine.command(f"kill {old}")
     wait_for_new_pid(machine, "netd", old)
+    machine.wait_for(r"netd \(process \d+\) is up again")
     log = machine.command("dmesg", timeout=60)
     import re
     ended = [float(t) for t in re.findall(r"\[\s*([0-9.]+)\] .*netd.*(?:killed|ended|died)", log)]
