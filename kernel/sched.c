@@ -404,6 +404,7 @@ void return_to_user(void)
     for (;;) {
         struct percpu *c;
         struct thread *t;
+        bool resched;
 
         irq_disable();
         c = this_cpu(); /* anew: preempt() may come back on another CPU */
@@ -418,15 +419,16 @@ void return_to_user(void)
             random_event();
             run_work();
         }
+        /* Taken back first: what happens from here on may set it again. */
+        resched = c->need_resched;
+        c->need_resched = 0;
         t = c->current;
         if (t->dying)
             thread_leave();
         if (t->signals.due)
             signal_deliver(t);
-        if (c->need_resched) {
-            c->need_resched = 0;
+        if (resched)
             preempt();
-        }
     }
 }
 
