@@ -23,6 +23,7 @@ union info_record {
     struct info_process process;
     struct info_device device;
     struct info_irq irq;
+    struct info_cpu cpu;
     struct info_screen screen;
     struct info_name name;
     struct info_memory memory;
@@ -98,6 +99,31 @@ static size_t fill_process(struct info_process *i, uint64_t cursor)
     return sizeof *i;
 }
 
+static size_t fill_cpu(struct info_cpu *i, uint64_t cursor)
+{
+    const struct percpu *c;
+    uint64_t now = now_ns();
+
+    if (cursor >= smp_cpus())
+        return 0;
+    c = smp_cpu[cursor];
+    i->cpu = c->cpu;
+    i->apic_id = c->apic_id;
+    i->online = c->online;
+    i->idle_ns = cycles_to_ns(sched_idle_cycles(c->cpu));
+    i->busy_ns = now > i->idle_ns ? now - i->idle_ns : 0;
+    i->interrupts = c->interrupts;
+    i->timer_interrupts = c->timer_interrupts;
+    i->context_switches = c->context_switches;
+    i->syscalls = c->syscalls;
+    i->lock_waits = c->lock_waits;
+    i->lock_wait_ns = cycles_to_ns(c->lock_wait_cycles);
+    i->lock_wait_most_ns = cycles_to_ns(c->lock_wait_most);
+    i->ipis = c->ipis;
+    i->steals = c->steals;
+    return sizeof *i;
+}
+
 static size_t fill(union info_record *r, uint64_t kind, uint64_t cursor)
 {
     switch (kind) {
@@ -113,6 +139,8 @@ static size_t fill(union info_record *r, uint64_t kind, uint64_t cursor)
         return cursor <= UINT32_MAX && irq_info_get((unsigned)cursor, &r->irq) ? sizeof r->irq : 0;
     case INFO_NAME:
         return names_get(cursor, &r->name) ? sizeof r->name : 0;
+    case INFO_CPU:
+        return fill_cpu(&r->cpu, cursor);
     case INFO_MEMORY:
         if (cursor == 0)
             mem_info(&r->memory);

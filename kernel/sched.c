@@ -421,7 +421,8 @@ void return_to_user(void)
         }
         /* Taken back first: what happens from here on may set it again. */
         resched = c->need_resched;
-        c->need_resched = 0;
+        if (resched)
+            c->need_resched = 0;
         t = c->current;
         if (t->dying)
             thread_leave();

@@ -130,6 +130,7 @@ enum sys_info {
     INFO_DEVICE = 4,  /* struct info_device */
     INFO_IRQ = 5,     /* struct info_irq */
     INFO_NAME = 6,    /* struct info_name */
+    INFO_CPU = 7,     /* struct info_cpu */
     INFO_MEMORY = 8,  /* struct info_memory */
     INFO_CLOCK = 11,  /* struct info_clock */
     INFO_SCREEN = 12, /* struct info_screen; none: no screen */
@@ -146,6 +147,14 @@ struct info_system {
     uint64_t boot_ns; /* from kernel entry to the first process */
     uint64_t tsc_hz;
     char random_from[32]; /* what the generator was seeded from: "rdrand virtio-rng jitter", "none" */
+};
+
+struct info_cpu {
+    uint32_t cpu, apic_id, online, pad;
+    uint64_t idle_ns, busy_ns;
+    uint64_t interrupts, timer_interrupts, context_switches, syscalls;
+    uint64_t lock_waits, lock_wait_ns, lock_wait_most_ns; /* for the kernel lock */
+    uint64_t ipis, steals; /* interrupts sent to other CPUs; threads moved between them */
 };
 
 /* Bytes. From boot to free they sum to the total: every page has one owner. */

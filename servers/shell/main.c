@@ -41,6 +41,7 @@ const struct shell_entry shell_commands[] = {
     {"ping", cmd_ping, "[-c COUNT] [-s BYTES] HOST", "ask a host to answer"},
     {"poweroff", cmd_poweroff, "", "switch the machine off"},
     {"ps", cmd_ps, "", "processes"},
+    {"cpus", cmd_cpus, "", "processors: time, switches, waits for the kernel lock"},
     {"reboot", cmd_reboot, "", "start the machine again"},
     {"route", cmd_route, "", "routes"},
     {"run", cmd_run, "PROGRAM [ARGUMENT ...]", "a program of the initrd, as its name alone does"},

@@ -30,7 +30,7 @@ struct shell_entry {
 extern const struct shell_entry shell_commands[];
 extern const unsigned shell_command_count;
 
-shell_command cmd_help, cmd_ps, cmd_kill, cmd_uptime, cmd_reboot, cmd_poweroff, cmd_free, cmd_dmesg, cmd_date,
+shell_command cmd_help, cmd_ps, cmd_cpus, cmd_kill, cmd_uptime, cmd_reboot, cmd_poweroff, cmd_free, cmd_dmesg, cmd_date,
     cmd_lspci, cmd_irq, cmd_devices, cmd_cat, cmd_ls, cmd_start, cmd_stop, cmd_crash, cmd_services, cmd_echo, cmd_run,
     cmd_clocks;
 shell_command cmd_ifconfig, cmd_nat, cmd_netstat, cmd_arp, cmd_route, cmd_ping;

@@ -33,6 +33,21 @@ int cmd_ps(int argc, char **argv)
     return 0;
 }
 
+int cmd_cpus(int argc, char **argv)
+{
+    struct info_cpu c;
+
+    (void)argc, (void)argv;
+    printf("CPU APIC  BUSY-MS  IDLE-MS SWITCHES    CALLS    INTRS    IPIS STEALS LOCK-WAITS WAIT-US MOST-US\n");
+    for (uint64_t i = 0; sys_info(INFO_CPU, i, &c, sizeof c) > 0 && !shell_interrupted(); i++)
+        printf("%3u %4u %8lu %8lu %8lu %8lu %8lu %7lu %6lu %10lu %7lu %7lu\n", (unsigned)c.cpu, (unsigned)c.apic_id,
+               (unsigned long)(c.busy_ns / 1000000), (unsigned long)(c.idle_ns / 1000000),
+               (unsigned long)c.context_switches, (unsigned long)c.syscalls, (unsigned long)c.interrupts,
+               (unsigned long)c.ipis, (unsigned long)c.steals, (unsigned long)c.lock_waits,
+               (unsigned long)(c.lock_wait_ns / 1000), (unsigned long)(c.lock_wait_most_ns / 1000));
+    return 0;
+}
+
 /* Processes of that name, before any of them ends: a successor that init starts
  * meanwhile is not meant. */
 static unsigned pids_of(const char *name, uint32_t *pids, unsigned max)

@@ -61,6 +61,10 @@ static inline int sys_yield(void)
 {
     return (int)__SYS(yield, 0, 0, 0);
 }
+static inline int64_t sys_thread_affinity(uint64_t mask)
+{
+    return __SYS(thread_affinity, mask, 0, 0);
+}
 static inline int sys_spawn(const struct sys_spawn *s)
 {
     return (int)__SYS(spawn, __SYS_PTR(s), 0, 0);
