@@ -35,3 +35,5 @@ SERVER_natd_SOURCES = servers/natd/main.c servers/natd/setup.c servers/natd/nat.
 SERVERS += cat wc
 SERVER_cat_SOURCES = servers/cat/main.c
 SERVER_wc_SOURCES = servers/wc/main.c
+SERVERS += wget
+SERVER_wget_SOURCES = servers/wget/main.c servers/wget/sha256.c

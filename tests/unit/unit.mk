@@ -7,7 +7,8 @@ test_dhcp_SOURCES_LIST = tests/unit/test_dhcp.c net/stack/dhcp.c
 test_frag_SOURCES_LIST = tests/unit/test_frag.c net/stack/frag.c net/stack/checksum.c
 test_http_SOURCES_LIST = tests/unit/test_http.c servers/httpd/http.c
 
-UNIT_TESTS += test_slip test_virtqueue test_vj test_nat
+UNIT_TESTS += test_slip test_virtqueue test_vj test_nat test_sha256
+test_sha256_SOURCES_LIST = tests/unit/test_sha256.c servers/wget/sha256.c
 test_nat_SOURCES_LIST = tests/unit/test_nat.c servers/natd/nat.c servers/natd/icmp.c
 test_vj_SOURCES_LIST = tests/unit/test_vj.c drivers/vj.c
 test_slip_SOURCES_LIST = tests/unit/test_slip.c drivers/slip_codec.c
