@@ -143,7 +143,7 @@ def check_sleep(cell, machine, serving):
 @pytest.mark.parametrize("cell", CELLS, ids=name)
 def test_cell(start, cell):
     machine = start(**options(cell))
-    machine.wait_ready(240)
+    machine.wait_ready(600 if cell["firmware"] == "uefi" and cell["icount"] else 240)
     with urllib.request.urlopen(f"http://{machine.address}/", timeout=60) as r:
         assert b"</html>" in r.read()
     status, log = machine.status(), machine.console_text()
