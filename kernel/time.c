@@ -52,31 +52,34 @@ static struct spinlock clock_lock = SPINLOCK("clock", RANK_CLOCK); /* the member
 /* Whole turns that a wrapping source made unseen, in its ticks. It is read often
  * enough (wrap_tick), unless interrupts come late: the PIT's turn is 55 ms. A TSC
  * that has been trusted tells the number of turns if it is right within half a
- * turn. Without one, time is lost when a reading is more than a turn late. */
-static uint64_t unseen_turns(uint64_t ticks)
+ * turn. What is counted is from behind the last reading to before this one, which is
+ * less than what passed: a processor that is taken away in the middle of a reading
+ * must not make time run ahead. Without a TSC, time is lost when a reading is more
+ * than a turn late. */
+static uint64_t unseen_turns(uint64_t ticks, uint64_t tsc_before, uint64_t tsc_after)
 {
-    uint64_t tsc, passed, turn = clock.source->mask + 1, by_tsc;
+    uint64_t passed, turn = clock.source->mask + 1, by_tsc;
 
     if (!clock.tsc_trusted)
         return 0;
-    tsc = rdtsc();
-    passed = tsc > clock.base_tsc ? tsc - clock.base_tsc : 0;
+    passed = tsc_before > clock.base_tsc ? tsc_before - clock.base_tsc : 0;
     by_tsc = scale32(passed, clock.tsc_ticks);
-    clock.base_tsc = tsc;
+    clock.base_tsc = tsc_after;
     return by_tsc <= ticks + turn / 2 ? 0 : (by_tsc - ticks + turn / 2) & ~clock.source->mask; /* C-CLOCK-6 */
 }
 
 static uint64_t now_wrapping(void)
 {
-    uint64_t flags, cycles, ticks, now;
+    uint64_t flags, before, cycles, ticks, now;
     unsigned __int128 ns;
 
     if (clock.source == NULL)
         return 0;
     flags = spin_lock_irqsave(&clock_lock);
+    before = rdtsc();
     cycles = clock.source->read();
     ticks = (cycles - clock.base_cycles) & clock.source->mask;
-    ticks += unseen_turns(ticks);
+    ticks += unseen_turns(ticks, before, rdtsc());
     ns = (unsigned __int128)ticks * clock.mult + clock.fraction;
     clock.base_cycles = cycles;
     clock.fraction = (uint32_t)ns;
