@@ -55,7 +55,10 @@ uint32_t sched_thread_count(void)
 
 uint64_t sched_idle_cycles(uint32_t cpu)
 {
-    return sched_of(cpu)->idle_cycles;
+    const struct sched *s = sched_of(cpu);
+    uint64_t since = s->halted_at; /* another CPU may sleep for hours: that counts, too */
+
+    return s->idle_cycles + (since != 0 ? rdtsc() - since : 0);
 }
 
 uint64_t cycles_to_ns(uint64_t cycles)
@@ -250,8 +253,10 @@ static void halt(struct percpu *c, struct sched *s)
     while ((c->polls_pending | c->need_resched) == 0) {
         uint64_t start = rdtsc();
 
+        s->halted_at = start;
         __asm__ volatile("sti; hlt" ::: "memory"); /* sti takes effect after hlt has begun */
         s->idle_cycles += rdtsc() - start;
+        s->halted_at = 0;
         irq_disable();
     }
     irq_enable();

@@ -23,6 +23,7 @@ struct sched {
     struct percpu *cpu;
     struct thread *fpu_owner;           /* whose registers the FPU holds, or once held */
     struct thread *reap;                /* left its stack for good */
+    volatile uint64_t halted_at;        /* TSC when the CPU halted, 0: it runs */
     uint64_t switched_at;               /* TSC when the current thread got the CPU */
     uint64_t idle_cycles;
     uint64_t slice_end_tsc;             /* end of the slice counted; 0: none */
