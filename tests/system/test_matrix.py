@@ -34,7 +34,12 @@ MODES = "msix|msi|ioapic|pic|poll"
 
 
 def allowed(cell):
-    return not (cell.get("firmware") == "uefi" and cell.get("mem") == 16)  # UEFI itself needs more
+    if cell.get("firmware") == "uefi" and cell.get("mem") == 16:
+        return False  # UEFI itself needs more
+    # With -icount QEMU before 8.1 can leave one of several processors without a
+    # turn for ever: its budget is the time to the next timer, and whoever always
+    # ends his blocks early (a loop of system calls) spends it alone.
+    return not (cell.get("icount") and cell.get("smp", 1) > 1)
 
 
 FULL = os.environ.get("MATRIX") == "all"
