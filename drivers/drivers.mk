@@ -12,6 +12,7 @@ KERNEL_SOURCES += \
 	drivers/e1000.c \
 	drivers/slip_codec.c \
 	drivers/slip.c \
+	drivers/slip_mux.c \
 	drivers/slip_queue.c \
 	drivers/vj.c \
 	drivers/uart16550.c

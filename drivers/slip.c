@@ -5,18 +5,21 @@
  * Owns: struct slip_link, one for each port with com1=slip or com2=slip. Bytes
  * come from and go to the port's rings (drivers/uart16550.c); this file turns
  * them into packets and back, with TCP headers compressed where slip.vj= says so
- * (drivers/vj.c). Packets wait in drivers/slip_queue.c, and the port's ring holds
+ * (drivers/vj.c), and with com1=slipmux
+ * the console's text between them (drivers/slip_mux.c). Packets wait in drivers/slip_queue.c, and the port's ring holds
  * only the one that is being sent: what is in the ring can't be overtaken.
  * Context: slip_ready hard interrupt, the rest poll or thread.
  */
 #include <drivers/slip.h>
 #include <drivers/slip_codec.h>
+#include <drivers/slip_mux.h>
 #include <drivers/slip_queue.h>
 #include <drivers/uart16550.h>
 #include <drivers/vj.h>
 #include <kernel/log.h>
 #include <kernel/mem.h>
 #include <kernel/options.h>
+#include <kernel/time.h>
 #include <net/core/link.h>
 #include <slipway/errno.h>
 
@@ -30,6 +33,8 @@ struct slip_link {
     struct link link;
     struct uart *uart;
     struct slip_queue queue;
+    struct slip_mux mux;
+    bool text_turn;     /* text and packets take turns when both wait */
     struct vj *vj;      /* NULL: headers are not compressed */
     bool vj_send;       /* else only understood: slip.vj=auto waits for the peer to begin */
     uint64_t damaged;   /* frames and bytes lost so far, as vj_line_error was told */
@@ -116,6 +121,8 @@ int slip_attach(struct uart *u)
         return -ENOMEM;
     s->uart = u;
     slip_queue_init(&s->queue, uart_baud(u));
+    slip_mux_init(&s->mux, uart_shared(u));
+    user.each_byte = s->mux.on;
     __builtin_memcpy(s->link.name, "sl%d", 5);
     s->link.mtu = read_mtu();
     slip_rx_init(&s->rx, s->frame, s->link.mtu);
@@ -173,15 +180,39 @@ static void send_packet(struct slip_link *s, const struct netbuf *nb)
     uart_put(s->uart, &end, 1);
 }
 
-/* Puts the next packet into the port's ring when the one before is nearly out:
- * it is chosen as late as the line allows. */
+static bool send_next_packet(struct slip_link *s)
+{
+    struct netbuf *nb = slip_queue_take(&s->queue);
+
+    if (nb == NULL)
+        return false;
+    send_packet(s, nb);
+    netbuf_done(nb, 0);
+    return true;
+}
+
+static bool send_text(struct slip_link *s)
+{
+    static const uint8_t begin[2] = {SLIP_END, SLIP_KIND_TEXT}, end = SLIP_END;
+    uint8_t text[SLIP_TEXT_MAX];
+    size_t n = uart_text(s->uart, text, sizeof(text));
+
+    if (n == 0)
+        return false;
+    uart_put(s->uart, begin, sizeof(begin)); /* C-SLIP-9 */
+    send_piece(s, text, n);
+    uart_put(s->uart, &end, 1);
+    return true;
+}
+
+/* Puts the next packet or piece of text into the port's ring when the one before
+ * is nearly out: it is chosen as late as the line allows. */
 static void pump(struct slip_link *s)
 {
-    struct netbuf *nb;
-
-    while (uart_waiting(s->uart) <= SLIP_LOW_BYTES && (nb = slip_queue_take(&s->queue)) != NULL) {
-        send_packet(s, nb);
-        netbuf_done(nb, 0);
+    while (uart_waiting(s->uart) <= SLIP_LOW_BYTES) {
+        s->text_turn = !s->text_turn;
+        if (!(s->text_turn && send_text(s)) && !send_next_packet(s) && !send_text(s))
+            break;
         uart_start(s->uart);
     }
 }
@@ -212,9 +243,12 @@ static void take_counters(struct slip_link *s)
     l->interrupts = c.interrupts;
     l->overruns = c.overruns;
     l->framing_errors = c.framing_errors;
+    l->drain_ns = c.drain_ns;
+    l->late_ns = event_worst_late_ns();
     l->oversize = s->rx.oversize;
     l->escapes = s->rx.escapes;
-    l->rx_errors = c.overruns + c.framing_errors + s->rx.oversize + s->rx.escapes;
+    l->rx_errors = c.overruns + c.framing_errors + s->rx.oversize + s->rx.escapes + s->mux.config +
+                   s->mux.unknown + s->mux.stray;
     if (s->vj == NULL)
         return;
     l->rx_errors += s->vj->rx_errors + s->vj->rx_tossed;
@@ -238,6 +272,8 @@ static void receive(struct slip_link *s, size_t bytes)
     uint8_t header[VJ_HEADER_MAX], *packet = s->frame;
     size_t len, skip;
 
+    if (s->mux.on && !slip_mux_frame(&s->mux, packet, bytes, s->vj != NULL && vj_is_type(packet[0])))
+        return;
     if (s->vj != NULL) {
         tell_losses(s);
         if (vj_is_type(packet[0])) {
@@ -257,11 +293,14 @@ static int slip_poll(struct link *l, int budget)
 {
     struct slip_link *s = l->priv;
     const uint8_t *in;
-    size_t have, frame, bytes = 0;
+    size_t have, used, frame, bytes = 0;
     int done = 0;
 
     while (done < budget && (in = uart_peek(s->uart, &have)) != NULL) {
-        size_t used = slip_decode(&s->rx, in, have, &frame);
+        if (bytes == 0)
+            slip_mux_heard(&s->mux, &s->rx, now_ns());
+        frame = 0;
+        used = s->mux.outside ? slip_mux_bare(&s->mux, &s->rx, in, have) : slip_decode(&s->rx, in, have, &frame);
         uart_consume(s->uart, used);
         bytes += used;
         if (bytes >= SLIP_POLL_BYTES)

@@ -11,6 +11,12 @@ void slip_rx_init(struct slip_rx *rx, uint8_t *buf, size_t cap)
     *rx = (struct slip_rx){.buf = buf, .cap = cap};
 }
 
+void slip_rx_restart(struct slip_rx *rx)
+{
+    rx->len = 0;
+    rx->escaped = rx->dropping = false;
+}
+
 /* END: hand over what was collected, or forgive what went wrong. */
 static size_t end_of_frame(struct slip_rx *rx)
 {
@@ -22,8 +28,7 @@ static size_t end_of_frame(struct slip_rx *rx)
     }
     if (rx->dropping)
         len = 0;
-    rx->len = 0;
-    rx->escaped = rx->dropping = false;
+    slip_rx_restart(rx);
     if (len != 0)
         rx->frames++;
     return len;

@@ -27,6 +27,8 @@ struct slip_rx {
 };
 
 void slip_rx_init(struct slip_rx *rx, uint8_t *buf, size_t cap);
+/* Forgets the frame so far; the next byte is the first of another. */
+void slip_rx_restart(struct slip_rx *rx);
 /* Reads bytes until a frame is complete or `in` is used up; returns how many it
  * read. *frame becomes the length of a frame that now lies in rx->buf, else 0.
  * It stays there until the next call. Empty frames are skipped. */

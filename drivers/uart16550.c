@@ -85,6 +85,7 @@ struct uart {
     uint8_t line;
     enum uart_role role;
     bool fifo;
+    bool mux;             /* SLIP, with console text between the packets */
     bool flow;            /* RTS/CTS: the lines below mean something */
     bool stopped;         /* our RTS is off: the receive ring is nearly full */
     uint32_t baud;
@@ -92,6 +93,7 @@ struct uart {
     volatile uint8_t ier; /* what IER holds */
     struct irq irq;
     struct ring rx, tx;
+    struct ring text;     /* mux: console text that waits to be framed */
     struct uart_user user;
     uint8_t last;         /* byte received before */
     struct uart_counters count;
@@ -104,6 +106,7 @@ static struct uart ports[PORTS] = {
 };
 
 static bool uart_interrupt(void *arg);
+static bool carries_console(const struct uart *u);
 static void console_sink(void *arg, const char *text, size_t bytes);
 static size_t console_room(void *arg);
 
@@ -189,7 +192,8 @@ static void read_role(struct uart *u, unsigned port)
     u->role = console_port() == u->io ? ROLE_CONSOLE : port == 0 ? ROLE_SLIP : ROLE_OFF;
     if (value == NULL)
         return;
-    if (option_has(u->name, "slip"))
+    u->mux = option_has(u->name, "slipmux");
+    if (u->mux || option_has(u->name, "slip"))
         u->role = ROLE_SLIP;
     else if (option_has(u->name, "console"))
         u->role = ROLE_CONSOLE;
@@ -202,17 +206,18 @@ static void read_role(struct uart *u, unsigned port)
 
 static int alloc_rings(struct uart *u)
 {
-    phys_t rx = page_alloc(RING_ORDER, 0), tx = page_alloc(RING_ORDER, 0);
+    struct ring *all[] = {&u->rx, &u->tx, &u->text};
 
-    if (rx == 0 || tx == 0) {
-        if (rx != 0)
-            page_free(rx, RING_ORDER);
-        if (tx != 0)
-            page_free(tx, RING_ORDER);
-        return -ENOMEM;
+    for (unsigned i = 0; i < (u->mux ? 3u : 2u); i++) {
+        phys_t p = page_alloc(RING_ORDER, 0);
+
+        if (p == 0) {
+            while (i-- != 0)
+                page_free(virt_to_phys(all[i]->buf), RING_ORDER);
+            return -ENOMEM;
+        }
+        all[i]->buf = phys_to_virt(p);
     }
-    u->rx.buf = phys_to_virt(rx);
-    u->tx.buf = phys_to_virt(tx);
     return 0;
 }
 
@@ -242,7 +247,7 @@ static void start(struct uart *u, unsigned port)
     }
     u->ier = (uint8_t)(IER_RDI | IER_RLSI | (u->flow ? IER_MSI : 0));
     put(u, IER, u->ier);
-    klog(LOG_INFO, "%s: %s, %u baud%s, %s %u%s", u->name, u->role == ROLE_SLIP ? "slip" : "console", u->baud,
+    klog(LOG_INFO, "%s: %s, %u baud%s, %s %u%s", u->name, u->mux ? "slipmux" : u->role == ROLE_SLIP ? "slip" : "console", u->baud,
          u->flow ? " with RTS/CTS" : "", irq_mode_name(u->irq.mode), u->irq.line, u->fifo ? "" : ", no FIFO");
 }
 
@@ -252,7 +257,7 @@ void uart_init(void)
 
     for (unsigned i = 0; i < PORTS; i++) {
         start(&ports[i], i);
-        console = console || ports[i].role == ROLE_CONSOLE;
+        console = console || carries_console(&ports[i]);
     }
     if (console)
         console_set_sink(console_sink, console_room, NULL);
@@ -296,16 +301,34 @@ void uart_consume(struct uart *u, size_t bytes)
     }
 }
 
-size_t uart_waiting(const struct uart *u) { return u->tx.head - load(&u->tx.tail); }
-size_t uart_room(const struct uart *u) { return TX_RING - uart_waiting(u); }
+static size_t ring_room(const struct ring *r) { return TX_RING - (r->head - load(&r->tail)); }
 
-void uart_put(struct uart *u, const uint8_t *p, size_t bytes)
+static void ring_put(struct ring *r, const uint8_t *p, size_t bytes)
 {
-    uint32_t head = u->tx.head;
+    uint32_t head = r->head;
 
     for (size_t i = 0; i < bytes; i++)
-        u->tx.buf[head++ % TX_RING] = p[i];
-    store(&u->tx.head, head);
+        r->buf[head++ % TX_RING] = p[i];
+    store(&r->head, head);
+}
+
+size_t uart_waiting(const struct uart *u) { return TX_RING - ring_room(&u->tx); }
+size_t uart_room(const struct uart *u) { return ring_room(&u->tx); }
+void uart_put(struct uart *u, const uint8_t *p, size_t bytes) { ring_put(&u->tx, p, bytes); }
+bool uart_shared(const struct uart *u) { return u->mux; }
+
+size_t uart_text(struct uart *u, uint8_t *to, size_t bytes)
+{
+    uint32_t tail = u->text.tail, have = load(&u->text.head) - tail;
+
+    if (bytes > have)
+        bytes = have;
+    for (size_t i = 0; i < bytes; i++)
+        to[i] = u->text.buf[tail++ % TX_RING];
+    store(&u->text.tail, tail);
+    if (have > CONSOLE_FULL && have - bytes <= CONSOLE_FULL)
+        console_output_ready();
+    return bytes;
 }
 
 /* The transmitter asks for bytes as long as its interrupt is on; switched on
@@ -375,6 +398,8 @@ static void serve_rx(struct uart *u, uint8_t lsr)
         }
         lsr = get(u, LSR);
     }
+    if (u->user.each_byte && load(&u->rx.tail) != u->rx.head)
+        u->user.ready(u->user.arg);
 }
 
 /* An empty transmitter takes a FIFO's worth; with nothing left it falls silent. */
@@ -405,6 +430,7 @@ static void serve_tx(struct uart *u)
 static bool uart_interrupt(void *arg)
 {
     struct uart *u = arg;
+    uint64_t entered = now_ns(), spent;
     uint64_t flags = spin_lock_irqsave(&u->lock); /* writers are on other CPUs */
     unsigned turn;
 
@@ -423,6 +449,9 @@ static bool uart_interrupt(void *arg)
         put(u, IER, u->ier);
     }
     u->count.interrupts += turn != 0;
+    spent = now_ns() - entered;
+    if (spent > u->count.drain_ns) /* C-SLIP-11 */
+        u->count.drain_ns = spent;
     spin_unlock_irqrestore(&u->lock, flags);
     return turn != 0;
 }
@@ -437,19 +466,29 @@ static bool interrupts_on(void)
     return (flags & 0x200) != 0;
 }
 
+static bool carries_console(const struct uart *u)
+{
+    return u->role == ROLE_CONSOLE || (u->role == ROLE_SLIP && u->mux);
+}
+
+/* Where text goes: to the line, or to who frames it. */
+static struct ring *text_ring(struct uart *u) { return u->mux ? &u->text : &u->tx; }
+
 /* Take what fits of a piece; a writer in a hard interrupt may come between two
  * pieces, not into one. */
 static size_t console_take(struct uart *u, const char *text, size_t bytes)
 {
     uint64_t flags = spin_lock_irqsave(&u->lock);
-    size_t room = uart_room(u);
+    size_t room = ring_room(text_ring(u));
 
     if (bytes > CONSOLE_CHUNK)
         bytes = CONSOLE_CHUNK;
     if (bytes > room)
         bytes = room;
-    uart_put(u, (const uint8_t *)text, bytes);
-    if (bytes != 0)
+    ring_put(text_ring(u), (const uint8_t *)text, bytes);
+    if (u->mux)
+        u->user.ready(u->user.arg);
+    else if (bytes != 0)
         transmit_on(u);
     else if (get(u, LSR) & LSR_THRE)
         serve_tx(u); /* full: don't wait for an interrupt that may be off */
@@ -463,7 +502,7 @@ static void tell_lost(struct uart *u)
     char text[48];
     int n;
 
-    if (u->lost == u->told || uart_room(u) < TX_RING / 2)
+    if (u->lost == u->told || ring_room(text_ring(u)) < TX_RING / 2)
         return;
     n = ksnprintf(text, sizeof(text), "\r\n[%lu bytes lost]\r\n", (unsigned long)(u->lost - u->told));
     u->told = u->lost;
@@ -485,8 +524,8 @@ static void console_to(struct uart *u, const char *text, size_t bytes)
             continue;
         if (deadline == 0)
             deadline = now_ns() + CONSOLE_WAIT_NS;
-        if (u->lost != u->told || !interrupts_on() || now_ns() > deadline) /* C-BOUND-5 */
-            break; /* a line that stands still is waited for once */
+        if (u->mux || u->lost != u->told || !interrupts_on() || now_ns() > deadline) /* C-BOUND-5 */
+            break; /* a line that stands still is waited for once; framing takes a poll, which can't come now */
         cpu_relax();
     }
     __atomic_fetch_add(&u->lost, bytes, __ATOMIC_RELAXED);
@@ -496,7 +535,7 @@ static void console_sink(void *arg, const char *text, size_t bytes)
 {
     (void)arg;
     for (unsigned i = 0; i < PORTS; i++)
-        if (ports[i].role == ROLE_CONSOLE)
+        if (carries_console(&ports[i]))
             console_to(&ports[i], text, bytes);
 }
 
@@ -506,7 +545,7 @@ static size_t console_room(void *arg)
 
     (void)arg;
     for (unsigned i = 0; i < PORTS; i++)
-        if (ports[i].role == ROLE_CONSOLE && uart_room(&ports[i]) < least)
-            least = uart_room(&ports[i]);
+        if (carries_console(&ports[i]) && ring_room(text_ring(&ports[i])) < least)
+            least = ring_room(text_ring(&ports[i]));
     return least;
 }

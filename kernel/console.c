@@ -10,6 +10,7 @@
 #include <kernel/cpu.h>
 #include <kernel/irq.h>
 #include <kernel/lock.h>
+#include <kernel/log.h>
 #include <kernel/options.h>
 #include <kernel/screen.h>
 #include <kernel/thread.h>
@@ -26,6 +27,7 @@
 #define UART_SCRATCH 7
 #define LSR_EMPTY    0x20
 #define FIFO_BYTES   16
+#define CLOCK_BAUD   115200u /* divisor 1 */
 /* 16 bytes at 300 baud last half a second; a port read takes about 1 us. */
 #define WAIT_TURNS 600000u
 
@@ -35,6 +37,8 @@ _Static_assert(2 * CONSOLE_PIECE_MAX + KERNEL_ROOM <= CONSOLE_READY_ROOM, "a wok
 
 static uint16_t port;
 static bool port_present;
+static bool shared; /* IP packets are on the line, too */
+static bool bare;   /* ... and it was told that text follows without frames */
 static unsigned fifo_room;
 static void (*sink)(void *arg, const char *text, size_t bytes);
 static size_t (*sink_room)(void *arg);
@@ -65,7 +69,7 @@ static bool output_wake(void *arg)
 }
 static struct poll_work output_work = {.run = output_wake};
 
-static void port_open(uint16_t base)
+static void port_open(uint16_t base, uint16_t divisor)
 {
     port = base;
     outb(base + UART_SCRATCH, 0x5a);
@@ -74,8 +78,8 @@ static void port_open(uint16_t base)
         return;
     outb(base + UART_IER, 0);
     outb(base + UART_LCR, 0x80);
-    outb(base + UART_DATA, 1); /* 115200 baud */
-    outb(base + UART_IER, 0);
+    outb(base + UART_DATA, (uint8_t)divisor);
+    outb(base + UART_IER, (uint8_t)(divisor >> 8));
     outb(base + UART_LCR, 3); /* 8N1 */
     outb(base + UART_FCR, 7); /* FIFOs on and empty */
     outb(base + UART_MCR, 3); /* DTR, RTS */
@@ -124,7 +128,31 @@ static void write_lines(void (*to)(void *, const char *, size_t), void *arg, con
 
 void console_early_init(void)
 {
-    port_open(COM2);
+    port_open(COM2, 1);
+}
+
+/* What com1=slipmux,BAUD says; the options' rules let only numbers pass. */
+static uint16_t divisor_of(const char *key)
+{
+    const char *v = option(key);
+    uint32_t baud = 0;
+
+    while (*v != 0 && *v != ',')
+        v++;
+    for (v += *v == ','; *v >= '0' && *v <= '9'; v++)
+        baud = baud * 10 + (uint32_t)(*v - '0');
+    return baud != 0 && CLOCK_BAUD % baud == 0 ? (uint16_t)(CLOCK_BAUD / baud) : 1;
+}
+
+/* The line that turns out to be the console's has missed what was said so far. */
+static void say_again(void)
+{
+    char text[256];
+    uint64_t cursor = 0;
+    size_t n;
+
+    while ((n = log_read(&cursor, text, sizeof text)) != 0)
+        write_lines(polled_write, NULL, text, n);
 }
 
 void console_configure(void)
@@ -132,7 +160,10 @@ void console_configure(void)
     if (option_is("console", "screen"))
         port = 0, port_present = false;
     else if (option_is("console", "com1"))
-        port_open(COM1);
+        port_open(COM1, 1), say_again();
+    else if (option("console") == NULL && option_has("com1", "slipmux"))
+        port_open(COM1, divisor_of("com1")), say_again();
+    shared = (port == COM1 && option_has("com1", "slipmux")) || (port == COM2 && option_has("com2", "slipmux"));
 }
 
 uint16_t console_port(void)
@@ -142,10 +173,12 @@ uint16_t console_port(void)
 
 void console_write(const char *text, size_t bytes)
 {
-    if (sink != NULL)
+    if (sink != NULL) {
+        bare = false;
         write_lines(sink, sink_arg, text, bytes);
-    else if (port_present)
+    } else if (port_present) {
         write_lines(polled_write, NULL, text, bytes);
+    }
     screen_write(text, bytes);
 }
 
@@ -182,7 +215,14 @@ int console_write_wait(const char *text, size_t bytes, uint64_t deadline_ns)
 
 void console_write_polled(const char *text, size_t bytes)
 {
+    /* A frame may be open, or none: ends both ways where bare text may stand. */
+    static const char leave_frame[] = {'\xc0', '\xc0', '\n', '\xc0'};
+
     fifo_room = 0; /* the driver may have filled it */
+    if (port_present && shared && sink != NULL && !bare) {
+        bare = true;
+        polled_write(NULL, leave_frame, sizeof leave_frame);
+    }
     if (port_present)
         write_lines(polled_write, NULL, text, bytes);
     screen_write(text, bytes);

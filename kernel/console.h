@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 void console_early_init(void); /* polled output on COM2; the screen: kernel/screen.h */
-void console_configure(void);  /* console=com2|com1|screen, once options are parsed */
+void console_configure(void);  /* console= or com1=slipmux, once options are parsed */
 void console_write(const char *text, size_t bytes);
 /* Blocks until all of it has room (then 0), or -ETIMEDOUT, -EINTR; nothing was
  * written then. A line that has stood still for a whole deadline is not waited

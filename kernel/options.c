@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #define OPTIONS_MAX 64
+#define PORT_USES "slip|slipmux|console|off"
 
 struct option_entry {
     const char *key, *value;
@@ -176,8 +177,8 @@ static const struct rule {
     {"smp", is_count, "", "expected a number from 1 to 64"},
     {"rtl8139", is_one_of, "classic|cplus", "expected classic or cplus"},
     {"console", is_one_of, "com2|com1|screen", "expected com2, com1 or screen"},
-    {"com1", is_port_use, "slip|console|off", "expected slip, console or off, then ,BAUD[,rtscts]"},
-    {"com2", is_port_use, "slip|console|off", "expected slip, console or off, then ,BAUD[,rtscts]"},
+    {"com1", is_port_use, PORT_USES, "expected slip, slipmux, console or off, then ,BAUD[,rtscts]"},
+    {"com2", is_port_use, PORT_USES, "expected slip, slipmux, console or off, then ,BAUD[,rtscts]"},
     {"net.", is_address_choice, "dhcp|off", "expected dhcp, off or ADDR/LEN[,GATEWAY]"},
     {"slip.mtu", is_mtu, "", "expected a number from 296 to 1500"},
     {"slip.vj", is_one_of, "on|auto|off", "expected on, auto or off"},

@@ -37,6 +37,7 @@ struct cpu_timers {
 };
 static struct cpu_timers first_timers;
 static const struct event_source *event;
+static volatile uint64_t worst_late_ns;
 static struct spinlock event_lock = SPINLOCK("event", RANK_EVENT); /* an event device for all */
 
 bool timers_init(struct percpu *c)
@@ -146,6 +147,19 @@ static void share_event(uint64_t now)
         program_shared(next);
 }
 
+/* How long interrupts had been off when the event came: the record that tells
+ * what a serial port's FIFO has to bridge. */
+static void note_lateness(uint64_t due, uint64_t now)
+{
+    if (now > due && now - due > worst_late_ns)
+        worst_late_ns = now - due;
+}
+
+uint64_t event_worst_late_ns(void)
+{
+    return worst_late_ns;
+}
+
 /* Hard interrupt. */
 static bool event_fired(void *arg)
 {
@@ -154,6 +168,7 @@ static bool event_fired(void *arg)
 
     (void)arg;
     self->timer_interrupts++;
+    note_lateness(self->timers->programmed_ns, now);
     self->timers->programmed_ns = UINT64_MAX;
     mark_due(self, now);
     if (smp_count > 1 && event->start_other == NULL)

@@ -47,6 +47,8 @@ static int link_info(uint64_t cursor, struct net_link_info *i)
     i->overruns = l->overruns;
     i->oversize = l->oversize;
     i->escapes = l->escapes;
+    i->drain_ns = l->drain_ns;
+    i->late_ns = l->late_ns;
     i->rx_compressed = l->rx_compressed;
     i->tx_compressed = l->tx_compressed;
     return sizeof(*i);

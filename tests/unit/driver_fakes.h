@@ -31,6 +31,7 @@ static struct {
     struct link *link;
     bool poll_wanted, carrier;
     unsigned frames;
+    size_t last_len;
     size_t len[FAKE_FRAMES];
     uint8_t first[FAKE_FRAMES]; /* first byte after the link header */
     unsigned done_ok, done_bad;
@@ -76,6 +77,7 @@ int ksnprintf(char *buf, size_t n, const char *fmt, ...)
 }
 
 uint64_t now_ns(void) { return fake.now += 100; }
+uint64_t event_worst_late_ns(void) { return 40000; }
 void delay_us(uint32_t us) { fake.now += us * NS_PER_US; }
 void timer_init(struct timer *t, void (*fn)(void *), void *arg) { *t = (struct timer){.fn = fn, .arg = arg}; }
 void timer_cancel(struct timer *t)
@@ -201,6 +203,7 @@ void link_rx(struct link *l, const void *frame, size_t len, const struct link_rx
         fake.len[fake.frames] = len;
         fake.first[fake.frames] = len > 14 ? p[14] : 0;
     }
+    fake.last_len = len;
     fake.frames++;
 }
 void netbuf_done(struct netbuf *nb, int status)

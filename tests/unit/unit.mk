@@ -50,8 +50,10 @@ test_ring_SOURCES_LIST = tests/unit/test_ring.c $(NET_CORE_TEST_SOURCES)
 UNIT_TESTS += test_virtio_net
 test_virtio_net_SOURCES_LIST = tests/unit/test_virtio_net.c drivers/virtio/virtio.c drivers/virtio/virtqueue.c
 
-UNIT_TESTS += test_uart
-test_uart_SOURCES_LIST = tests/unit/test_uart.c drivers/slip_codec.c drivers/slip_queue.c drivers/vj.c
+UNIT_TESTS += test_uart test_uart_line
+UART_TEST_SOURCES = drivers/slip_codec.c drivers/slip_mux.c drivers/slip_queue.c drivers/vj.c
+test_uart_SOURCES_LIST = tests/unit/test_uart.c $(UART_TEST_SOURCES)
+test_uart_line_SOURCES_LIST = tests/unit/test_uart_line.c $(UART_TEST_SOURCES)
 
 UNIT_TESTS += test_elf test_rights test_chacha20
 test_elf_SOURCES_LIST = tests/unit/test_elf.c kernel/elf.c

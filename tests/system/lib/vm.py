@@ -100,7 +100,7 @@ class Vm:
 
     def __init__(self, build, nic="virtio", net="tap", machine="q35", firmware="bios", media="cd", mem=64, smp=1,
                  cmdline="", extra=(), iso=None, qemu_args=(), icount=None, dhcp=True, cpu=None, com1=True, lease="1h", vnet_hdr=True,
-                 nic_options="", bus_args=(), com1_fd=None, reboot=False):
+                 nic_options="", bus_args=(), com1_fd=None, reboot=False, console="com2"):
         self.build = build
         self.dir = tempfile.mkdtemp(prefix="vm-", dir=build.work)
         self.name = f"vm{next(_counter)} ({nic}, {machine}, {firmware}, {cmdline or 'no options'})"
@@ -119,8 +119,9 @@ class Vm:
                 "-qmp", f"unix:{self.dir}/qmp,server=on,wait=off",
                 "-chardev", f"socket,id=com1,path={self.dir}/com1,server=on,wait=off" if com1_fd is None else
                 f"socket,id=com1,fd={com1_fd}",
-                "-chardev", f"socket,id=com2,path={self.dir}/com2,server=on,wait=off",
-                "-serial", "chardev:com1" if com1 else "none", "-serial", "chardev:com2"]
+                "-serial", "chardev:com1" if com1 else "none"]
+        if console == "com2":
+            args += ["-chardev", f"socket,id=com2,path={self.dir}/com2,server=on,wait=off", "-serial", "chardev:com2"]
         if cpu:
             args += ["-cpu", cpu]
         if icount:
@@ -144,7 +145,12 @@ class Vm:
         with self.closed_on_failure():
             self.process = subprocess.Popen(args, stdin=subprocess.DEVNULL, stdout=open(f"{self.dir}/qemu.log", "w"),
                                             stderr=subprocess.STDOUT, pass_fds=() if com1_fd is None else (com1_fd,))
-            self.console = self._connect("com2")
+            if console is not None:
+                self.talk_through(self._connect(console))
+
+    def talk_through(self, console):
+        """The console is there: something with recv, sendall and close."""
+        self.console = console
         self._reader = threading.Thread(target=self._read_console, daemon=True)
         self._reader.start()
 
