@@ -97,9 +97,12 @@ int qemu_plugin_install(qemu_plugin_id_t id, const void *info, int argc, char **
 {
     (void)info;
     for (int i = 0; i < argc; i++) {
-        if (strncmp(argv[i], "marks=", 6) == 0 && !(marks = fopen(argv[i] + 6, "wb"))) {
-            perror(argv[i] + 6);
-            return 1;
+        if (strncmp(argv[i], "marks=", 6) == 0) {
+            if ((marks = fopen(argv[i] + 6, "wb")) == NULL) {
+                perror(argv[i] + 6);
+                return 1;
+            }
+            setvbuf(marks, NULL, _IONBF, 0); /* there at once, however QEMU ends */
         }
         if (strncmp(argv[i], "counters=", 9) != 0)
             continue;

@@ -60,6 +60,7 @@ mb2_header_end:
     .code32
     .globl boot_entry
 boot_entry:
+    nopl 0x53570100(%eax) /* for bench/insn: the kernel begins */
     cld
     movl $boot_stack32_top, %esp
     movl %ebx, %ebp /* boot information, kept for kmain */
