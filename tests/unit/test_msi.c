@@ -11,6 +11,7 @@
 
 #include <kernel/intctl.h>
 #include <kernel/pci.h>
+#include <kernel/smp.h>
 #include <string.h>
 
 #define MSI_AT   0x50u
@@ -22,6 +23,11 @@ static uint8_t config[256];
 static uint32_t table[4096 / 4];
 static struct pci_device dev;
 static bool msi_there, msix_there, was_masked_whole, unmasked_early;
+
+static struct percpu first_cpu = {.apic_id = 3};
+struct percpu *smp_cpu[CPUS_MAX] = {&first_cpu};
+static uint32_t target_id;
+uint32_t irq_next_target(void) { return target_id++; } /* the next CPU each time */
 
 uint8_t pci_read8(struct pci_device *d, unsigned reg)
 {
@@ -62,10 +68,6 @@ void *pci_map_bar(struct pci_device *d, unsigned bar)
     assert_int_equal(bar, 1);
     return d->bar[bar].bytes != 0 ? table : NULL;
 }
-uint32_t lapic_id(void)
-{
-    return 3;
-}
 
 static int setup(void **state)
 {
@@ -74,6 +76,7 @@ static int setup(void **state)
     memset(table, 0, sizeof table);
     msi_there = msix_there = true;
     was_masked_whole = unmasked_early = false;
+    target_id = 3;
     dev = (struct pci_device){.vendor = 1};
     dev.bar[1] = (struct pci_bar){.base = 0xfebf0000, .bytes = 4096};
     config[MSIX_AT + 2] = ENTRIES - 1;
@@ -94,7 +97,7 @@ static void msix_entries(void **state)
     assert_int_equal(msix_table_size(&dev), ENTRIES);
     assert_int_equal(msix_enable(&dev, vectors, 3), 0);
     for (unsigned i = 0; i < 3; i++) {
-        assert_int_equal(entry(i)[0], 0xfee03000); /* to local APIC 3 */
+        assert_int_equal(entry(i)[0], 0xfee03000 + (i << 12)); /* to local APICs 3, 4, 5 */
         assert_int_equal(entry(i)[1], 0);
         assert_int_equal(entry(i)[2], vectors[i]);
         assert_int_equal(entry(i)[3] & 1, 0);
@@ -161,6 +164,9 @@ static void msi_by_its_layout(void **state)
         assert_int_equal(pci_read16(&dev, MSI_AT + 2) & 1, 0);
         assert_int_equal(pci_read16(&dev, 4) & 0x400, 0x400);
     }
+    target_id = 0x100; /* more than a message can name */
+    assert_int_equal(msi_enable(&dev, 0x55), 0);
+    assert_int_equal(pci_read32(&dev, MSI_AT + 4), 0xfee03000);
     msi_there = false;
     assert_true(msi_enable(&dev, 0x55) < 0);
 }
