@@ -306,7 +306,7 @@ static void tell_end(const struct process *p)
 {
     switch (p->end_state) {
     case PROC_EXITED:
-        klog(p->status == 0 ? LOG_INFO : LOG_WARN, "%s[%u]: exited with status %d", p->name, p->pid,
+        klog(p->status == 0 ? LOG_DEBUG : LOG_WARN, "%s[%u]: exited with status %d", p->name, p->pid,
              p->status);
         break;
     case PROC_KILLED:

@@ -123,10 +123,8 @@ int cmd_clocks(int argc, char **argv)
 {
     uint64_t ms = 0;
 
-    if (argc > 2 || (argc == 2 && (!shell_number(argv[1], SLEEP_MS_MAX, &ms) || ms == 0))) {
-        printf("usage: clocks [MS, up to %u]\n", SLEEP_MS_MAX);
-        return 1;
-    }
+    if (argc > 2 || (argc == 2 && (!shell_number(argv[1], SLEEP_MS_MAX, &ms) || ms == 0)))
+        return SHELL_USAGE;
     list();
     if (ms == 0)
         return 0;

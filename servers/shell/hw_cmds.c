@@ -67,6 +67,8 @@ int cmd_lspci(int argc, char **argv)
     bool brief = argc == 2 && strcmp(argv[1], "-b") == 0;
     struct info_device d;
 
+    if (argc > 1 && !brief)
+        return SHELL_USAGE;
     for (uint64_t i = 0; next_device(i, &d); i++) {
         if (d.vendor == 0xffff) /* a framebuffer on no bus */
             continue;
@@ -92,9 +94,9 @@ static void show_screen(void)
     if (sys_info(INFO_SCREEN, 0, &s, sizeof s) <= 0)
         return;
     if (s.width == 0)
-        printf("%-10s %-12s text mode, %ux%u characters\n", "-", "vga", (unsigned)s.columns, (unsigned)s.rows);
+        printf("%-10s %-12s %-8s text mode, %ux%u characters\n", "-", "vga", "-", (unsigned)s.columns, (unsigned)s.rows);
     else
-        printf("%-10s %-12s %ux%u pixels of %u bits, %u bytes a row, console of %ux%u\n", "", "", (unsigned)s.width,
+        printf("%-32s %ux%u pixels of %u bits, %u bytes a row, console of %ux%u\n", "", (unsigned)s.width,
                (unsigned)s.height, (unsigned)s.pixel_bits, (unsigned)s.pitch_bytes, (unsigned)s.columns,
                (unsigned)s.rows);
 }

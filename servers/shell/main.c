@@ -23,7 +23,8 @@ static bool interrupted;
 const struct shell_entry shell_commands[] = {
     {"arp", cmd_arp, "", "neighbours: IP and MAC addresses"},
     {"cat", cmd_cat, "FILE ...", "show files"},
-    {"clocks", cmd_clocks, "[MS]", "the machine's clocks, and a sleep by each of them"},
+    {"clocks", cmd_clocks, "[MS]", "the machine's clocks, and a sleep of 1 to 2000 ms by each"},
+    {"cpus", cmd_cpus, "", "processors: time, switches, waits for the kernel lock"},
     {"crash", cmd_crash, "[SERVER]", "last crash reports"},
     {"date", cmd_date, "", "date and time (UTC)"},
     {"devices", cmd_devices, "", "devices with a node in /dev"},
@@ -41,7 +42,6 @@ const struct shell_entry shell_commands[] = {
     {"ping", cmd_ping, "[-c COUNT] [-s BYTES] HOST", "ask a host to answer"},
     {"poweroff", cmd_poweroff, "", "switch the machine off"},
     {"ps", cmd_ps, "", "processes"},
-    {"cpus", cmd_cpus, "", "processors: time, switches, waits for the kernel lock"},
     {"reboot", cmd_reboot, "", "start the machine again"},
     {"route", cmd_route, "", "routes"},
     {"run", cmd_run, "PROGRAM [ARGUMENT ...]", "a program of the initrd, as its name alone does"},
@@ -59,6 +59,7 @@ int cmd_help(int argc, char **argv)
         const struct shell_entry *e = &shell_commands[i];
         printf("  %-9s %-27s %s\n", e->name, e->usage, e->help);
     }
+    shell_list_programs();
     return 0;
 }
 
@@ -156,8 +157,10 @@ static void run(char *line)
         return;
     interrupted = false;
     for (unsigned i = 0; i < shell_command_count; i++) {
-        if (strcmp(shell_commands[i].name, words[0]) == 0) {
-            shell_commands[i].run(n, words);
+        const struct shell_entry *e = &shell_commands[i];
+        if (strcmp(e->name, words[0]) == 0) {
+            if ((e->usage[0] == 0 && n > 1) || e->run(n, words) == SHELL_USAGE)
+                printf("usage: %s%s%s\n", e->name, e->usage[0] != 0 ? " " : "", e->usage);
             return;
         }
     }

@@ -4,6 +4,7 @@
  */
 #include "shell.h"
 #include <arpa/inet.h>
+#include <errno.h>
 #include <slipway/natproto.h>
 #include <stdio.h>
 #include <string.h>
@@ -210,6 +211,10 @@ int cmd_nat(int argc, char **argv)
     (void)argc, (void)argv;
     sys_msg_set(&m, NAT_STATUS, NULL, 0);
     r = sys_ask("natd", &m, 2000);
+    if (r == -ENOENT) {
+        printf("natd is off; start natd switches it on\n");
+        return 1;
+    }
     if (r < 0)
         return shell_error("natd", r);
     memcpy(&s, m.data, sizeof s);

@@ -112,10 +112,8 @@ int cmd_ping(int argc, char **argv)
         if (!ok)
             break;
     }
-    if (i != argc - 1) {
-        printf("usage: ping [-c COUNT] [-s BYTES] HOST\n");
-        return 1;
-    }
+    if (i != argc - 1 || argv[i][0] == '-')
+        return SHELL_USAGE;
     int r = getaddrinfo(argv[i], NULL, &hints, &found);
     if (r != 0) {
         printf("ping: %s: %s\n", argv[i], gai_strerror(r));

@@ -4,6 +4,7 @@
  * shell's own rights. Ctrl-C ends it and what it started.
  */
 #include "shell.h"
+#include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -94,11 +95,25 @@ bool shell_run_program(int argc, char **argv)
     return true;
 }
 
+void shell_list_programs(void)
+{
+    DIR *d = opendir("/bin");
+
+    if (d == NULL)
+        return;
+    printf("Programs, as in `run':");
+    for (struct dirent *e = readdir(d); e != NULL; e = readdir(d))
+        if (e->d_type == DT_REG)
+            printf(" %s", e->d_name);
+    putchar('\n');
+    closedir(d);
+}
+
 int cmd_run(int argc, char **argv)
 {
     if (argc < 2)
-        printf("usage: run PROGRAM [ARGUMENT ...]\n");
-    else if (!shell_run_program(argc - 1, argv + 1))
+        return SHELL_USAGE;
+    if (!shell_run_program(argc - 1, argv + 1))
         printf("%s: no such program\n", argv[1]);
     return 0;
 }

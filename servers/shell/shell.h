@@ -4,14 +4,17 @@
  *
  *   main.c      prompt, words, the table of commands
  *   edit.c      line editing
- *   sys_cmds.c  processes, memory, devices, time, power, files, init
+ *   sys_cmds.c  processes, memory, time, power, files, init
+ *   hw_cmds.c   PCI, devices, interrupts
  *   net_cmds.c  links, addresses, routes, ports, counters
  *   ping.c      ping
  *   run.c       programs in the foreground
  *   clock_cmd.c the clocks, held against each other
  *
- * A command gets its words as main() does and returns 0 or a complaint's exit
- * code; it writes to stdout and asks shell_interrupted() in longer loops.
+ * A command gets its words as main() does and returns 0, a complaint's exit
+ * code, or SHELL_USAGE for words that it cannot take; one without arguments in
+ * the table is never given any. It writes to stdout and asks
+ * shell_interrupted() in longer loops.
  */
 #ifndef SERVERS_SHELL_SHELL_H
 #define SERVERS_SHELL_SHELL_H
@@ -19,6 +22,8 @@
 #include <slipway/sys.h>
 #include <stdbool.h>
 #include <stdint.h>
+
+#define SHELL_USAGE (-1)
 
 typedef int shell_command(int argc, char **argv);
 
@@ -45,6 +50,8 @@ void shell_wait(int fd, int ms);
 /* Run a program of the initrd and wait for its end; false when there is none of
  * that name. */
 bool shell_run_program(int argc, char **argv);
+/* One line: the programs that may be typed like commands. */
+void shell_list_programs(void);
 
 /* "what: message" for a negative errno; returns 1. */
 int shell_error(const char *what, int error);

@@ -67,10 +67,8 @@ int cmd_kill(int argc, char **argv)
     uint64_t pid;
     unsigned n;
 
-    if (argc != 2) {
-        printf("usage: kill PID|NAME\n");
-        return 1;
-    }
+    if (argc != 2)
+        return SHELL_USAGE;
     if (shell_number(argv[1], UINT32_MAX, &pid)) {
         pids[0] = (uint32_t)pid;
         n = 1;
@@ -85,28 +83,31 @@ int cmd_kill(int argc, char **argv)
 
 /* --- init --- */
 
+/* -ENOENT is init's word for a name that it does not know. */
+static int init_error(const char *name, int error)
+{
+    if (error != -ENOENT)
+        return shell_error(name, error);
+    printf("%s: no such server, or nothing to tell of it; see services\n", name);
+    return 1;
+}
+
 static int ask_init(uint32_t type, const char *name)
 {
     struct sys_msg m;
     sys_msg_set(&m, type, name, strlen(name) + 1);
     int r = sys_ask("init", &m, ASK_MS);
-    return r < 0 ? shell_error(name, r) : 0;
+    return r < 0 ? init_error(name, r) : 0;
 }
 
 int cmd_start(int argc, char **argv)
 {
-    if (argc == 2)
-        return ask_init(INIT_START, argv[1]);
-    printf("usage: start NAME\n");
-    return 1;
+    return argc == 2 ? ask_init(INIT_START, argv[1]) : SHELL_USAGE;
 }
 
 int cmd_stop(int argc, char **argv)
 {
-    if (argc == 2)
-        return ask_init(INIT_STOP, argv[1]);
-    printf("usage: stop NAME\n");
-    return 1;
+    return argc == 2 ? ask_init(INIT_STOP, argv[1]) : SHELL_USAGE;
 }
 
 static bool status_of(uint32_t index, struct init_status *st)
@@ -162,9 +163,11 @@ int cmd_crash(int argc, char **argv)
     struct init_status st;
     int shown = 0;
 
-    if (argc > 1) {
+    if (argc > 2)
+        return SHELL_USAGE;
+    if (argc == 2) {
         int r = show_report(argv[1]);
-        return r < 0 ? shell_error(argv[1], r) : 0;
+        return r < 0 ? init_error(argv[1], r) : 0;
     }
     for (uint32_t i = 0; status_of(i, &st) && !shell_interrupted(); i++)
         shown += show_report(st.name) == 0;
@@ -248,10 +251,8 @@ int cmd_dmesg(int argc, char **argv)
     int64_t (*next)(uint64_t *, char *, uint64_t) = previous ? sys_log_previous : sys_log_read;
     int64_t n;
 
-    if (argc > 1 && !previous) {
-        printf("usage: dmesg [-p]\n");
-        return 1;
-    }
+    if (argc > 1 && !previous)
+        return SHELL_USAGE;
     while ((n = next(&cursor, buf, sizeof buf)) > 0 && !shell_interrupted())
         fwrite(buf, 1, (size_t)n, stdout);
     if (previous && n == 0 && cursor == 0)
@@ -277,6 +278,8 @@ int cmd_cat(int argc, char **argv)
 {
     static char buf[1024];
 
+    if (argc < 2)
+        return SHELL_USAGE;
     for (int i = 1; i < argc; i++) {
         int fd = open(argv[i], O_RDONLY);
         ssize_t n = fd < 0 ? -1 : 0;
@@ -293,8 +296,10 @@ int cmd_cat(int argc, char **argv)
 int cmd_ls(int argc, char **argv)
 {
     const char *path = argc > 1 ? argv[1] : "/";
-    DIR *d = opendir(path);
 
+    if (argc > 2)
+        return SHELL_USAGE;
+    DIR *d = opendir(path);
     if (d == NULL)
         return shell_error(path, -errno);
     for (struct dirent *e = readdir(d); e != NULL && !shell_interrupted(); e = readdir(d)) {
