@@ -11,6 +11,7 @@
 #include <drivers/mmio.h>
 #include <kernel/log.h>
 #include <kernel/options.h>
+#include <kernel/parse.h>
 #include <kernel/pci.h>
 #include <kernel/string.h>
 #include <kernel/watchdog.h>
@@ -81,11 +82,9 @@ void watchdog_stop(void)
 static uint32_t option_seconds(void)
 {
     const char *v = option("watchdog");
-    uint32_t n = 0;
+    uint32_t n;
 
-    for (; v != NULL && *v >= '0' && *v <= '9'; v++)
-        n = n * 10 + (uint32_t)(*v - '0');
-    return v == NULL ? SECONDS_DEFAULT : n;
+    return v != NULL && parse_decimal(&v, 2, 1000, &n) ? n : SECONDS_DEFAULT;
 }
 
 int i6300esb_attach(struct pci_device *d)

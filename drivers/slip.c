@@ -19,10 +19,12 @@
 #include <kernel/log.h>
 #include <kernel/mem.h>
 #include <kernel/options.h>
+#include <kernel/parse.h>
 #include <kernel/time.h>
 #include <net/core/link.h>
 #include <slipway/errno.h>
 
+#define SLIP_MTU_MIN 296u
 #define SLIP_MTU 1006u /* RFC 1055 */
 #define SLIP_MTU_MAX 1500u
 #define SLIP_CHUNK 128u
@@ -51,21 +53,6 @@ static void slip_ready(void *arg) { link_schedule_poll(arg); }
 
 /* --- attach --- */
 
-/* Four decimal bytes; false for anything else. */
-static bool parse_ipv4(const char *s, uint8_t out[4])
-{
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned v = 0, digits = 0;
-        for (; *s >= '0' && *s <= '9' && digits < 4; s++, digits++)
-            v = v * 10 + (unsigned)(*s - '0');
-        if (digits == 0 || v > 255 || *s != (i < 3 ? '.' : '\0'))
-            return false;
-        out[i] = (uint8_t)v;
-        s++;
-    }
-    return true;
-}
-
 /* slip=LOCAL:PEER; the peer is the link's business, the rest netd's. */
 static void read_peer(struct link *l)
 {
@@ -74,7 +61,7 @@ static void read_peer(struct link *l)
 
     while (s != NULL && *s != '\0' && *s != ':')
         s++;
-    if (s == NULL || *s != ':' || !parse_ipv4(s + 1, l->peer.b))
+    if (s == NULL || *s++ != ':' || !parse_ipv4(&s, l->peer.b))
         __builtin_memcpy(l->peer.b, fallback, sizeof(fallback));
 }
 
@@ -82,11 +69,9 @@ static void read_peer(struct link *l)
 static uint32_t read_mtu(void)
 {
     const char *v = option("slip.mtu");
-    uint32_t mtu = 0;
+    uint32_t mtu;
 
-    for (; v != NULL && *v >= '0' && *v <= '9'; v++)
-        mtu = mtu * 10 + (uint32_t)(*v - '0');
-    return mtu >= 296 && mtu <= SLIP_MTU_MAX ? mtu : SLIP_MTU;
+    return v != NULL && parse_decimal(&v, SLIP_MTU_MIN, SLIP_MTU_MAX, &mtu) ? mtu : SLIP_MTU;
 }
 
 /* slip.vj=on sends and understands compressed headers, auto understands them

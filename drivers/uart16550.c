@@ -17,6 +17,7 @@
 #include <kernel/log.h>
 #include <kernel/mem.h>
 #include <kernel/options.h>
+#include <kernel/parse.h>
 #include <kernel/time.h>
 #include <slipway/errno.h>
 
@@ -167,16 +168,15 @@ static void configure(struct uart *u)
  * may follow it ("rtscts") is the caller's. */
 static bool parse_baud(const char *s, uint32_t *baud)
 {
-    uint32_t v = 0;
+    uint32_t v;
 
     *baud = UART_BAUD_DEFAULT;
     while (*s != '\0' && *s != ',')
         s++;
     if (*s == '\0')
         return true;
-    for (s++; *s >= '0' && *s <= '9' && v <= CLOCK_BAUD; s++)
-        v = v * 10 + (uint32_t)(*s - '0');
-    if ((*s != '\0' && *s != ',') || v < UART_BAUD_MIN || v > CLOCK_BAUD || CLOCK_BAUD % v != 0)
+    s++;
+    if (!parse_decimal(&s, UART_BAUD_MIN, CLOCK_BAUD, &v) || (*s != '\0' && *s != ',') || CLOCK_BAUD % v != 0)
         return false;
     *baud = v;
     return true;

@@ -11,6 +11,7 @@
 #include <kernel/mem.h>
 #include <kernel/netglue.h>
 #include <kernel/options.h>
+#include <kernel/parse.h>
 #include <kernel/random.h>
 #include <kernel/string.h>
 #include <kernel/time.h>
@@ -126,24 +127,6 @@ void nc_timer(uint64_t when_ns, void (*fn)(void))
 
 /* --- addresses from the boot options --------------------------------------------------------- */
 
-/* "1.2.3.4" at *s; steps behind it. */
-static bool parse_ip4(const char **s, struct net_addr *a)
-{
-    *a = (struct net_addr){{0}};
-    for (unsigned i = 0; i < 4; i++) {
-        unsigned v = 0, digits = 0;
-
-        for (; **s >= '0' && **s <= '9' && digits < 4; (*s)++, digits++)
-            v = v * 10 + (unsigned)(**s - '0');
-        if (digits == 0 || digits == 4 || v > 255)
-            return false;
-        a->b[i] = (uint8_t)v;
-        if (i < 3 && *(*s)++ != '.')
-            return false;
-    }
-    return true;
-}
-
 static void apply(const struct net_config *c, const char *what)
 {
     int r = net_config_apply(NULL, c);
@@ -160,33 +143,19 @@ static void add_default_route(const struct link *l, const struct net_addr *gatew
     apply(&c, "default route");
 }
 
-/* ADDR/LEN[,GW]; "dhcp" and the like are netd's. */
-static void add_ethernet_address(const struct link *l, const char *key, const char *value)
+/* ADDR/LEN[,GW]; "dhcp" and "off" are netd's. options.c has let nothing else pass. */
+static void add_ethernet_address(const struct link *l, const char *value)
 {
     struct net_config c = {
         .kind = NETCFG_ADDR_ADD, .link = l->index, .family = NET_INET, .flags = ADDR_STATIC};
     struct net_addr gateway = {{0}};
-    const char *s = value;
-    unsigned prefix = 0;
+    uint32_t prefix;
 
-    if (*s < '0' || *s > '9')
+    if (!parse_ipv4(&value, c.addr.b) || *value++ != '/' || !parse_decimal(&value, 1, 32, &prefix))
         return;
-    bool ok = parse_ip4(&s, &c.addr) && *s++ == '/';
-    for (unsigned digits = 0; ok && *s >= '0' && *s <= '9' && digits < 2; s++, digits++)
-        prefix = prefix * 10 + (unsigned)(*s - '0');
-    ok = ok && prefix >= 1 && prefix <= 32 && s[-1] != '/';
-    bool routed = ok && *s == ',';
-    if (routed) {
-        s++;
-        ok = parse_ip4(&s, &gateway);
-    }
-    if (!ok || *s != 0) {
-        klog(LOG_WARN, "boot option \"%s=%s\" ignored: not ADDR/LEN[,GW]", key, value);
-        return;
-    }
     c.prefix = (uint8_t)prefix;
     apply(&c, "address");
-    if (routed)
+    if (*value++ == ',' && parse_ipv4(&value, gateway.b))
         add_default_route(l, &gateway, 0);
 }
 
@@ -200,20 +169,12 @@ static void add_serial_address(const struct link *l)
                            .flags = ADDR_STATIC,
                            .addr = {{192, 168, 7, 2}},
                            .gateway = {{192, 168, 7, 1}}};
-    const char *value = option("slip"), *s = value;
+    const char *value = option("slip");
 
     if (option_is("slip", "off"))
         return;
-    if (value != NULL) {
-        struct net_addr local, peer;
-
-        if (parse_ip4(&s, &local) && *s++ == ':' && parse_ip4(&s, &peer) && *s == 0) {
-            c.addr = local;
-            c.gateway = peer;
-        } else {
-            klog(LOG_WARN, "boot option \"slip=%s\" ignored: not LOCAL:PEER", value);
-        }
-    }
+    if (value != NULL && parse_ipv4(&value, c.addr.b) && *value++ == ':')
+        parse_ipv4(&value, c.gateway.b);
     apply(&c, "address");
 }
 
@@ -229,7 +190,7 @@ void nc_link_added(struct link *l)
     ksnprintf(key, sizeof(key), "net.%s", l->name);
     value = option(key);
     if (value != NULL)
-        add_ethernet_address(l, key, value);
+        add_ethernet_address(l, value);
     else if ((l->flags & LINKF_POINTOPOINT) != 0 && l->name[2] == '0')
         add_serial_address(l);
 }

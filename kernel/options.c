@@ -8,6 +8,7 @@
  */
 #include <kernel/boot_info.h>
 #include <kernel/options.h>
+#include <kernel/parse.h>
 #include <stddef.h>
 
 #define OPTIONS_MAX 64
@@ -52,29 +53,16 @@ static bool part_in(const char *s, char stop, const char *list)
     return false;
 }
 
-/* Decimal number in [lo, hi]; moves *s behind it. */
 static bool number(const char **s, uint32_t lo, uint32_t hi)
 {
-    uint64_t v = 0;
-    const char *p = *s;
-
-    for (; *p >= '0' && *p <= '9' && p - *s < 10; p++)
-        v = v * 10 + (uint64_t)(*p - '0');
-    if (p == *s || v < lo || v > hi)
-        return false;
-    *s = p;
-    return true;
+    uint32_t v;
+    return parse_decimal(s, lo, hi, &v);
 }
 
 static bool address(const char **s)
 {
-    for (unsigned i = 0; i < 4; i++) {
-        if (i > 0 && *(*s)++ != '.')
-            return false;
-        if (!number(s, 0, 255))
-            return false;
-    }
-    return true;
+    uint8_t ip[4];
+    return parse_ipv4(s, ip);
 }
 
 static bool is_count(const char *v, const char *arg)
@@ -112,7 +100,7 @@ static bool is_address_choice(const char *v, const char *arg)
 {
     if (part_in(v, 0, arg))
         return true;
-    if (!address(&v) || *v++ != '/' || !number(&v, 0, 32))
+    if (!address(&v) || *v++ != '/' || !number(&v, 1, 32))
         return false;
     if (*v == 0)
         return true;

@@ -14,6 +14,7 @@
 #include <kernel/log.h>
 #include <kernel/mem.h>
 #include <kernel/options.h>
+#include <kernel/parse.h>
 #include <kernel/smp.h>
 #include <kernel/string.h>
 #include <kernel/symbols.h>
@@ -103,11 +104,11 @@ static void __attribute__((noreturn)) finish(void)
 
     keep_ending(KEEP_PANIC);
     if (how != NULL && strncmp(how, "reboot", 6) == 0) {
-        uint64_t seconds = 0;
-        for (const char *p = how + 6 + (how[6] == ','); *p >= '0' && *p <= '9'; p++)
-            seconds = seconds * 10 + (uint64_t)(*p - '0');
+        const char *p = how + 6 + (how[6] == ',');
+        uint32_t seconds = 0;
+        parse_decimal(&p, 0, 3600, &seconds);
         say("the machine restarts\n");
-        for (uint64_t i = 0; i < seconds * 100; i++) {
+        for (uint32_t i = 0; i < seconds * 100; i++) {
             watchdog_feed(); /* so many seconds, not fewer */
             delay_us(10000);
         }

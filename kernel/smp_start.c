@@ -12,6 +12,7 @@
 #include <kernel/lock.h>
 #include <kernel/log.h>
 #include <kernel/options.h>
+#include <kernel/parse.h>
 #include <kernel/paging.h>
 #include <kernel/sched.h>
 #include <kernel/smp.h>
@@ -217,13 +218,9 @@ static void judge_clock(void)
 static uint32_t limit(void)
 {
     const char *v = option("smp");
-    uint32_t n = 0;
+    uint32_t n;
 
-    if (v == NULL)
-        return CPUS_MAX;
-    for (; *v >= '0' && *v <= '9' && n < CPUS_MAX; v++)
-        n = n * 10 + (uint32_t)(*v - '0');
-    return n < CPUS_MAX ? n : CPUS_MAX;
+    return v != NULL && parse_decimal(&v, 1, CPUS_MAX, &n) ? n : CPUS_MAX;
 }
 
 /* Which of them to start, into ids. */

@@ -131,6 +131,7 @@ static void test_checks(void **state)
         "net.eth0=",
         "net.eth0=10.0.0.1",
         "net.eth0=10.0.0.1/33",
+        "net.eth0=10.0.0.1/0",
         "net.eth0=10.0.0.256/8",
         "net.eth0=10.0.0.1/24,",
         "net.eth0=10.0.0.1/24,10.0.0",
