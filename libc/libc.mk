@@ -30,6 +30,7 @@ LIBC_SOURCES = \
     libc/mutex.c \
     libc/net.c \
     libc/netdb.c \
+    libc/netenv.c \
     libc/netif.c \
     libc/netthread.c \
     libc/open.c \

@@ -6,9 +6,9 @@
  * calls use them.
  */
 #include "net.h"
+#include "netenv.h"
 #include "tcb.h"
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define RX_BYTES       (128u * 1024)
@@ -30,24 +30,6 @@ static struct slipway_net_setup setup;
 static uint64_t env_now(void *ctx)
 {
     return __libc_now(&((struct net_ctx *)ctx)->now);
-}
-
-static void env_random(void *ctx, void *buf, size_t bytes)
-{
-    (void)ctx;
-    sys_random(buf, bytes, 0);
-}
-
-static void *env_alloc(void *ctx, size_t bytes)
-{
-    (void)ctx;
-    return calloc(1, bytes);
-}
-
-static void env_free(void *ctx, void *p)
-{
-    (void)ctx;
-    free(p);
 }
 
 /* libnet calls this after each batch and when the ring is full. Only the second
@@ -87,13 +69,6 @@ static int env_port_unregister(void *ctx, const struct net_port_op *op)
     return sys_port_unregister(&mine);
 }
 
-static int env_route(void *ctx, struct net_route_info *io)
-{
-    (void)ctx;
-    int64_t r = sys_net_info(NETINFO_LOOKUP, 0, io, sizeof *io);
-    return r < 0 ? (int)r : 0;
-}
-
 /* --- making it --- */
 
 int slipway_net_setup(const struct slipway_net_setup *s)
@@ -115,19 +90,7 @@ int net_ctx_start(struct net_ctx *c)
         .tx_entries = u->tx_entries ? u->tx_entries : TX_ENTRIES,
         .arena_bytes = u->arena_bytes ? u->arena_bytes : ARENA_BYTES,
     };
-    struct ns_env env = {
-        .ctx = c,
-        .now_ns = env_now,
-        .random = env_random,
-        .alloc = env_alloc,
-        .free = env_free,
-        .kick = env_kick,
-        .flush = env_flush,
-        .changed = env_changed,
-        .port_register = env_port_register,
-        .port_unregister = env_port_unregister,
-        .route = env_route,
-    };
+    struct ns_env env;
     struct ns_config cfg = {
         .sockets_max = u->sockets_max,
         .tcp_sndbuf = u->tcp_sndbuf,
@@ -141,6 +104,13 @@ int net_ctx_start(struct net_ctx *c)
         return handle;
     c->handle = handle;
     c->ring = (struct net_ring *)(uintptr_t)o.base;
+    net_env_fill(&env, c);
+    env.now_ns = env_now; /* of this stack alone: it never steps back */
+    env.kick = env_kick;
+    env.flush = env_flush;
+    env.changed = env_changed;
+    env.port_register = env_port_register;
+    env.port_unregister = env_port_unregister;
     int r = netstack_create(&c->ns, &env, &cfg, c->ring);
     if (r < 0) {
         c->ns = NULL;

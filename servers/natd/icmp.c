@@ -56,7 +56,7 @@ static void close_icmp(uint8_t *p, size_t len)
     uint8_t *icmp = p + ip_header(p);
 
     store16(icmp + 2, 0);
-    store16(icmp + 2, sum_of(icmp, len - ip_header(p)));
+    sum_make(icmp + 2, icmp, len - ip_header(p));
 }
 
 /* From outside, about something that the inside sent: quoted source is our
@@ -137,11 +137,11 @@ void nat_icmp_error(const uint8_t *about, size_t len, uint32_t from_addr, uint8_
     p[9] = PROTO_ICMP;
     store_addr(p + 12, from_addr);
     memcpy(p + 16, about + 12, 4);
-    store16(p + 10, sum_of(p, 20));
+    sum_make(p + 10, p, 20);
     p[20] = type;
     p[21] = code;
     store16(p + 26, mtu);
     memcpy(p + 28, about, quoted);
-    store16(p + 22, sum_of(p + 20, total - 20));
+    sum_make(p + 22, p + 20, total - 20);
     r->reply_len = total;
 }

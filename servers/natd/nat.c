@@ -519,7 +519,7 @@ size_t nat_cut(const uint8_t *p, size_t len, uint32_t mtu, size_t *at, uint8_t *
     store16(piece + 2, (uint32_t)(header + n));
     store16(piece + 6, (more ? 0x2000u : 0u) | (ip_offset(p) + (uint32_t)(*at / 8)));
     store16(piece + 10, 0);
-    store16(piece + 10, sum_of(piece, header));
+    sum_make(piece + 10, piece, header);
     *at += n;
     return header + n;
 }

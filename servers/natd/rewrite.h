@@ -9,6 +9,7 @@
 #ifndef NATD_REWRITE_H
 #define NATD_REWRITE_H
 
+#include <net/stack/checksum.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -68,17 +69,12 @@ static inline void sum_adjust_addr(uint8_t *sum, const uint8_t *was, const uint8
     sum_adjust(sum, load16(was + 2), load16(is + 2));
 }
 
-static inline uint16_t sum_of(const uint8_t *p, size_t len)
+/* The checksum of a block whose own field at `sum` is zero so far. */
+static inline void sum_make(uint8_t *sum, const uint8_t *p, size_t len)
 {
-    uint32_t s = 0;
+    uint16_t s = csum_finish(csum_bytes(0, p, len));
 
-    for (; len > 1; p += 2, len -= 2)
-        s += load16(p);
-    if (len != 0)
-        s += (uint32_t)p[0] << 8;
-    s = (s & 0xffff) + (s >> 16);
-    s = (s & 0xffff) + (s >> 16);
-    return (uint16_t)~s;
+    __builtin_memcpy(sum, &s, 2);
 }
 
 #endif

@@ -6,6 +6,7 @@
 #include "natd.h"
 #include <arpa/inet.h>
 #include <errno.h>
+#include <libc/netenv.h>
 #include <slipway/netdproto.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -178,26 +179,6 @@ static void own_ports(struct natd *n)
 
 /* --- what libnet needs to send --------------------------------------------------------------- */
 
-static uint64_t env_now(void *ctx)
-{
-    (void)ctx;
-    return sys_now_ns();
-}
-static void env_random(void *ctx, void *buf, size_t bytes)
-{
-    (void)ctx;
-    sys_random(buf, bytes, 0);
-}
-static void *env_alloc(void *ctx, size_t bytes)
-{
-    (void)ctx;
-    return calloc(1, bytes);
-}
-static void env_free(void *ctx, void *p)
-{
-    (void)ctx;
-    free(p);
-}
 static int env_port(void *ctx, struct net_port_op *op)
 {
     (void)ctx, (void)op;
@@ -208,25 +189,10 @@ static int env_no_port(void *ctx, const struct net_port_op *op)
     (void)ctx, (void)op;
     return -EOPNOTSUPP;
 }
-static int env_route(void *ctx, struct net_route_info *io)
-{
-    int64_t r = sys_net_info(NETINFO_LOOKUP, 0, io, sizeof *io);
-
-    (void)ctx;
-    return r < 0 ? (int)r : 0;
-}
-
 static void open_ring(struct natd *n)
 {
     static const struct ns_config config = {.sockets_max = 1};
-    struct ns_env env = {.ctx = n,
-                         .now_ns = env_now,
-                         .random = env_random,
-                         .alloc = env_alloc,
-                         .free = env_free,
-                         .port_register = env_port,
-                         .port_unregister = env_no_port,
-                         .route = env_route};
+    struct ns_env env;
     struct sys_net_open o = {.rx_bytes = RX_BYTES, .arena_bytes = ARENA_BYTES};
     int r;
 
@@ -234,6 +200,9 @@ static void open_ring(struct natd *n)
     if (n->net < 0)
         fail("cannot open a packet ring", n->net);
     n->ring = (struct net_ring *)(uintptr_t)o.base;
+    net_env_fill(&env, n);
+    env.port_register = env_port;
+    env.port_unregister = env_no_port;
     r = netstack_create(&n->stack, &env, &config, n->ring);
     if (r < 0)
         fail("cannot start the protocol stack", r);

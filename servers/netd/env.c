@@ -3,35 +3,11 @@
  * servers/netd/env.c: the outside world of libnet and of ARP, by system calls.
  */
 #include "netd.h"
+#include <libc/netenv.h>
 #include <net/stack/checksum.h>
-#include <stdlib.h>
 #include <string.h>
 
-void *netd_alloc(void *ctx, size_t bytes)
-{
-    (void)ctx;
-    return calloc(1, bytes);
-}
-
-void netd_free(void *ctx, void *p)
-{
-    (void)ctx;
-    free(p);
-}
-
 /* --- libnet ---------------------------------------------------------------- */
-
-static uint64_t env_now(void *ctx)
-{
-    (void)ctx;
-    return sys_now_ns();
-}
-
-static void env_random(void *ctx, void *buf, size_t bytes)
-{
-    (void)ctx;
-    sys_random(buf, bytes, 0);
-}
 
 static int env_port_register(void *ctx, struct net_port_op *op)
 {
@@ -44,13 +20,6 @@ static int env_port_unregister(void *ctx, const struct net_port_op *op)
 {
     (void)ctx;
     return sys_port_unregister(op);
-}
-
-static int env_route(void *ctx, struct net_route_info *io)
-{
-    (void)ctx;
-    int64_t r = sys_net_info(NETINFO_LOOKUP, 0, io, sizeof(*io));
-    return r < 0 ? (int)r : 0;
 }
 
 /* --- ARP ------------------------------------------------------------------- */
@@ -161,13 +130,12 @@ static void arp_conflict(void *ctx, uint16_t link, const uint8_t ip[4], const ui
 
 void netd_env_fill(struct netd *n, struct ns_env *s, struct arp_env *a)
 {
-    *s = (struct ns_env){
-        .ctx = n, .now_ns = env_now, .random = env_random, .alloc = netd_alloc, .free = netd_free,
-        .port_register = env_port_register, .port_unregister = env_port_unregister, .route = env_route,
-    };
+    net_env_fill(s, n);
+    s->port_register = env_port_register;
+    s->port_unregister = env_port_unregister;
     *a = (struct arp_env){
         .ctx = n, .send = arp_send, .learn = arp_learn, .resend = arp_resend, .unreachable = arp_unreachable,
         .own_mac = arp_own_mac, .own_address = arp_own_address, .source = arp_source, .conflict = arp_conflict,
-        .alloc = netd_alloc, .free = netd_free,
+        .alloc = s->alloc, .free = s->free,
     };
 }

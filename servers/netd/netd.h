@@ -60,8 +60,6 @@ struct netd {
 
 /* env.c */
 void netd_env_fill(struct netd *n, struct ns_env *stack_env, struct arp_env *arp_env);
-void *netd_alloc(void *ctx, size_t bytes);
-void netd_free(void *ctx, void *p);
 
 /* links.c */
 void links_init(struct netd *n, int argc, char **argv);

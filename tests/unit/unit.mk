@@ -9,7 +9,7 @@ test_http_SOURCES_LIST = tests/unit/test_http.c servers/httpd/http.c
 
 UNIT_TESTS += test_slip test_virtqueue test_vj test_nat test_sha256
 test_sha256_SOURCES_LIST = tests/unit/test_sha256.c servers/wget/sha256.c
-test_nat_SOURCES_LIST = tests/unit/test_nat.c servers/natd/nat.c servers/natd/icmp.c
+test_nat_SOURCES_LIST = tests/unit/test_nat.c servers/natd/nat.c servers/natd/icmp.c net/stack/checksum.c
 test_vj_SOURCES_LIST = tests/unit/test_vj.c drivers/vj.c
 test_slip_SOURCES_LIST = tests/unit/test_slip.c drivers/slip_codec.c
 test_virtqueue_SOURCES_LIST = tests/unit/test_virtqueue.c drivers/virtio/virtqueue.c
