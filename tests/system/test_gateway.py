@@ -1,19 +1,17 @@
 # SPDX-License-Identifier: MIT
 """natd: a machine that has only a serial line reaches the network through
 Slipway. That machine is a network namespace with slipway-attach in it."""
-import functools
 import hashlib
-import http.server
 import os
 import re
 import socket
 import subprocess
 import sys
-import threading
 import time
 
 import pytest
 
+import netns
 import vm
 
 BYTES = 1 << 20
@@ -58,11 +56,6 @@ class Pc:
         self.log.close()
 
 
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
-
-
 @pytest.fixture(scope="module")
 def gateway(build):
     body = build.random_file("gate.bin", BYTES)
@@ -77,13 +70,11 @@ def gateway(build):
     with machine.closed_on_failure():
         machine.wait_ready()
         machine.pc = Pc(build, machine)
-        machine.host = f"10.77.{machine.tap.number}.1"
+        machine.host = machine.tap.host
         machine.wait_for(r"natd.*sl0 goes out by eth0")
-    server = http.server.ThreadingHTTPServer((machine.host, 8000), functools.partial(Quiet, directory=build.work))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
     machine.body = body
-    yield machine
-    server.shutdown()
+    with netns.pages(machine.host, 8000, build.work):
+        yield machine
     machine.pc.close()
     machine.close()
     print(machine.console_text()[-6000:])
@@ -221,7 +212,7 @@ def test_off_by_default(build, start):
     machine.wait_ready()
     pc = Pc(build, machine)
     try:
-        out = pc.run("ping", "-q", "-n", "-c", "2", "-i", "0.2", "-W", "1", f"10.77.{machine.tap.number}.1",
+        out = pc.run("ping", "-q", "-n", "-c", "2", "-i", "0.2", "-W", "1", machine.tap.host,
                      check=False).stdout
         assert "0 received" in out
         assert "2 received" in pc.run("ping", "-q", "-n", "-c", "2", "-W", "10", "192.168.7.2").stdout

@@ -2,25 +2,18 @@
 """Linux's own SLIP and compressed SLIP (slattach) on the other end of COM1: both
 directions, and through the gateway to the Ethernet side. SLIPWAY_LONG=1 moves
 10 MiB each way instead of half a MiB."""
-import functools
 import hashlib
-import http.server
 import os
 import re
-import threading
 
 import pytest
 
 import linux
+import netns
 import vm
 
 BYTES = 10 << 20 if os.environ.get("SLIPWAY_LONG") else 512 << 10
 pytestmark = pytest.mark.skipif(linux.missing() is not None, reason=linux.missing() or "")
-
-
-class Quiet(http.server.SimpleHTTPRequestHandler):
-    def log_message(self, *args):
-        pass
 
 
 @pytest.fixture(scope="module")
@@ -63,13 +56,9 @@ def test_page_from_linux(pair):
 
 
 def test_through_the_gateway(pair):
-    host = f"10.77.{pair.tap.number}.1"
-    server = http.server.ThreadingHTTPServer((host, 8000), functools.partial(Quiet, directory=pair.build.work))
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        assert pair.sha in pair.peer.run(f"wget -q -O - http://{host}:8000/linux.bin | sha256sum", 600)
-    finally:
-        server.shutdown()
+    with netns.pages(pair.tap.host, 8000, pair.build.work):
+        fetched = pair.peer.run(f"wget -q -O - http://{pair.tap.host}:8000/linux.bin | sha256sum", 600)
+    assert pair.sha in fetched
 
 
 def test_headers_were_compressed(pair):

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: MIT
-"""A network namespace of our own, taps in it, and a DHCP server."""
+"""A network namespace of our own, taps in it, a DHCP server and pages to fetch."""
+import contextlib
 import ctypes
+import functools
+import http.server
 import itertools
 import os
 import subprocess
+import threading
 
 CLONE_NEWUSER = 0x10000000
 CLONE_NEWNET = 0x40000000
@@ -64,3 +68,20 @@ class Tap:
                 self.dhcp.kill()
                 self.dhcp.wait()
         run("ip", "link", "del", self.name, check=False)
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *args):
+        pass
+
+
+@contextlib.contextmanager
+def pages(host, port, folder):
+    """The folder's files by HTTP, as long as the context lasts."""
+    server = http.server.ThreadingHTTPServer((host, port), functools.partial(_Quiet, directory=folder))
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield
+    finally:
+        server.shutdown()
+        server.server_close()
