@@ -14,26 +14,18 @@ static const struct {
     const struct test *tests;
 } groups[] = {
     {"calls", calls_tests},     {"processes", processes_tests}, {"messages", messages_tests},
-    {"races", races_tests},
-    {"names", names_tests}, /* before others keep the name */
-    {"screen", screen_tests},
-    {"threads", threads_tests}, {"registry", registry_tests},
-    {"libc", libc_tests},       {"sockets", sockets_tests},
-    {"secrets", secrets_tests},
-    {"memory", memory_tests},   {"cycles", cycles_tests},
-    {"fork", fork_tests},       {"exec", exec_tests},
-    {"trace", trace_tests},     {"fpu", fpu_tests},
-    {"pipes", pipes_tests},     {"signals", signals_tests},
-    {"posix", posix_tests},     {"pthread", pthread_tests},
-    {"events", events_tests},
-    {"fuzz", fuzz_tests},
+    {"races", races_tests},     {"names", names_tests}, /* before others keep the name */
+    {"screen", screen_tests},   {"threads", threads_tests},     {"registry", registry_tests},
+    {"libc", libc_tests},       {"sockets", sockets_tests},     {"secrets", secrets_tests},
+    {"memory", memory_tests},   {"cycles", cycles_tests},       {"fork", fork_tests},
+    {"exec", exec_tests},       {"trace", trace_tests},         {"fpu", fpu_tests},
+    {"pipes", pipes_tests},     {"signals", signals_tests},     {"posix", posix_tests},
+    {"pthread", pthread_tests}, {"events", events_tests},       {"fuzz", fuzz_tests},
 };
 
 static const struct role *const roles[] = {
-    processes_roles, messages_roles, registry_roles, fork_roles, exec_roles, memory_roles, trace_roles,
-    names_roles, races_roles, crew_roles,
-    posix_roles,
-    fuzz_roles, witness_roles,
+    processes_roles, messages_roles, registry_roles, fork_roles, exec_roles,  memory_roles,  trace_roles,
+    names_roles,     races_roles,    crew_roles,     posix_roles, fuzz_roles, witness_roles,
 };
 
 /* spin: computes without end, for tests of what else still runs. */
@@ -88,6 +80,12 @@ int main(int argc, char **argv)
             printf("%s %u - %s: %s%s%s\n", why ? "not ok" : "ok", ++count, groups[g].name, t->name, why ? " # " : "",
                    why ? why : "");
         }
+    }
+    if (count == 0) {
+        printf("# no test has that name; here are");
+        for (size_t g = 0; g < sizeof(groups) / sizeof(groups[0]); g++)
+            printf(" %s", groups[g].name);
+        printf("\n# and in the kernel those that kernel/selftest*.c name\n");
     }
     printf("1..%u\n# %u passed, %u failed\n", count, count - failed, failed);
     fflush(stdout);
