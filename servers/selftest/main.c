@@ -20,7 +20,8 @@ static const struct {
     {"memory", memory_tests},   {"cycles", cycles_tests},       {"fork", fork_tests},
     {"exec", exec_tests},       {"trace", trace_tests},         {"fpu", fpu_tests},
     {"pipes", pipes_tests},     {"signals", signals_tests},     {"posix", posix_tests},
-    {"pthread", pthread_tests}, {"events", events_tests},       {"fuzz", fuzz_tests},
+    {"pthread", pthread_tests}, {"events", events_tests},       {"tlb", tlb_tests},
+    {"smp", smp_tests},         {"fuzz", fuzz_tests},
 };
 
 static const struct role *const roles[] = {
@@ -46,10 +47,10 @@ static int play_role(int argc, char **argv)
     return 254;
 }
 
-/* Is `name` in the comma-separated list after test= ? */
+/* Is `name` in the comma-separated list after test= ? Some take too long for "all". */
 static bool wanted(const char *name)
 {
-    bool alone = strcmp(name, "fuzz") == 0 || strcmp(name, "cycles") == 0; /* too long for "all" */
+    bool alone = strcmp(name, "fuzz") == 0 || strcmp(name, "cycles") == 0 || strcmp(name, "smp") == 0;
     static char cmdline[1024];
     size_t len = strlen(name);
     if (!cmdline[0] && sys_info(INFO_CMDLINE, 0, cmdline, sizeof(cmdline) - 1) <= 0)

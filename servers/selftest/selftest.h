@@ -14,6 +14,8 @@
  *   events.c    poll, epoll, eventfd, timerfd
  *   names.c     names that come and go, and who waits for them
  *   threads.c   threads, futexes, turns, priorities
+ *   smp.c       several processors: who runs where
+ *   tlb.c       mappings that change under other processors
  *   registry.c  the port registry's rules, as a process sees them
  *   libc.c      memory, files, clocks, threads of a C program
  *   fork.c      copies of a process
@@ -54,7 +56,7 @@ extern const struct role names_roles[], races_roles[];
 extern const struct test screen_tests[];
 extern const struct role processes_roles[], messages_roles[], registry_roles[];
 extern const struct role fork_roles[], exec_roles[], memory_roles[];
-extern const struct test trace_tests[], fpu_tests[];
+extern const struct test trace_tests[], fpu_tests[], smp_tests[], tlb_tests[];
 extern const struct role trace_roles[];
 extern const struct test pipes_tests[], signals_tests[], posix_tests[], pthread_tests[];
 extern const struct role posix_roles[];
@@ -86,6 +88,14 @@ int role_end(int handle);
 int role_run(const char *name, const char *arg, const struct sys_rights *r);
 
 uint64_t free_bytes(void); /* of memory, in the whole system */
+
+/* --- threads.c: threads without libc's part, by number. They have no thread-local
+ * storage and are entered by a jump, so that the stack is 8 bytes off for SSE: they
+ * compute with integers and make system calls, and end with bare_end(). --- */
+#define BARE_THREADS 16
+int bare_start(void (*fn)(uint64_t), uint64_t i, uint32_t priority);
+void bare_end(uint64_t i);
+bool bare_gone(uint64_t i); /* it has ended, within WAIT_NS */
 
 /* A net endpoint used by hand. */
 struct raw {

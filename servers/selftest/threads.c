@@ -5,12 +5,11 @@
  */
 #include "selftest.h"
 
-#define THREADS 4
 #define STACK_BYTES 8192
 
-static char stacks[THREADS][STACK_BYTES] __attribute__((aligned(16)));
-static uint32_t alive[THREADS]; /* 1 while the thread lives; thread_exit clears it */
-static volatile uint64_t turns[THREADS];
+static char stacks[BARE_THREADS][STACK_BYTES] __attribute__((aligned(16)));
+static uint32_t alive[BARE_THREADS]; /* 1 while the thread lives; thread_exit clears it */
+static volatile uint64_t turns[BARE_THREADS];
 static volatile bool stop;
 static uint32_t word;
 
@@ -19,7 +18,7 @@ static uint64_t in_ms(uint64_t ms)
     return sys_now_ns() + ms * 1000000;
 }
 
-static int start(void (*fn)(uint64_t), uint64_t i, uint32_t priority)
+int bare_start(void (*fn)(uint64_t), uint64_t i, uint32_t priority)
 {
     struct sys_thread t = {
         .entry = (uint64_t)(uintptr_t)fn,
@@ -32,7 +31,12 @@ static int start(void (*fn)(uint64_t), uint64_t i, uint32_t priority)
     return sys_thread_create(&t);
 }
 
-static bool gone(uint64_t i)
+void bare_end(uint64_t i)
+{
+    sys_thread_exit(&alive[i]);
+}
+
+bool bare_gone(uint64_t i)
 {
     struct wait_item w = {.kind = WAIT_FUTEX, .addr = (uint64_t)(uintptr_t)&alive[i], .value = 1};
 
@@ -46,14 +50,14 @@ static void sleeper(uint64_t i)
     struct wait_item w = {.kind = WAIT_FUTEX, .addr = (uint64_t)(uintptr_t)&word, .value = 0};
 
     turns[i] = (uint64_t)sys_wait(&w, 1, SYS_NO_DEADLINE);
-    sys_thread_exit(&alive[i]);
+    bare_end(i);
 }
 
 static void spinner(uint64_t i)
 {
     while (!stop)
         turns[i]++;
-    sys_thread_exit(&alive[i]);
+    bare_end(i);
 }
 
 static void waker(uint64_t i)
@@ -64,7 +68,7 @@ static void waker(uint64_t i)
         turns[i]++;
         sys_yield();
     }
-    sys_thread_exit(&alive[i]);
+    bare_end(i);
 }
 
 static const char *futex_wakes(void)
@@ -74,13 +78,13 @@ static const char *futex_wakes(void)
     word = 0;
     CHECK(sys_wait(&w, 1, 0) == 1 && w.got == READY_IN); /* another value already */
     for (uint64_t i = 0; i < 3; i++)
-        CHECK(start(sleeper, i, 0) > 0);
+        CHECK(bare_start(sleeper, i, 0) > 0);
     sys_wait(NULL, 0, in_ms(5));
     CHECK(sys_futex_wake(&word, 1) == 1);
     CHECK(sys_futex_wake(&word, 100) == 2);
     CHECK(sys_futex_wake(&word, 1) == 0);
     for (uint64_t i = 0; i < 3; i++)
-        CHECK(gone(i) && turns[i] == 1);
+        CHECK(bare_gone(i) && turns[i] == 1);
     w.value = 0;
     CHECK(sys_wait(&w, 1, in_ms(2)) == -ETIMEDOUT);
     w.addr++;
@@ -98,13 +102,13 @@ static const char *no_wake_is_lost(void) /* C-MSG-6 */
 
     stop = false;
     word = 0;
-    CHECK(start(waker, 0, 0) > 0);
+    CHECK(bare_start(waker, 0, 0) > 0);
     for (int i = 0; i < 2000; i++) {
         w.value = __atomic_load_n(&word, __ATOMIC_ACQUIRE);
         CHECK(sys_wait(&w, 1, sys_now_ns() + WAIT_NS) == 1);
     }
     stop = true;
-    CHECK(gone(0));
+    CHECK(bare_gone(0));
     return NULL;
 }
 
@@ -115,12 +119,12 @@ static const char *turns_are_shared(void)
     stop = false;
     for (uint64_t i = 0; i < 2; i++) {
         turns[i] = 0;
-        CHECK(start(spinner, i, 0) > 0);
+        CHECK(bare_start(spinner, i, 0) > 0);
     }
     for (end = in_ms(200); sys_now_ns() < end;) /* the third that wants the CPU */
         ;
     stop = true;
-    CHECK(gone(0) && gone(1));
+    CHECK(bare_gone(0) && bare_gone(1));
     CHECK(turns[0] > 0 && turns[1] > 0);
     CHECK(turns[0] < 8 * turns[1] && turns[1] < 8 * turns[0]);
     return NULL;
@@ -133,14 +137,14 @@ static const char *higher_priority_runs_first(void)
     unsigned prompt = 0;
 
     stop = false;
-    CHECK(start(spinner, 0, PRIO_LOW) > 0);
+    CHECK(bare_start(spinner, 0, PRIO_LOW) > 0);
     for (int i = 0; i < 20; i++) {
         uint64_t due_ns = in_ms(1);
         CHECK(sys_wait(NULL, 0, due_ns) == -ETIMEDOUT);
         prompt += sys_now_ns() - due_ns < 2000000;
     }
     stop = true;
-    CHECK(gone(0));
+    CHECK(bare_gone(0));
     CHECK(prompt >= 3);
     return NULL;
 }

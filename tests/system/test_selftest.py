@@ -50,6 +50,11 @@ def test_a_failing_test_is_told_apart(start):
     assert ok.wait_exit(120) != code
 
 
+@pytest.mark.parametrize("smp, options", [(1, ""), (2, ""), (4, ""), (2, " event=hpet"), (4, " event=pit")])
+def test_processors(start, smp, options):
+    assert len(run(start(cmdline="test=smp,tlb" + options, smp=smp, nic=None), timeout=400)) > 5
+
+
 @pytest.mark.parametrize("smp", [1, 2, 4])
 def test_a_million_hostile_calls(start, smp):
     """Neither the kernel nor a witness beside it suffers (another seed: fuzz-seed=N among the boot options)."""
