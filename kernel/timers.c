@@ -130,11 +130,16 @@ void timers_due(void)
     program();
 }
 
-/* CPU 0 has been interrupted on behalf of all. */
+/* CPU 0 has been interrupted on behalf of all. Another CPU sets its next time and
+ * then looks whether the device is set for it; here the device is free first, and
+ * then the times are read. The lock keeps that order, on both sides, so that one
+ * of the two sees what the other wrote. */
 static void share_event(uint64_t now)
 {
-    uint64_t next = UINT64_MAX;
+    uint64_t next = UINT64_MAX, flags = spin_lock_irqsave(&event_lock);
 
+    __atomic_store_n(&first_timers.programmed_ns, UINT64_MAX, __ATOMIC_SEQ_CST);
+    spin_unlock_irqrestore(&event_lock, flags);
     for (uint32_t i = 1; i < smp_count; i++) {
         uint64_t n = next_event(smp_cpu[i]);
 
@@ -169,10 +174,11 @@ static bool event_fired(void *arg)
     (void)arg;
     self->timer_interrupts++;
     note_lateness(self->timers->programmed_ns, now);
-    self->timers->programmed_ns = UINT64_MAX;
     mark_due(self, now);
     if (smp_count > 1 && event->start_other == NULL)
         share_event(now);
+    else
+        self->timers->programmed_ns = UINT64_MAX;
     program();
     return true;
 }
