@@ -263,7 +263,7 @@ static int wait_room(struct pipe *p, uint64_t n, uint64_t deadline)
     self_thread()->woken = false;
     waitq_add(&p->writers, &e);
     while (!room_for(p, n) && p->reader.refs > 0 && r == 0)
-        r = thread_block(deadline);
+        r = thread_block(deadline); /* C-PIPE-3 */
     waitq_remove(&e);
     return room_for(p, n) || p->reader.refs == 0 ? 0 : r;
 }
@@ -278,7 +278,7 @@ static int wait_bytes(struct pipe *p, uint64_t deadline)
     self_thread()->woken = false;
     waitq_add(&p->readers, &e);
     while (p->count == 0 && p->writer.refs > 0 && r == 0)
-        r = thread_block(deadline);
+        r = thread_block(deadline); /* C-PIPE-3 */
     waitq_remove(&e);
     return p->count > 0 || p->writer.refs == 0 ? 0 : r;
 }

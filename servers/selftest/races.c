@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT
  *
- * servers/selftest/races.c: messages at every moment: what is sent, or dies,
- * while the other side is just about to sleep; floods; many senders.
+ * servers/selftest/races.c: messages, futexes and pipes at every moment: what is
+ * sent, woken, closed, or dies, while the other side is just about to sleep;
+ * floods; many senders.
  *
  * A sweep lets one side start and acts x ns later, for every x of a span that
  * covers what the first side does. Where time follows the instructions (QEMU's
  * -icount shift=0, see tests/system/test_selftest.py) that is every instruction;
- * elsewhere it is a sample.
+ * elsewhere it is a sample, on several processors every third x of it.
  */
 #include "selftest.h"
 #include <errno.h>
@@ -33,10 +34,10 @@ static struct sys_msg message(uint32_t type)
 
 /* --- a thread of low priority that does one thing at a time --- */
 
-enum job { QUIT, RECV, WAIT_RECV, REPLY_RECV, CALL_UNTIL_ERROR, SPIN };
+enum job { QUIT, RECV, WAIT_RECV, REPLY_RECV, CALL_UNTIL_ERROR, SLEEP, READ, WAIT_READ, WRITE, WAIT_WRITE };
 
 static struct worker {
-    uint32_t go, done, alive; /* futexes */
+    uint32_t go, done, alive, word; /* futexes */
     enum job job;
     int handle, result;
     uint64_t limit_ns;
@@ -56,6 +57,27 @@ static int receive(struct worker *w)
     return r < 0 ? r : sys_recv(w->handle, &w->m, w->limit_ns);
 }
 
+/* A whole pipe page, which goes in or not. */
+static char page[4096];
+
+static int sleep_or_stream(struct worker *w)
+{
+    struct wait_item word = {.kind = WAIT_FUTEX, .handle = -1, .addr = (uintptr_t)&w->word, .value = 0};
+    struct wait_item end = {.kind = WAIT_HANDLE, .handle = w->handle};
+    bool reads = w->job == READ || w->job == WAIT_READ;
+
+    if (w->job == SLEEP)
+        return sys_wait(&word, 1, w->limit_ns);
+    end.want = reads ? READY_IN : READY_OUT;
+    if (w->job == WAIT_READ || w->job == WAIT_WRITE) {
+        int r = sys_wait(&end, 1, w->limit_ns);
+        if (r != 1)
+            return r < 0 ? r : -EIO;
+    }
+    return (int)(reads ? sys_stream_read(w->handle, page, sizeof page, w->limit_ns)
+                       : sys_stream_write(w->handle, page, sizeof page, w->limit_ns));
+}
+
 /* No libc here: such a thread has no thread-local storage. */
 static void work(void *arg)
 {
@@ -72,6 +94,8 @@ static void work(void *arg)
                 w->m.type = 1; /* the oracle's NEXT */
                 w->result = sys_call(w->handle, &w->m, w->limit_ns);
             } while (w->result == 0);
+        } else if (w->job >= SLEEP) {
+            w->result = sleep_or_stream(w);
         } else {
             w->result = receive(w);
             if (w->result == 0 && w->m.token != 0)
@@ -114,10 +138,25 @@ static bool until(uint32_t *word, uint32_t value)
     return true;
 }
 
+/* It has done so much, and was woken to do it: what is there at the end of a
+ * wait counts as success for the kernel, not for these tests. */
+static bool finished(struct worker *w, uint32_t rounds)
+{
+    return until(&w->done, rounds) && sys_now_ns() < w->limit_ns;
+}
+
 static bool worker_end(struct worker *w)
 {
     worker_go(w, QUIT);
     return until(&w->alive, 0);
+}
+
+/* From one x of a sweep to the next. */
+static uint32_t step_ns(void)
+{
+    static struct info_system s;
+
+    return sys_info(INFO_SYSTEM, 0, &s, sizeof s) > 0 && s.cpus > 1 ? 3 : 1;
 }
 
 /* --- wake-ups --- */
@@ -136,20 +175,100 @@ static const char *wakes_at_every_instant(void) /* C-MSG-6 */
 {
     static const enum job jobs[] = {RECV, WAIT_RECV, REPLY_RECV};
     int e = sys_endpoint_create(2);
-    uint32_t rounds = 0;
+    uint32_t rounds = 0, step = step_ns();
 
     CHECK(e >= 0 && worker_start(&worker));
     worker.handle = e;
     for (unsigned j = 0; j < 3; j++)
         for (enum verb v = SEND; v <= CALL; v++)
-            for (uint32_t x = 0; x < SPAN_NS; x++) {
+            for (uint32_t x = 0; x < SPAN_NS; x += step) {
                 worker_go(&worker, jobs[j]);
                 sys_wait(NULL, 0, sys_now_ns() + x);
-                CHECK(act(v, e) == 0 && until(&worker.done, ++rounds));
+                CHECK(act(v, e) == 0 && finished(&worker, ++rounds));
                 CHECK(worker.result == 0);
                 CHECK(v == NOTIFY ? worker.m.type == MSG_NOTIFY && worker.m.bits == 4 : worker.m.type == 5);
             }
     CHECK(worker_end(&worker) && sys_handle_close(e) == 0);
+    return NULL;
+}
+
+/* The word changes, and the wake-up comes, x ns after the sleep has begun. */
+static const char *futexes_at_every_instant(void) /* C-MSG-6 */
+{
+    uint32_t rounds = 0, step = step_ns();
+
+    CHECK(worker_start(&worker));
+    for (uint32_t x = 0; x < SPAN_NS; x += step) {
+        __atomic_store_n(&worker.word, 0, __ATOMIC_RELEASE);
+        worker_go(&worker, SLEEP);
+        sys_wait(NULL, 0, sys_now_ns() + x);
+        __atomic_store_n(&worker.word, 1, __ATOMIC_RELEASE);
+        CHECK(sys_futex_wake(&worker.word, 1) <= 1 && finished(&worker, ++rounds));
+        CHECK(worker.result == 1);
+    }
+    CHECK(worker_end(&worker));
+    return NULL;
+}
+
+static bool fill(int to)
+{
+    int64_t n;
+
+    while ((n = sys_stream_write(to, page, sizeof page, 0)) == (int64_t)sizeof page)
+        ;
+    return n == -EAGAIN;
+}
+
+/* Bytes for a reader, or room for a writer, x ns after it has begun. */
+static const char *pipes_at_every_instant(void) /* C-PIPE-3 */
+{
+    uint32_t rounds = 0, step = step_ns();
+    int32_t p[2];
+
+    CHECK(sys_pipe_create(p) == 0 && worker_start(&worker));
+    for (enum job j = READ; j <= WAIT_WRITE; j++) {
+        bool reads = j == READ || j == WAIT_READ;
+        worker.handle = p[reads ? 0 : 1];
+        CHECK(reads || fill(p[1]));
+        for (uint32_t x = 0; x < SPAN_NS; x += step) {
+            worker_go(&worker, j);
+            sys_wait(NULL, 0, sys_now_ns() + x);
+            if (reads)
+                CHECK(sys_stream_write(p[1], "x", 1, 0) == 1);
+            else
+                CHECK(sys_stream_read(p[0], page, sizeof page, 0) == sizeof page);
+            CHECK(finished(&worker, ++rounds));
+            CHECK(worker.result == (reads ? 1 : (int)sizeof page));
+        }
+    }
+    CHECK(worker_end(&worker) && sys_handle_close(p[0]) == 0 && sys_handle_close(p[1]) == 0);
+    return NULL;
+}
+
+/* The other end is closed x ns after a read or a write has begun. */
+static const char *ends_close_at_every_instant(void) /* C-PIPE-3 */
+{
+    struct info_memory before, after;
+    uint32_t rounds = 0;
+    int32_t p[2];
+
+    CHECK(worker_start(&worker));
+    sys_info(INFO_MEMORY, 0, &before, sizeof before);
+    for (enum job j = READ; j <= WAIT_WRITE; j++) {
+        int mine = j == READ || j == WAIT_READ ? 1 : 0;
+        for (uint32_t x = 0; x < SPAN_NS; x += 13) {
+            CHECK(sys_pipe_create(p) == 0 && (mine == 1 || fill(p[1])));
+            worker.handle = p[!mine];
+            worker_go(&worker, j);
+            sys_wait(NULL, 0, sys_now_ns() + x);
+            CHECK(sys_handle_close(p[mine]) == 0 && finished(&worker, ++rounds));
+            CHECK(worker.result == (mine == 1 ? 0 : -EPIPE));
+            CHECK(sys_handle_close(p[!mine]) == 0);
+        }
+    }
+    sys_info(INFO_MEMORY, 0, &after, sizeof after);
+    CHECK(after.free + 65536 >= before.free); /* not 800 pipes' pages less */
+    CHECK(worker_end(&worker));
     return NULL;
 }
 
@@ -169,7 +288,7 @@ static const char *death_at_every_instant(void) /* C-MSG-2 */
         worker.m = message(1);
         worker_go(&worker, CALL_UNTIL_ERROR);
         sys_wait(NULL, 0, sys_now_ns() + at);
-        CHECK(sys_kill(x.pid, 9) == 0 && until(&worker.done, ++rounds));
+        CHECK(sys_kill(x.pid, 9) == 0 && finished(&worker, ++rounds));
         CHECK(worker.result == -EPEER);
         CHECK(role_end(process) == -EPEER && sys_handle_close(peer) == 0);
     }
@@ -377,6 +496,9 @@ static const char *loans_go_along_a_chain(void) /* C-MSG-7 */
 
 const struct test races_tests[] = {
     {"wakes-at-every-instant", wakes_at_every_instant},
+    {"futexes-at-every-instant", futexes_at_every_instant},
+    {"pipes-at-every-instant", pipes_at_every_instant},
+    {"ends-close-at-every-instant", ends_close_at_every_instant},
     {"death-at-every-instant", death_at_every_instant},
     {"many-senders-lose-nothing", many_senders_lose_nothing},
     {"floods-hurt-nobody-else", floods_hurt_nobody_else},

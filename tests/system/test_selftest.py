@@ -34,7 +34,7 @@ def test_ten_thousand_processes_leave_no_page(start, smp):
 
 def test_messages_at_every_instant(start):
     """Time follows the instructions here, so the sweeps go one by one."""
-    assert len(run(start(cmdline="test=races", nic=None, icount="shift=0,sleep=off"))) == 6
+    assert len(run(start(cmdline="test=races", nic=None, icount="shift=0,sleep=off"))) == 9
 
 
 def test_registry_as_a_process_finds_it(start):
