@@ -24,7 +24,8 @@ void realtime_set(uint64_t ns);
 void delay_us(uint32_t us);     /* busy wait for hardware; any context */
 const char *clock_name(void);
 const char *event_name(void);
-/* The longest that an event came behind its time, on any CPU: interrupts were off. */
+/* The longest that an event came behind its time on a CPU that was not halted:
+ * interrupts were off. */
 uint64_t event_worst_late_ns(void);
 struct info_clock;
 bool clock_info_get(unsigned index, struct info_clock *info); /* false past the last clock */

@@ -20,6 +20,7 @@
 #include <kernel/irq.h>
 #include <kernel/lock.h>
 #include <kernel/mem.h>
+#include <kernel/sched.h>
 #include <kernel/smp.h>
 #include <kernel/timerq.h>
 #include <kernel/timers.h>
@@ -153,10 +154,13 @@ static void share_event(uint64_t now)
 }
 
 /* How long interrupts had been off when the event came: the record that tells
- * what a serial port's FIFO has to bridge. */
-static void note_lateness(uint64_t due, uint64_t now)
+ * what a serial port's FIFO has to bridge. On a halted CPU they were on: there it
+ * is late because a processor, or an emulator's host, takes time to wake up. */
+static void note_lateness(const struct percpu *self, uint64_t due, uint64_t now)
 {
-    if (now > due && now - due > worst_late_ns)
+    bool halted = self->sched == NULL || self->sched->halted_at != 0;
+
+    if (!halted && now > due && now - due > worst_late_ns)
         worst_late_ns = now - due;
 }
 
@@ -173,7 +177,7 @@ static bool event_fired(void *arg)
 
     (void)arg;
     self->timer_interrupts++;
-    note_lateness(self->timers->programmed_ns, now);
+    note_lateness(self, self->timers->programmed_ns, now);
     mark_due(self, now);
     if (smp_count > 1 && event->start_other == NULL)
         share_event(now);

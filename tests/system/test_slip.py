@@ -103,16 +103,36 @@ def test_ping_from_the_guest(cable):
     assert "4 received" in cable.command(f"ping {HOST}", 60)
 
 
-def test_noise_on_the_line(build, start):  # C-SLIP-2
-    """Random bytes, endless frames, broken escapes; then a good frame."""
-    guest, host = "192.168.8.2", "192.168.8.1"
-    machine = start(cmdline=f"slip={guest}:{host}")
+def noise():
+    """Each kind of it once, some 180 KB; a good frame may follow anywhere."""
+    yield os.urandom(60000)
+    yield b"\xc0" + b"\x45" * 50000                                       # endless
+    yield b"\xdb\x00\xdb\xff\xc0\xdb\xc0" * 1000 + b"\xc0" * 100           # broken escapes
+    yield (b"\xc0\x45" + bytes(range(0x80)) * 13) * 10                      # too long
+    yield b"".join(b"\xc0\x45" + os.urandom(n) for n in range(300))         # halves
+    yield b"".join(b"\xc0" + bytes([0x70 + n % 144]) + os.urandom(n % 60) for n in range(300))  # "compressed"
+    yield b"\xc0"
+
+
+@pytest.mark.parametrize("number, options", enumerate(["", "slip.vj=on"]))
+def test_noise_on_the_line(build, start, number, options):  # C-SLIP-2
+    """Some MiB of noise; then a good frame. (100 MiB: test_uart_line.c.)"""
+    guest, host = f"192.168.{30 + number}.2", f"192.168.{30 + number}.1"
+    machine = start(cmdline=f"slip={guest}:{host} {options}".strip())
     machine.wait_ready()
     line = machine.com1()
-    line.sendall(os.urandom(20000) + b"\xc0" + b"\x45" * 50000 + b"\xc0\xdb\x00\xdb\xff\xc0" + b"\xc0" * 100)
+    threading.Thread(target=lambda: [None for _ in iter(lambda: line.recv(65536), b"")], daemon=True).start()
+    for _ in range(24 if os.environ.get("SLIPWAY_LONG") else 6):
+        for piece in noise():
+            line.sendall(piece)
     time.sleep(1)
+    line.shutdown(socket.SHUT_RDWR)
     line.close()
-    attach = Attach(build, machine, "--tun", "slip1", "--local", host, "--peer", guest)
+    report = machine.command("ifconfig")
+    assert int(re.search(r"(\d+) oversize", report).group(1)) > 50
+    assert int(re.search(r"(\d+) bad escapes", report).group(1)) > 1000
+    attach = Attach(build, machine, "--tun", f"slipn{number}", "--local", host, "--peer", guest,
+                    *(["--cslip=on"] if "vj" in options else []))
     try:
         r = subprocess.run(["ping", "-q", "-n", "-c", "5", "-i", "0.2", "-W", "10", guest], timeout=60,
                            stdout=subprocess.PIPE, text=True)

@@ -31,14 +31,18 @@ class SlowLine:
         self.fd = far.fileno()
         self.from_guest = self.to_guest = 0
         self.tape = None  # a list: (seconds, "down" or "up", bytes) of all that passes
+        self._listen()
+        self._stop = False
+        self.unplugged = False  # True: whatever is sent is lost, both ways
+        self.hung_up = False    # True: and the far end is thrown out, and finds nobody
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def _listen(self):
         self._server = socket.socket(socket.AF_UNIX)
         self._server.bind(self.path)
         self._server.listen(1)
         self._server.settimeout(0.2)
-        self._stop = False
-        self.unplugged = False  # True: whatever is sent is lost, both ways
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
 
     def started(self):
         """QEMU has its end: ours of it is closed, so that it sees a hang-up."""
@@ -49,6 +53,19 @@ class SlowLine:
         credit = {"down": 0.0, "up": 0.0}
         before = time.monotonic()
         while not self._stop:
+            if self.hung_up:
+                if self._server is not None:
+                    self._server.close()
+                    self._server = None
+                    os.remove(self.path)
+                if host is not None:
+                    host.close()
+                    host = None
+                if select.select([self.near], [], [], STEP)[0]:
+                    self.near.recv(4096)
+                continue
+            if self._server is None:
+                self._listen()
             if host is None:
                 try:
                     host, _ = self._server.accept()
@@ -66,7 +83,8 @@ class SlowLine:
                 host = None
         if host:
             host.close()
-        self._server.close()
+        if self._server is not None:
+            self._server.close()
         self.near.close()
 
     def _move(self, host, credit):
