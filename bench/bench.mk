@@ -6,3 +6,5 @@ BENCH_PLUGINS += bench/insn_plugin.c
 
 BENCH_PROGRAMS += ipcguest
 SERVER_ipcguest_SOURCES = bench/ipc_guest.c
+BENCH_PROGRAMS += smpguest
+SERVER_smpguest_SOURCES = bench/smp_guest.c
