@@ -155,7 +155,7 @@ void lock_note_left(struct spinlock *l)
 
     if (giving_way)
         return;
-    if (l->cpu != c->cpu + 1 || innermost(c) != l)
+    if (l->cpu != c->cpu + 1 || innermost(c) != l) /* C-LOCK-2 */
         panic("lock %s: CPU %u leaves what it does not hold", l->name, c->cpu);
     l->cpu = 0;
     c->locks_held--;

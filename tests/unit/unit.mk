@@ -89,3 +89,5 @@ UNIT_TESTS += test_keep
 test_keep_SOURCES_LIST = tests/unit/test_keep.c
 UNIT_TESTS += test_msi
 test_msi_SOURCES_LIST = tests/unit/test_msi.c kernel/msi.c
+UNIT_TESTS += test_lock
+test_lock_SOURCES_LIST = tests/unit/test_lock.c
