@@ -51,4 +51,4 @@ KERNEL_SOURCES += kernel/string.c kernel/printf.c
 
 # Self-tests
 KERNEL_SOURCES += kernel/selftest.c kernel/selftest_mem.c kernel/selftest_pages.c \
-	kernel/selftest_thread.c kernel/selftest_time.c kernel/selftest_hw.c
+	kernel/selftest_thread.c kernel/selftest_smp.c kernel/selftest_time.c kernel/selftest_hw.c

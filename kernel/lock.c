@@ -53,6 +53,18 @@ bool kernel_lock_held(void)
     return (c->entry_work & ENTRY_LOCK) == 0 || c->kernel_locked;
 }
 
+uint32_t kernel_lock_turn(void)
+{
+    return big.owner;
+}
+
+uint32_t kernel_lock_waiters(void)
+{
+    uint32_t drawn = __atomic_load_n(&big.next, __ATOMIC_SEQ_CST) - big.owner;
+
+    return drawn != 0 ? drawn - 1 : 0; /* 0: there is one CPU, and no lock */
+}
+
 /* Who has waited for SPIN_NS halts until its turn is announced: the holder may need
  * the physical processor under it (a hyperthread, or a host with fewer cores
  * than the guest has), and takes its time anyway. */
@@ -118,6 +130,15 @@ void kernel_lock_leave(void)
 
 /* --- debug builds --- */
 
+const char *lock_fault(const struct spinlock *l, uint32_t cpu, const struct spinlock *held)
+{
+    if (l->cpu == cpu + 1)
+        return "it holds it already";
+    if (held != NULL && held->rank >= l->rank) /* C-LOCK-2 */
+        return "the order is wrong";
+    return NULL;
+}
+
 #ifdef SLIPWAY_DEBUG
 
 static const struct spinlock *innermost(const struct percpu *c)
@@ -129,13 +150,14 @@ void lock_check_take(const struct spinlock *l)
 {
     const struct percpu *c = this_cpu();
     const struct spinlock *held = innermost(c);
+    const char *fault;
 
     if (giving_way)
         return;
-    if (l->cpu == c->cpu + 1)
-        panic("lock %s: CPU %u holds it already", l->name, c->cpu);
-    if (held != NULL && held->rank >= l->rank) /* C-LOCK-2 */
-        panic("lock %s taken while %s is held", l->name, held->name);
+    fault = lock_fault(l, c->cpu, held);
+    if (fault != NULL)
+        panic("lock %s, by CPU %u that took %s: %s", l->name, c->cpu, held != NULL ? held->name : "none",
+              fault);
     if (c->locks_held == LOCKS_HELD_MAX)
         panic("lock %s: too many locks are held", l->name);
 }

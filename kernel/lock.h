@@ -46,6 +46,8 @@ struct spinlock {
 #define SPINLOCK(text, order) {.name = (text), .rank = (order)}
 
 void spin_wait(struct spinlock *l, uint32_t ticket);
+/* Why CPU `cpu`, which took `held` (NULL: none) last, may not take l; NULL: it may. */
+const char *lock_fault(const struct spinlock *l, uint32_t cpu, const struct spinlock *held);
 #ifdef SLIPWAY_DEBUG
 void lock_check_take(const struct spinlock *l); /* panics on a wrong order */
 void lock_note_taken(struct spinlock *l);
@@ -83,6 +85,9 @@ void kernel_lock_begin(void);
 void kernel_lock_wait(void);  /* the slow halves of the two below */
 void kernel_lock_leave(void);
 bool kernel_lock_held(void);  /* by this CPU; true while there is only one */
+/* How often it has changed hands, and how many CPUs wait for it now. Under it. */
+uint32_t kernel_lock_turn(void);
+uint32_t kernel_lock_waiters(void);
 
 /* Interrupts on. Nothing happens when this CPU holds it, or is the only one. */
 static inline void kernel_lock(void)

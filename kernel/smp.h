@@ -17,6 +17,7 @@
  * interrupts on; before the drivers attach and before there is a user process. */
 void smp_init(void);
 
+extern uint32_t smp_absent;         /* CPUs that were invited and did not come */
 extern uint32_t smp_count;          /* CPUs online; numbered 0 .. smp_count - 1 */
 extern struct percpu *smp_cpu[CPUS_MAX];
 static inline uint32_t smp_cpus(void) { return smp_count; }

@@ -26,6 +26,8 @@
 #define START_WAIT_NS   (2 * NS_PER_S)
 #define SYNC_ROUNDS     16u
 #define SYNC_WAIT_NS    NS_PER_S /* a host may run one at a time */
+#define ABSENT_APIC_ID  0xfdu /* nobody's, for test=absent_cpu */
+#define TEST_SKEW       0x100000u /* cycles, for test=skewed_tsc */
 #define SKEW_MAX_CYCLES 1000u /* beyond what the exchange itself explains */
 
 extern const uint8_t ap_page[], ap_page_end[], ap_words[]; /* boot/ap_entry.S */
@@ -35,6 +37,8 @@ struct ap_words {
     uint32_t cr3;
     uint64_t rsp, arg, entry;
 };
+
+uint32_t smp_absent;
 
 /* What a starting CPU and CPU 0 say to each other. */
 static struct {
@@ -57,6 +61,7 @@ static struct {
 static bool compare(unsigned me)
 {
     uint64_t deadline = now_ns() + SYNC_WAIT_NS;
+    uint64_t ahead = me == 1 && option_has("test", "skewed_tsc") ? TEST_SKEW : 0;
 
     for (uint32_t i = me; i < 2 * SYNC_ROUNDS; i += 2) {
         while (__atomic_load_n(&meet.turn, __ATOMIC_ACQUIRE) != i) {
@@ -64,10 +69,10 @@ static bool compare(unsigned me)
                 return false;
             cpu_relax();
         }
-        uint64_t theirs = meet.tsc, mine = rdtsc();
+        uint64_t theirs = meet.tsc, mine = rdtsc() + ahead;
         if (i > 0 && mine < theirs && theirs - mine > meet.skew)
             meet.skew = theirs - mine;
-        meet.tsc = rdtsc();
+        meet.tsc = rdtsc() + ahead;
         __atomic_store_n(&meet.turn, i + 1, __ATOMIC_RELEASE);
     }
     return true;
@@ -192,6 +197,7 @@ static bool start_one(uint32_t apic_id)
         return false;
     }
     if (!invite(c, stack)) {
+        smp_absent++;
         klog(LOG_WARN, "smp: the CPU with APIC id %u did not come, going on without it", apic_id);
         return false;
     }
@@ -228,6 +234,8 @@ static uint32_t candidates(uint32_t *ids, uint32_t most)
 {
     uint32_t n = 0;
 
+    if (option_has("test", "absent_cpu"))
+        ids[n++] = ABSENT_APIC_ID;
     for (unsigned i = 0; i < acpi.ncpus; i++) {
         if (acpi.cpu_apic_id[i] == this_cpu()->apic_id)
             continue;

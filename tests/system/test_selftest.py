@@ -50,9 +50,23 @@ def test_a_failing_test_is_told_apart(start):
     assert ok.wait_exit(120) != code
 
 
-@pytest.mark.parametrize("smp, options", [(1, ""), (2, ""), (4, ""), (2, " event=hpet"), (4, " event=pit")])
+@pytest.mark.parametrize("smp, options",
+                         [(1, ""), (2, ""), (4, ""), (2, " event=hpet"), (4, " event=pit")])
 def test_processors(start, smp, options):
     assert len(run(start(cmdline="test=smp,tlb" + options, smp=smp, nic=None), timeout=400)) > 5
+
+
+@pytest.mark.parametrize("smp, name", [(2, "absent_cpu"), (4, "absent_cpu"), (2, "skewed_tsc")])
+def test_processors_that_are_not_right(start, smp, name):
+    assert len(run(start(cmdline="test=" + name, smp=smp, nic=None))) == 1
+
+
+@pytest.mark.parametrize("smp, more", [(1, 4), (2, 4)])
+def test_processors_that_may_come_later(start, smp, more):
+    """The MADT names them, and says that they are not there (ACPI 6.4, 5.2.12.2)."""
+    machine = start(nic=None, smp=f"{smp},maxcpus={more}")
+    machine.wait_for("slipway# ", 60)
+    assert f"acpi: {smp} CPUs" in machine.console_text()
 
 
 @pytest.mark.parametrize("smp", [1, 2, 4])
