@@ -130,15 +130,6 @@ void kernel_lock_leave(void)
 
 /* --- debug builds --- */
 
-const char *lock_fault(const struct spinlock *l, uint32_t cpu, const struct spinlock *held)
-{
-    if (l->cpu == cpu + 1)
-        return "it holds it already";
-    if (held != NULL && held->rank >= l->rank) /* C-LOCK-2 */
-        return "the order is wrong";
-    return NULL;
-}
-
 #ifdef SLIPWAY_DEBUG
 
 static const struct spinlock *innermost(const struct percpu *c)
@@ -150,14 +141,13 @@ void lock_check_take(const struct spinlock *l)
 {
     const struct percpu *c = this_cpu();
     const struct spinlock *held = innermost(c);
-    const char *fault;
 
     if (giving_way)
         return;
-    fault = lock_fault(l, c->cpu, held);
-    if (fault != NULL)
-        panic("lock %s, by CPU %u that took %s: %s", l->name, c->cpu, held != NULL ? held->name : "none",
-              fault);
+    if (l->cpu == c->cpu + 1)
+        panic("lock %s: CPU %u holds it already", l->name, c->cpu);
+    if (held != NULL && held->rank >= l->rank) /* C-LOCK-2 */
+        panic("lock %s taken while %s is held", l->name, held->name);
     if (c->locks_held == LOCKS_HELD_MAX)
         panic("lock %s: too many locks are held", l->name);
 }

@@ -46,8 +46,6 @@ struct spinlock {
 #define SPINLOCK(text, order) {.name = (text), .rank = (order)}
 
 void spin_wait(struct spinlock *l, uint32_t ticket);
-/* Why CPU `cpu`, which took `held` (NULL: none) last, may not take l; NULL: it may. */
-const char *lock_fault(const struct spinlock *l, uint32_t cpu, const struct spinlock *held);
 #ifdef SLIPWAY_DEBUG
 void lock_check_take(const struct spinlock *l); /* panics on a wrong order */
 void lock_note_taken(struct spinlock *l);

@@ -143,21 +143,6 @@ SELFTEST(spinlocks)
     return NULL;
 }
 
-/* What debug builds ask before each lock. */
-SELFTEST(lock_order) /* C-LOCK-2 */
-{
-    struct spinlock held = SPINLOCK("held", RANK_TEST);
-
-    TEST(lock_fault(&inner, 0, NULL) == NULL);
-    TEST(lock_fault(&inner, 0, &outer) == NULL);
-    TEST(lock_fault(&outer, 0, &inner) != NULL);
-    TEST(lock_fault(&outer, 0, &held) != NULL); /* the same rank */
-    held.cpu = 3 + 1;
-    TEST(lock_fault(&held, 3, NULL) != NULL);
-    TEST(lock_fault(&held, 2, NULL) == NULL);
-    return NULL;
-}
-
 /* --- what smp_start.c does differently when these are named --- */
 
 SELFTEST_ALONE(absent_cpu) /* C-SMP-1 */
