@@ -228,6 +228,7 @@ static void take_counters(struct slip_link *s)
     l->interrupts = c.interrupts;
     l->overruns = c.overruns;
     l->framing_errors = c.framing_errors;
+    l->queue_bytes = s->queue.most_bytes;
     l->drain_ns = c.drain_ns;
     l->late_ns = event_worst_late_ns();
     l->oversize = s->rx.oversize;

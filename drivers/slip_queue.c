@@ -19,6 +19,7 @@ void slip_queue_init(struct slip_queue *q, uint32_t baud)
     list_init(&q->large);
     q->limit_bytes = baud / 10 * SLIP_QUEUE_MS / 1000; /* a byte is ten bits on the line */
     q->run = 0;
+    q->most_bytes = 0;
 }
 
 /* Is a packet of the same flow (addresses and ports; protocol lengths differ, so
@@ -47,6 +48,8 @@ bool slip_queue_add(struct slip_queue *q, struct netbuf *nb)
     *l->tail = nb;
     l->tail = &nb->next;
     l->bytes += nb->total_len;
+    if (!small && l->bytes > q->most_bytes)
+        q->most_bytes = l->bytes;
     return true;
 }
 

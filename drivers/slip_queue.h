@@ -26,6 +26,7 @@ struct slip_list {
 struct slip_queue {
     struct slip_list small, large;
     uint32_t limit_bytes; /* for each list; one packet is always taken */
+    uint32_t most_bytes;  /* that ever waited in `large` */
     uint32_t run;         /* small ones sent while a large one waited */
 };
 

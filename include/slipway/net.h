@@ -156,6 +156,7 @@ struct net_link_info {
     uint64_t rx_errors, rx_missed, tx_errors, resets, interrupts, polls;
     uint64_t framing_errors, overruns, oversize, escapes; /* serial lines */
     uint64_t rx_compressed, tx_compressed;                /* ... TCP headers, RFC 1144 */
+    uint64_t queue_bytes; /* ... the most that large packets ever came to while they waited for the line */
     uint64_t drain_ns; /* ... the longest that a handler took until the receive FIFO was empty */
     uint64_t late_ns;  /* ... the longest that a timer's interrupt, on any CPU, came behind its time: a sample
                           of how long interrupts are off, taken at each event. Both together are the worst

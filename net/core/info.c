@@ -47,6 +47,7 @@ static int link_info(uint64_t cursor, struct net_link_info *i)
     i->overruns = l->overruns;
     i->oversize = l->oversize;
     i->escapes = l->escapes;
+    i->queue_bytes = l->queue_bytes;
     i->drain_ns = l->drain_ns;
     i->late_ns = l->late_ns;
     i->rx_compressed = l->rx_compressed;

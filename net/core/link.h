@@ -94,7 +94,7 @@ struct link {
     uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
     uint64_t rx_errors, rx_missed, tx_errors, resets, interrupts, polls;
     uint64_t framing_errors, overruns, oversize, escapes;
-    uint64_t drain_ns, late_ns;            /* see struct net_link_info */
+    uint64_t queue_bytes, drain_ns, late_ns; /* see struct net_link_info */
     uint64_t rx_compressed, tx_compressed; /* TCP headers, RFC 1144 */
     void *core; /* the core's own */
 };

@@ -79,8 +79,9 @@ static void show_link(const struct net_link_info *l)
                (unsigned long long)l->framing_errors, (unsigned long long)l->overruns,
                (unsigned long long)l->oversize, (unsigned long long)l->escapes);
     if (l->drain_ns != 0)
-        printf("      interrupts: FIFO empty after %llu us at most, late by %llu us at most\n",
-               (unsigned long long)l->drain_ns / 1000, (unsigned long long)l->late_ns / 1000);
+        printf("      at most: %llu bytes in queue; FIFO empty after %llu us, interrupts late by %llu us\n",
+               (unsigned long long)l->queue_bytes, (unsigned long long)l->drain_ns / 1000,
+               (unsigned long long)l->late_ns / 1000);
     if (l->flags & LINKF_VJ)
         printf("      headers compressed: rx %llu tx %llu\n", (unsigned long long)l->rx_compressed,
                (unsigned long long)l->tx_compressed);

@@ -20,9 +20,9 @@ OPTIONS = f"com1=slipmux slip={GUEST}:{HOST} start=echo"
 class AttachConsole:
     """slipway-attach --slipmux, whose terminal this is."""
 
-    def __init__(self, build, machine):
+    def __init__(self, build, machine, tun):
         self.log = open(f"{machine.dir}/attach.log", "w+")
-        self.process = subprocess.Popen([build.path("slipway-attach"), "--verbose", "--slipmux", "--tun", "slipm", "--local",
+        self.process = subprocess.Popen([build.path("slipway-attach"), "--verbose", "--slipmux", "--tun", tun, "--local",
                                          HOST, "--peer", GUEST, "--reconnect", f"unix:{machine.dir}/com1"],
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log)
 
@@ -43,7 +43,7 @@ class AttachConsole:
 def shared(build):
     machine = vm.Vm(build, nic=None, console=None, cmdline=OPTIONS)
     with machine.closed_on_failure():
-        machine.talk_through(AttachConsole(build, machine))
+        machine.talk_through(AttachConsole(build, machine, "slipm0"))
         machine.wait_for(r"slipway# ", 90)
     yield machine
     print(machine.console_text()[-5000:])
@@ -108,4 +108,13 @@ def test_plain_terminal(build):
         start = len(machine.console_text())
         machine.write("echo heard me\n")
         machine.wait_for(r"heard me\s[^#]*heard me", 30, start)
+    machine.close()
+
+
+def test_a_panic_is_shown_without_frames(build):
+    machine = vm.Vm(build, nic=None, console=None, cmdline=OPTIONS + " test=panic")
+    with machine.closed_on_failure():
+        machine.talk_through(AttachConsole(build, machine, "slipm1"))
+        machine.wait_for(r"asked for by test=panic", 60)
+        machine.wait_for(r"last log lines:\n(.*\n)*.*com1: slipmux", 60)
     machine.close()

@@ -99,6 +99,7 @@ static void the_queue_is_as_short_as_the_line_is_slow(void **state) /* C-SLIP-4 
     send_all(&card[0]);
     assert_int_equal(fake.done_ok, 4);
     assert_int_equal(card[0].nout, 4 * (900 + 54 + 2));
+    assert_int_equal(fake.link->queue_bytes, 3 * 954);
     assert_int_equal(fake_transmit(1, 900), 1);
     assert_int_equal(fake.done_bad, 96);
 }
