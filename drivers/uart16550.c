@@ -247,8 +247,10 @@ static void start(struct uart *u, unsigned port)
     }
     u->ier = (uint8_t)(IER_RDI | IER_RLSI | (u->flow ? IER_MSI : 0));
     put(u, IER, u->ier);
-    klog(LOG_INFO, "%s: %s, %u baud%s, %s %u%s", u->name, u->mux ? "slipmux" : u->role == ROLE_SLIP ? "slip" : "console", u->baud,
-         u->flow ? " with RTS/CTS" : "", irq_mode_name(u->irq.mode), u->irq.line, u->fifo ? "" : ", no FIFO");
+    klog(LOG_INFO, "%s: %s, %u baud%s, %s %u%s", u->name,
+         u->mux ? "slipmux" : u->role == ROLE_SLIP ? "slip" : "console",
+         u->baud, u->flow ? " with RTS/CTS" : "", irq_mode_name(u->irq.mode), u->irq.line,
+         u->fifo ? "" : ", no FIFO");
 }
 
 void uart_init(void)

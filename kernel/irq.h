@@ -12,8 +12,8 @@
  *   poll           kernel context with interrupts on, never nested, bounded by
  *                  a budget. May use the net core, kmalloc, thread_wake.
  * Polls run on the CPU that scheduled them, under the kernel lock: on the way
- * back to user mode, at the end of a system call, and in the idle loop; a poll that spent its budget is queued again behind the
- * threads (they run at least one slice of POLL_YIELD_NS in between).
+ * back to user mode, at the end of a system call, and in the idle loop; a poll that spent its budget is
+ * queued again behind the threads (they run at least one slice of POLL_YIELD_NS in between).
  */
 #ifndef KERNEL_IRQ_H
 #define KERNEL_IRQ_H

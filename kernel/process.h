@@ -17,7 +17,10 @@ struct address_space;
 struct process;
 
 /* A kernel object behind a handle. Each kind embeds it first. */
-enum object_kind { OBJ_ENDPOINT = 1, OBJ_PEER, OBJ_MEMOBJ, OBJ_NET, OBJ_PROCESS, OBJ_CONSOLE, OBJ_PIPE_READ, OBJ_PIPE_WRITE, OBJ_TRACE };
+enum object_kind {
+    OBJ_ENDPOINT = 1, OBJ_PEER, OBJ_MEMOBJ, OBJ_NET, OBJ_PROCESS, OBJ_CONSOLE,
+    OBJ_PIPE_READ, OBJ_PIPE_WRITE, OBJ_TRACE,
+};
 struct object {
     enum object_kind kind;
     uint32_t refs;

@@ -24,7 +24,8 @@ struct scan {
 
 static void collect(struct scan *s, struct file *f, short events)
 {
-    uint32_t want = (events & (POLLOUT | POLLWRNORM) ? READY_OUT : 0u) | (events & ~(POLLOUT | POLLWRNORM) ? READY_IN : 0u);
+    uint32_t want = (events & (POLLOUT | POLLWRNORM) ? READY_OUT : 0u) |
+                    (events & ~(POLLOUT | POLLWRNORM) ? READY_IN : 0u);
 
     if (f->ops->handle == NULL)
         return;

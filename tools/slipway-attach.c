@@ -427,7 +427,10 @@ static enum vj_mode vj_mode(const char *text)
 
 static void parse(int argc, char **argv, struct options *o)
 {
-    enum { OPT_TUN = 256, OPT_LOCAL, OPT_PEER, OPT_MTU, OPT_BAUD, OPT_RTSCTS, OPT_NO_CONFIG, OPT_RECONNECT, OPT_CSLIP, OPT_SLIPMUX, OPT_STATUS, OPT_VERBOSE, OPT_HELP, OPT_VERSION };
+    enum {
+        OPT_TUN = 256, OPT_LOCAL, OPT_PEER, OPT_MTU, OPT_BAUD, OPT_RTSCTS, OPT_NO_CONFIG, OPT_RECONNECT,
+        OPT_CSLIP, OPT_SLIPMUX, OPT_STATUS, OPT_VERBOSE, OPT_HELP, OPT_VERSION,
+    };
     static const struct option longs[] = {
         {"tun", 1, NULL, OPT_TUN},         {"local", 1, NULL, OPT_LOCAL},         {"peer", 1, NULL, OPT_PEER},
         {"mtu", 1, NULL, OPT_MTU},         {"baud", 1, NULL, OPT_BAUD},           {"rtscts", 0, NULL, OPT_RTSCTS},

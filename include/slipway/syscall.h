@@ -138,7 +138,8 @@ enum sys_info {
 
 struct info_system {
     char version[48];
-    uint64_t uptime_ns, realtime_ns, idle_ns;
+    uint64_t uptime_ns, realtime_ns;
+    uint64_t idle_ns; /* of all CPUs together */
     uint64_t memory_total, memory_free; /* bytes */
     uint32_t cpus, processes, threads;
     uint32_t random_seeded;

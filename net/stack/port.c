@@ -4,8 +4,8 @@
  *
  * Owns: struct ns_port, one for each (protocol, address, port), counted by the
  * sockets, connections and TIME_WAITs that live on it. The last to leave gives
- * the port back. Also the flow entries of connections on shared ports. The secret that the kernel returned keys what must not be
- * guessed (RFC 6528).
+ * the port back. Also the flow entries of connections on shared ports. The secret that the kernel returned
+ * keys what must not be guessed (RFC 6528).
  */
 #include <net/stack/ns.h>
 

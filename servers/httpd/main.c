@@ -290,8 +290,8 @@ static bool readable(struct connection *c)
     bool discard = c->close_after;
     if (!discard && c->in_len == sizeof(c->in))
         return true; /* a full buffer is served before more is read */
-    ssize_t n = recv(c->fd, discard ? scratch : c->in + c->in_len, discard ? sizeof(scratch) : sizeof(c->in) - c->in_len,
-                     MSG_DONTWAIT);
+    ssize_t n = recv(c->fd, discard ? scratch : c->in + c->in_len,
+                     discard ? sizeof(scratch) : sizeof(c->in) - c->in_len, MSG_DONTWAIT);
     if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR))
         return false;
     if (n > 0 && !discard) {

@@ -61,7 +61,8 @@ static bool blob_find(const struct netd_if *l, struct dhcp_lease *lease)
 static void config(uint32_t kind, uint16_t link, const uint8_t dst[4], uint8_t prefix, const uint8_t gw[4],
                    uint32_t flags, uint32_t mtu)
 {
-    struct net_config c = {.kind = kind, .link = link, .family = NET_INET, .prefix = prefix, .flags = flags, .mtu = mtu};
+    struct net_config c = {
+        .kind = kind, .link = link, .family = NET_INET, .prefix = prefix, .flags = flags, .mtu = mtu};
     memcpy(c.addr.b, dst, 4);
     if (gw)
         memcpy(c.gateway.b, gw, 4);

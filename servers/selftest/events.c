@@ -122,7 +122,8 @@ static const char *what_epoll_refuses(void)
     CHECK(fails(epoll_create(0), EINVAL) && fails(epoll_create1(1), EINVAL));
     CHECK(fails(watch(ep, EPOLL_CTL_ADD, 999, EPOLLIN), EBADF));
     CHECK(fails(watch(999, EPOLL_CTL_ADD, fd, EPOLLIN), EBADF) && fails(watch(fd, EPOLL_CTL_ADD, ep, EPOLLIN), EINVAL));
-    CHECK(fails(watch(ep, EPOLL_CTL_ADD, ep, EPOLLIN), EINVAL) && fails(watch(ep, EPOLL_CTL_ADD, other, EPOLLIN), EINVAL));
+    CHECK(fails(watch(ep, EPOLL_CTL_ADD, ep, EPOLLIN), EINVAL) &&
+          fails(watch(ep, EPOLL_CTL_ADD, other, EPOLLIN), EINVAL));
     CHECK(fails(watch(ep, EPOLL_CTL_ADD, file, EPOLLIN), EPERM) && fails(watch(ep, 9, fd, EPOLLIN), EINVAL));
     CHECK(fails(watch(ep, EPOLL_CTL_MOD, fd, EPOLLIN), ENOENT) && fails(watch(ep, EPOLL_CTL_DEL, fd, 0), ENOENT));
     CHECK(watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN) == 0 && fails(watch(ep, EPOLL_CTL_ADD, fd, EPOLLIN), EEXIST));

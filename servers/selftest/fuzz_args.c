@@ -240,7 +240,8 @@ static uint64_t a_pointer(struct fuzz *f)
     case 3:
         return rings + fuzz_chance(f, ring_bytes);
     case 4:
-        return around(f, fuzz_chance(f, 2) ? object + OBJECT_BYTES : initrd + ((initrd_bytes + PAGE - 1) & ~(PAGE - 1)));
+        return around(f, fuzz_chance(f, 2) ? object + OBJECT_BYTES
+                                           : initrd + ((initrd_bytes + PAGE - 1) & ~(PAGE - 1)));
     case 5:
         return (uint64_t)(uintptr_t)path + fuzz_chance(f, 8); /* constant, and not to be executed */
     case 6:
@@ -324,7 +325,8 @@ static void shape(struct fuzz *f, uint64_t number, uint64_t at)
     struct wait_item item = {.kind = 1 + (uint32_t)fuzz_chance(f, 2), .want = (uint32_t)fuzz_chance(f, 8)};
     struct sys_msg m = {.type = (uint32_t)fuzz_chance(f, 4), .handle = fuzz_chance(f, 2) ? -1 : a_handle(f)};
     struct sys_net_open o = {.rx_bytes = (uint32_t)a_length(f), .tx_entries = 64, .arena_bytes = 65536};
-    struct net_port_op op = {.endpoint = a_handle(f), .target_pid = (int32_t)f->witness, .flags = (uint32_t)fuzz_chance(f, 3)};
+    struct net_port_op op = {
+        .endpoint = a_handle(f), .target_pid = (int32_t)f->witness, .flags = (uint32_t)fuzz_chance(f, 3)};
 
     switch (number) {
     case SYS_wait:
@@ -418,15 +420,10 @@ static bool dear(uint64_t number)
     return number == SYS_log_write || number == SYS_random || number == SYS_info || number == SYS_net_info;
 }
 
-#include <stdlib.h>
-static bool skip[256];
-static void rs(void){ char l[1024]=""; sys_info(INFO_CMDLINE,0,l,1023); char*p=strstr(l,"skip="); if(!p)return; p+=5; while(*p>='0'&&*p<='9'){ int n=(int)strtol(p,&p,10); skip[n]=true; if(*p=='-'){int m=(int)strtol(p+1,&p,10); while(n<=m)skip[n++]=true;} if(*p==',')p++; } }
 static uint64_t a_number(struct fuzz *f)
 {
-    static bool d; if(!d){d=true;rs();}
     for (;;) {
         uint64_t number = fuzz_chance(f, 64) == 0 ? a_value(f) : fuzz_chance(f, SYS_MAX);
-        if (number < 256 && skip[number]) continue;
         uint64_t low = number < SYS_MAX ? number : SYS_MAX;
         if (low < SYS_MAX && declarations[low] == NULL && fuzz_chance(f, 8) != 0)
             continue; /* strange numbers are quickly told */

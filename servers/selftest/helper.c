@@ -108,7 +108,8 @@ void raw_queue(struct raw *e, uint16_t sport, uint16_t dport, uint32_t payload)
     p[22] = (uint8_t)(dport >> 8), p[23] = (uint8_t)dport;
     p[25] = 12; /* UDP length; no checksum, which IPv4 allows (RFC 768) */
     memcpy(p + 28, &payload, 4);
-    *tx = (struct net_tx){.cookie = payload, .hdr_off = (uint32_t)(p - (base + r->arena_off)), .hdr_len = 32, .link = LINK_ANY};
+    *tx = (struct net_tx){
+        .cookie = payload, .hdr_off = (uint32_t)(p - (base + r->arena_off)), .hdr_len = 32, .link = LINK_ANY};
     __atomic_store_n(&r->tx_head, r->tx_head + 1, __ATOMIC_RELEASE);
 }
 

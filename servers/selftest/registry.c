@@ -108,7 +108,8 @@ static int role_give(int argc, char **argv)
     char *handle;
     if (argc < 3 || raw_open(&e) < 0 || raw_register(&e, NET_UDP, 7020, 7020, NULL) != 7020)
         return 255;
-    op.key = (struct net_port_key){.family = NET_INET, .proto = NET_UDP, .link = LINK_ANY, .port_lo = 7020, .port_hi = 7020};
+    op.key = (struct net_port_key){
+        .family = NET_INET, .proto = NET_UDP, .link = LINK_ANY, .port_lo = 7020, .port_hi = 7020};
     op.target_pid = (int32_t)strtol(argv[2], &handle, 10);
     op.endpoint = (int32_t)strtol(handle, NULL, 10);
     return -sys_port_transfer(&op);
@@ -187,7 +188,8 @@ static const char *unregister_frees_at_once(void)
     CHECK(raw_register(&e, NET_UDP, 7005, 7005, NULL) == 7005);
     CHECK(role_run("register", "udp/7005", &r) == EADDRINUSE);
     op.endpoint = e.handle;
-    op.key = (struct net_port_key){.family = NET_INET, .proto = NET_UDP, .link = LINK_ANY, .port_lo = 7005, .port_hi = 7005};
+    op.key = (struct net_port_key){
+        .family = NET_INET, .proto = NET_UDP, .link = LINK_ANY, .port_lo = 7005, .port_hi = 7005};
     CHECK(sys_port_unregister(&op) == 0);
     CHECK(role_run("register", "udp/7005", &r) == 0);
     sys_handle_close(e.handle);
@@ -273,7 +275,8 @@ static const char *transfer_loses_nothing(void) /* C-REG-8 */
 
     op.endpoint = theirs;
     op.target_pid = (int32_t)status.pid;
-    op.key = (struct net_port_key){.family = NET_INET, .proto = NET_UDP, .link = LINK_ANY, .port_lo = 7010, .port_hi = 7010};
+    op.key = (struct net_port_key){
+        .family = NET_INET, .proto = NET_UDP, .link = LINK_ANY, .port_lo = 7010, .port_hi = 7010};
     /* 1,000 datagrams; the port changes hands in the middle, with some of them
      * in our ring and some on their way. */
     for (int burst = 0; burst < 100; burst++) {

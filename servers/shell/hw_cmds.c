@@ -94,7 +94,8 @@ static void show_screen(void)
     if (sys_info(INFO_SCREEN, 0, &s, sizeof s) <= 0)
         return;
     if (s.width == 0)
-        printf("%-10s %-12s %-8s text mode, %ux%u characters\n", "-", "vga", "-", (unsigned)s.columns, (unsigned)s.rows);
+        printf("%-10s %-12s %-8s text mode, %ux%u characters\n", "-", "vga", "-", (unsigned)s.columns,
+               (unsigned)s.rows);
     else
         printf("%-32s %ux%u pixels of %u bits, %u bytes a row, console of %ux%u\n", "", (unsigned)s.width,
                (unsigned)s.height, (unsigned)s.pixel_bits, (unsigned)s.pitch_bytes, (unsigned)s.columns,

@@ -192,15 +192,16 @@ int cmd_uptime(int argc, char **argv)
     if (system_info(&s) != 0)
         return 1;
     unsigned up = (unsigned)(s.uptime_ns / SECOND_NS);
-    unsigned idle = s.uptime_ns > 0 ? (unsigned)(s.idle_ns / (s.uptime_ns / 1000 + 1)) : 0;
+    unsigned idle = (unsigned)(s.idle_ns / s.cpus / (s.uptime_ns / 1000 + 1));
     printf("Slipway %.48s, up %u:%02u:%02u, idle %u.%u %%\n", s.version, up / 3600, up / 60 % 60, up % 60,
            idle / 10, idle % 10);
     printf("booted in %u.%03u s, firmware %.8s, clock %.12s, event %.12s, interrupts %.12s, pci %.12s, "
            "random %s from %.32s\n",
            (unsigned)(s.boot_ns / SECOND_NS), (unsigned)(s.boot_ns / 1000000 % 1000), s.firmware, s.clock,
            s.event, s.irq, s.pci, s.random_seeded ? "seeded" : "not seeded yet", s.random_from);
-    printf("%u processes, %u threads, %llu switches, %llu calls, %llu interrupts, %llu of them timer\n",
-           (unsigned)s.processes, (unsigned)s.threads, (unsigned long long)s.context_switches,
+    printf("%u processors, %u processes, %u threads, %llu switches, %llu calls, %llu interrupts, "
+           "%llu of them timer\n",
+           (unsigned)s.cpus, (unsigned)s.processes, (unsigned)s.threads, (unsigned long long)s.context_switches,
            (unsigned long long)s.syscalls, (unsigned long long)s.interrupts,
            (unsigned long long)s.timer_interrupts);
     return 0;

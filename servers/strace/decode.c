@@ -113,7 +113,8 @@ static void add_deadline(struct line *l, uint64_t deadline, uint64_t now)
 static bool ends_with(const char *text, size_t n, const char *word)
 {
     size_t len = strlen(word);
-    return n >= len && memcmp(text + n - len, word, len) == 0 && (n == len || !isalnum((unsigned char)text[n - len - 1]));
+    return n >= len && memcmp(text + n - len, word, len) == 0 &&
+           (n == len || !isalnum((unsigned char)text[n - len - 1]));
 }
 
 /* Argument i of r, declared as the n bytes at d. */
@@ -171,5 +172,6 @@ void record_text(const struct trace_record *r, char *buf, size_t bytes)
         add(&l, " = 0x%llx", (unsigned long long)r->result);
     else
         add(&l, " = %lld", (long long)r->result);
-    add(&l, " <%llu.%03llu us>", (unsigned long long)(r->duration_ns / 1000), (unsigned long long)(r->duration_ns % 1000));
+    add(&l, " <%llu.%03llu us>", (unsigned long long)(r->duration_ns / 1000),
+        (unsigned long long)(r->duration_ns % 1000));
 }

@@ -146,7 +146,8 @@ static void show_counts(void)
 static int show_end(void)
 {
     static struct sys_exit e;
-    static const char *const how[] = {"", "runs on", "exited with status", "was killed by signal", "ended by exception"};
+    static const char *const how[] = {"", "runs on", "exited with status", "was killed by signal",
+                                      "ended by exception"};
 
     if (opt.child < 0 || sys_process_status(opt.child, &e) < 0)
         return 0;

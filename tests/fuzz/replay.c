@@ -6,8 +6,8 @@
  *
  * Gives the target each file (in the order of their names; without any, those of
  * $srcdir/tests/fuzz/corpus/NAME), then MUTATIONS byte strings made from them by a
- * generator that starts from SEED: the same run every time. Prints TAP. A target that fails ends the program (abort, a sanitizer);
- * the string that did it lies in replay-crash then.
+ * generator that starts from SEED: the same run every time. Prints TAP. A target that fails ends the program
+ * (abort, a sanitizer); the string that did it lies in replay-crash then.
  */
 #include <dirent.h>
 #include <stdbool.h>
@@ -104,7 +104,8 @@ static void add(const char *path)
  * another input. Returns the new size. */
 static size_t edit(size_t size)
 {
-    static const uint32_t telling[] = {0, 1, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0xffff, 0x7fffffff, 0x80000000u, 0xffffffffu};
+    static const uint32_t telling[] = {0,      1,      0x7f,       0x80,        0xff,       0x100,
+                                       0x7fff, 0xffff, 0x7fffffff, 0x80000000u, 0xffffffffu};
     const struct input *other = &inputs[chance(ninputs)];
     size_t at = size > 0 ? chance(size) : 0, n;
 

@@ -125,8 +125,8 @@ static void one_vector_is_masked_alone(void **state)
 
 static void tables_that_cannot_be_are_refused(void **state)
 {
-    static const uint32_t places[] = {TABLE_AT | 2, TABLE_AT | 6, TABLE_AT | 7, 4096u | 1, (4096u - ENTRIES * 16 + 8) | 1,
-                                      0xfffffff8u | 1};
+    static const uint32_t places[] = {
+        TABLE_AT | 2, TABLE_AT | 6, TABLE_AT | 7, 4096u | 1, (4096u - ENTRIES * 16 + 8) | 1, 0xfffffff8u | 1};
     const uint8_t vector = 0x41;
 
     (void)state;
