@@ -80,12 +80,13 @@ static int be_alone(struct process *p)
     uint32_t mask = signal_mask_set(self, UINT32_MAX);
     int r = self->dying ? -EINTR : 0;
 
-    if (r == 0)
+    if (r == 0) { /* else another thread may be the one that waits */
         process_end_threads(p, self);
-    p->alone = self;
-    while (r == 0 && p->nthreads > 1)
-        r = thread_block(UINT64_MAX);
-    p->alone = NULL;
+        p->alone = self;
+        while (r == 0 && p->nthreads > 1)
+            r = thread_block(UINT64_MAX);
+        p->alone = NULL;
+    }
     if (r == 0)
         signal_execed(p);
     (void)signal_mask_set(self, mask);
