@@ -161,8 +161,6 @@ void thread_leave(void)
     call_forget_server(t);
     thread_table[t->index] = NULL;
     sched_shared.count--;
-    if (this_sched()->fpu_owner == t)
-        this_sched()->fpu_owner = NULL; /* a later thread may lie at its address: fpu_cpu tells them apart */
     if (p != NULL) {
         struct thread **link = &p->threads;
         while (*link != t)
@@ -181,6 +179,9 @@ void thread_leave(void)
         t->process = NULL;
         object_unref(&p->object);
     }
+    /* Last: to finish a process may have taken a while, with others on the CPU. */
+    if (this_sched()->fpu_owner == t)
+        this_sched()->fpu_owner = NULL; /* a later thread may lie at its address: fpu_cpu tells them apart */
     t->state = THREAD_DEAD;
     this_sched()->reap = t;
     sched_switch_away();
