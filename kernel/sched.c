@@ -208,6 +208,17 @@ static inline void fpu_enter(struct sched *s, struct thread *next, uint32_t cpu)
     next->fpu_cpu = cpu;
 }
 
+/* The choice of `next` has just been made; what is left to do on the way to ring
+ * 3? Taken back first: a slice's end that comes meanwhile is not lost. */
+static inline void look_ahead(struct percpu *c, struct sched *s, const struct thread *next)
+{
+    c->need_resched = 0;
+    if (thread_interrupted(next) || (s->ready >> next->priority != 0 && slice_over(s)))
+        c->need_resched = 1;
+    if (s->ready != 0 && !s->looking)
+        starvation_look(s);
+}
+
 static void switch_to(struct thread *next)
 {
     struct percpu *c = this_cpu();
@@ -221,11 +232,7 @@ static void switch_to(struct thread *next)
     c->current = next;
     next->state = THREAD_RUNNING;
     next->cpu = c->cpu;
-    /* The choice has just been made; what is left to do on the way to ring 3? */
-    c->need_resched =
-        thread_interrupted(next) || (s->ready >> next->priority != 0 && tsc >= s->slice_end_tsc);
-    if (s->ready != 0 && !s->looking)
-        starvation_look(s);
+    look_ahead(c, s, next);
     fpu_leave(s, prev);
     if (next->process != NULL) {
         cpu_set_kernel_stack(c, next->kstack_top);
@@ -281,8 +288,12 @@ static void idle_until_ready(void)
     }
     while (s->ready == 0 && (smp_count == 1 || !sched_steal(s))) {
         c->need_resched = 0; /* ready has been looked at since */
-        if (c->polls_pending == 0)
+        if (c->polls_pending == 0) {
             halt(c, s);
+        } else if (c->kernel_locked) { /* polls may go on for long: not at the others' cost */
+            kernel_unlock();
+            kernel_lock();
+        }
         run_work();
     }
     c->current = self;
@@ -308,8 +319,7 @@ static inline void switch_away(struct sched *s, struct thread *self)
         return;
     }
     self->state = THREAD_RUNNING;
-    if (thread_interrupted(self))
-        s->cpu->need_resched = 1;
+    look_ahead(s->cpu, s, self);
 }
 
 void sched_switch_away(void)
