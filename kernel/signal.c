@@ -276,8 +276,17 @@ SYSCALL_HANDLER(signal_mask)
     }
 }
 
-/* The mask changes and the wait begins with nothing in between; the old mask
- * comes back when the handler's frame is left, or here. */
+void signal_wait_over(struct thread *t, uint32_t old)
+{
+    if (t->signals.due) {
+        t->signals.saved = old;
+        t->signals.restore = true;
+    } else {
+        signal_mask_set(t, old);
+    }
+}
+
+/* The mask changes and the wait begins with nothing in between. */
 static int64_t wait_masked(struct thread *t, uint32_t mask, uint64_t deadline)
 {
     uint32_t old = signal_mask_set(t, mask); /* C-SIG-3 */
@@ -285,12 +294,7 @@ static int64_t wait_masked(struct thread *t, uint32_t mask, uint64_t deadline)
 
     while (r == 0)
         r = t->signals.due ? -EINTR : deadline == 0 ? -EAGAIN : thread_block(deadline);
-    if (t->signals.due) {
-        t->signals.saved = old;
-        t->signals.restore = true;
-    } else {
-        signal_mask_set(t, old);
-    }
+    signal_wait_over(t, old);
     return r;
 }
 

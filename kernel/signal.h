@@ -47,6 +47,9 @@ void signal_deliver(struct thread *t);
  * gives the old one. */
 uint32_t signal_fatal(const struct thread *t);
 uint32_t signal_mask_set(struct thread *t, uint32_t mask);
+/* A wait with another mask is over: the old one comes back, at once or, when a
+ * signal is due, with its handler's frame. */
+void signal_wait_over(struct thread *t, uint32_t old);
 
 void signal_process_init(struct process *p);
 /* fork: who catches what; the one thread's mask. Nothing is pending. */

@@ -110,7 +110,7 @@ void signal_deliver(struct thread *t)
     }
     signal = take_one(t);
     if (signal == 0) {
-        t->signals.mask = mask_to_restore(t);
+        signal_mask_set(t, mask_to_restore(t)); /* others may wait that this mask lets through */
         return;
     }
     memset(&s, 0, sizeof s);

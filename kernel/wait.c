@@ -230,16 +230,34 @@ static int64_t wait_many(struct wait_set *s, uint64_t user, uint64_t deadline)
     return r;
 }
 
-SYSCALL_HANDLER(wait)
+static int64_t wait_call(uint64_t user, uint64_t n, uint64_t deadline)
 {
     struct wait_item items[WAIT_QUICK];
     struct wait_slot slots[WAIT_QUICK];
     struct wait_set s;
 
-    if (a1 > WAIT_ITEMS_MAX)
+    if (n > WAIT_ITEMS_MAX)
         return -EINVAL;
-    s.n = (uint32_t)a1;
+    s.n = (uint32_t)n;
     s.items = items;
     s.slots = slots;
-    return s.n <= WAIT_QUICK ? wait_items(&s, a0, a2) : wait_many(&s, a0, a2);
+    return s.n <= WAIT_QUICK ? wait_items(&s, user, deadline) : wait_many(&s, user, deadline);
+}
+
+SYSCALL_HANDLER(wait)
+{
+    return wait_call(a0, a1, a2);
+}
+
+/* A signal that only the new mask lets through ends the wait, however short. */
+SYSCALL_HANDLER(wait_masked)
+{
+    struct thread *t = self_thread();
+    uint32_t old = signal_mask_set(t, (uint32_t)a3); /* C-SIG-3 */
+    int64_t r = wait_call(a0, a1, a2);
+
+    if (t->signals.due && (r == -EAGAIN || r == -ETIMEDOUT))
+        r = -EINTR;
+    signal_wait_over(t, old);
+    return r;
 }

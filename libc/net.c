@@ -179,7 +179,8 @@ void net_run_in(struct net_ctx *c)
         netstack_run(c->ns, RUN_BUDGET);
 }
 
-int net_sleep_in(struct net_ctx *c, struct wait_item *items, unsigned n, uint64_t deadline_ns)
+int net_sleep_masked(struct net_ctx *c, struct wait_item *items, unsigned n, uint64_t deadline_ns,
+                     const uint32_t *mask)
 {
     uint64_t until = netstack_deadline(c->ns);
     if (deadline_ns < until)
@@ -200,7 +201,7 @@ int net_sleep_in(struct net_ctx *c, struct wait_item *items, unsigned n, uint64_
     }
     c->sleepers++;
     libc_lock_drop(&c->lock);
-    int r = sys_wait(items, n, until);
+    int r = mask != NULL ? sys_wait_masked(items, n, until, *mask) : sys_wait(items, n, until);
     libc_lock_take(&c->lock);
     c->sleepers--;
     if (until <= c->sleep_until) /* the others' are unknown now: wake them for any */

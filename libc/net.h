@@ -62,8 +62,13 @@ void net_run_in(struct net_ctx *c);   /* take in what has arrived, run due timer
  * the lock again and run the stack. `items` has room for two more behind n;
  * those for the network are added there. 0, or -ETIMEDOUT once the deadline
  * has passed (its own, not the stack's next timer). */
-int net_sleep_in(struct net_ctx *c, struct wait_item *items, unsigned n, uint64_t deadline_ns);
 #define NET_SLEEP_ITEMS 2
+int net_sleep_masked(struct net_ctx *c, struct wait_item *items, unsigned n, uint64_t deadline_ns,
+                     const uint32_t *mask); /* signals blocked meanwhile; NULL: as before */
+static inline int net_sleep_in(struct net_ctx *c, struct wait_item *items, unsigned n, uint64_t deadline_ns)
+{
+    return net_sleep_masked(c, items, n, deadline_ns, NULL);
+}
 
 /* The same for the calling thread's context. */
 static inline void net_enter(void)
@@ -77,10 +82,6 @@ static inline void net_leave(void)
 static inline void net_run(void)
 {
     net_run_in(net_here());
-}
-static inline int net_sleep(struct wait_item *items, unsigned n, uint64_t deadline_ns)
-{
-    return net_sleep_in(net_here(), items, n, deadline_ns);
 }
 static inline bool net_corked(void)
 {

@@ -8,6 +8,7 @@
 #include "net.h"
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/select.h>
@@ -70,13 +71,16 @@ static int scan_fds(struct pollfd *fds, nfds_t n, struct scan *s)
 }
 
 /* No socket among them: the network need not wake us. */
-static int sleep_plain(struct scan *s, uint64_t deadline)
+static int sleep_plain(struct scan *s, uint64_t deadline, const uint32_t *mask)
 {
-    int r = sys_wait(s->items, s->nitems, deadline);
+    int r = mask != NULL ? sys_wait_masked(s->items, s->nitems, deadline, *mask)
+                         : sys_wait(s->items, s->nitems, deadline);
     return r == -EAGAIN ? 0 : r > 0 ? 0 : r;
 }
 
-static int poll_until(struct pollfd *fds, nfds_t n, int timeout_ms)
+/* With a mask, each wait has it and nothing else does: a signal that only it lets
+ * through ends a wait, even one that is none. */
+static int poll_until(struct pollfd *fds, nfds_t n, int timeout_ms, const uint32_t *mask)
 {
     bool net = net_stack() != NULL;
     uint64_t deadline = timeout_ms == 0 ? 0 : SYS_NO_DEADLINE;
@@ -90,7 +94,9 @@ static int poll_until(struct pollfd *fds, nfds_t n, int timeout_ms)
     }
     for (;;) {
         ready = scan_fds(fds, n, &s);
-        if (ready > 0 || timeout_ms == 0 || r == -ETIMEDOUT)
+        if (ready == 0 && timeout_ms == 0 && mask != NULL && sys_wait_masked(NULL, 0, 0, *mask) == -EINTR)
+            ready = -EINTR;
+        if (ready != 0 || timeout_ms == 0 || r == -ETIMEDOUT)
             break;
         if (s.overflow || r < 0) {
             ready = s.overflow ? -EINVAL : r;
@@ -102,13 +108,13 @@ static int poll_until(struct pollfd *fds, nfds_t n, int timeout_ms)
         }
         uint64_t until = s.due_ns < deadline ? s.due_ns : deadline;
         if (s.sockets) {
-            r = net_sleep(s.items, s.nitems, until);
+            r = net_sleep_masked(net_here(), s.items, s.nitems, until, mask);
         } else {
             if (net) {
                 net_flush();
                 net_leave();
             }
-            r = sleep_plain(&s, until);
+            r = sleep_plain(&s, until, mask);
             if (net)
                 net_enter();
         }
@@ -127,7 +133,14 @@ int poll(struct pollfd *fds, nfds_t n, int timeout_ms)
 {
     if (n > FD_MAX)
         return (int)__libc_result(-EINVAL);
-    return (int)__libc_result(poll_until(fds, n, timeout_ms));
+    return (int)__libc_result(poll_until(fds, n, timeout_ms, NULL));
+}
+
+static int poll_masked(struct pollfd *fds, nfds_t n, int timeout_ms, const sigset_t *mask)
+{
+    uint32_t bits = mask != NULL ? (uint32_t)*mask : 0;
+
+    return n > FD_MAX ? -EINVAL : poll_until(fds, n, timeout_ms, mask != NULL ? &bits : NULL);
 }
 
 static bool in_set(int fd, const fd_set *set)
@@ -136,7 +149,7 @@ static bool in_set(int fd, const fd_set *set)
 }
 
 /* select is poll over the members of three sets. */
-static int select_ms(int n, fd_set *rd, fd_set *wr, fd_set *ex, int timeout_ms)
+static int select_ms(int n, fd_set *rd, fd_set *wr, fd_set *ex, int timeout_ms, const sigset_t *mask)
 {
     if (n < 0 || n > FD_SETSIZE)
         return (int)__libc_result(-EINVAL);
@@ -150,7 +163,7 @@ static int select_ms(int n, fd_set *rd, fd_set *wr, fd_set *ex, int timeout_ms)
         if (want != 0)
             fds[used++] = (struct pollfd){fd, want, 0};
     }
-    int r = poll(fds, used, timeout_ms), bits = 0;
+    int r = (int)__libc_result(poll_masked(fds, used, timeout_ms, mask)), bits = 0;
     for (nfds_t i = 0; i < used && r >= 0; i++) {
         short got = fds[i].revents;
         if (got & POLLNVAL)
@@ -176,14 +189,29 @@ int select(int n, fd_set *rd, fd_set *wr, fd_set *ex, struct timeval *timeout)
         ms =
             timeout->tv_sec > 2000000 ? 2000000000 : timeout->tv_sec * 1000 + (timeout->tv_usec + 999) / 1000;
     }
-    return select_ms(n, rd, wr, ex, (int)ms);
+    return select_ms(n, rd, wr, ex, (int)ms, NULL);
+}
+
+/* Milliseconds, -1 for ever, -2: not a time. */
+static int ms_of(const struct timespec *t)
+{
+    if (t == NULL)
+        return -1;
+    if (t->tv_sec < 0 || t->tv_nsec < 0 || t->tv_nsec >= 1000000000)
+        return -2;
+    return t->tv_sec > 2000000 ? 2000000000 : (int)(t->tv_sec * 1000 + (t->tv_nsec + 999999) / 1000000);
+}
+
+int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const sigset_t *mask)
+{
+    int ms = ms_of(timeout);
+
+    return (int)__libc_result(ms == -2 ? -EINVAL : poll_masked(fds, n, ms, mask));
 }
 
 int pselect(int n, fd_set *rd, fd_set *wr, fd_set *ex, const struct timespec *timeout, const sigset_t *mask)
 {
-    struct timeval tv = {0, 0};
-    (void)mask;
-    if (timeout != NULL)
-        tv = (struct timeval){timeout->tv_sec, (suseconds_t)((timeout->tv_nsec + 999) / 1000)};
-    return select(n, rd, wr, ex, timeout == NULL ? NULL : &tv);
+    int ms = ms_of(timeout);
+
+    return ms == -2 ? (int)__libc_result(-EINVAL) : select_ms(n, rd, wr, ex, ms, mask);
 }

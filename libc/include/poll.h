@@ -5,6 +5,8 @@
 #ifndef SLIPWAY_POLL_H
 #define SLIPWAY_POLL_H
 
+#include <sys/_sigset.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -30,6 +32,9 @@ struct pollfd {
 
 /* Any number of sockets; of pipes, handles, counters and timers 250 (EINVAL). */
 int poll(struct pollfd *fds, nfds_t n, int timeout_ms);
+struct timespec;
+/* The signal mask holds while it waits, and not a moment longer. */
+int ppoll(struct pollfd *fds, nfds_t n, const struct timespec *timeout, const __sigset_t *mask);
 
 #ifdef __cplusplus
 }

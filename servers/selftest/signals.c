@@ -6,11 +6,13 @@
 #include "selftest.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/select.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -188,24 +190,24 @@ static const char *nothing_is_spoilt(void) /* C-SIG-4 */
 /* Every register survives a system call that a signal interrupts. */
 static const char *calls_are_interrupted(void)
 {
-    struct itimerval t = {.it_value = {0, 2000}};
+    /* Again and again: a busy host may let the first go by before the call begins. */
+    struct itimerval t = {.it_interval = {0, 2000}, .it_value = {0, 2000}}, off = {.it_value = {0, 0}};
     int p[2];
     char c;
 
     CHECK(pipe(p) == 0);
-    count = 0;
     catch_with(SIGALRM, counts, 0);
+    CHECK(setitimer(ITIMER_REAL, &t, NULL) == 0);
     for (int i = 0; i < 20; i++) {
-        CHECK(setitimer(ITIMER_REAL, &t, NULL) == 0);
-        CHECK(read(p[0], &c, 1) == -1 && errno == EINTR && count == i + 1);
+        count = 0;
+        CHECK(read(p[0], &c, 1) == -1 && errno == EINTR && count > 0);
     }
-    CHECK(setitimer(ITIMER_REAL, &t, NULL) == 0);
-    CHECK(usleep(4000000) == -1 && errno == EINTR && count == 21);
+    count = 0;
+    CHECK(usleep(4000000) == -1 && errno == EINTR && count > 0);
     struct timespec want = {5, 0}, left = {0, 0};
-    CHECK(setitimer(ITIMER_REAL, &t, NULL) == 0);
     CHECK(nanosleep(&want, &left) == -1 && errno == EINTR && left.tv_sec == 4 && left.tv_nsec > 0);
-    CHECK(setitimer(ITIMER_REAL, &t, NULL) == 0);
-    CHECK(pause() == -1 && errno == EINTR && count == 23);
+    count = 0;
+    CHECK(pause() == -1 && errno == EINTR && count > 0);
     /* SA_RESTART: the same read goes on. */
     catch_with(SIGALRM, counts, SA_RESTART);
     pid_t pid = fork();
@@ -213,9 +215,10 @@ static const char *calls_are_interrupted(void)
         usleep(10000);
         _exit(write(p[1], "x", 1) != 1);
     }
-    CHECK(setitimer(ITIMER_REAL, &t, NULL) == 0);
-    CHECK(read(p[0], &c, 1) == 1 && c == 'x' && count == 24);
+    count = 0;
+    CHECK(read(p[0], &c, 1) == 1 && c == 'x' && count > 0);
     CHECK(waitpid(pid, NULL, 0) == pid);
+    CHECK(setitimer(ITIMER_REAL, &off, NULL) == 0);
     close(p[0]);
     close(p[1]);
     signal(SIGALRM, SIG_DFL);
@@ -279,6 +282,41 @@ static const char *no_signal_is_lost(void) /* C-SIG-3 */
     }
     sender_stops = true;
     CHECK(pthread_join(t, NULL) == 0);
+    CHECK(sigprocmask(SIG_UNBLOCK, &block, NULL) == 0);
+    signal(SIGUSR1, SIG_DFL);
+    return NULL;
+}
+
+/* The same with pselect and ppoll, which let the signal in only while they wait. */
+static const char *poll_with_a_mask(void) /* C-SIG-3 */
+{
+    sigset_t block = set_of(SIGUSR1), none = 0, old;
+    struct timespec brief = {0, 1000000}, wrong = {0, -1};
+    struct pollfd f = {.events = POLLIN};
+    pthread_t t;
+    int p[2];
+
+    main_thread = pthread_self();
+    sender_stops = false;
+    catch_with(SIGUSR1, counts, SA_RESTART);
+    CHECK(pipe(p) == 0 && sigprocmask(SIG_BLOCK, &block, &old) == 0);
+    f.fd = p[0];
+    CHECK(ppoll(&f, 1, &brief, &none) == 0 && ppoll(&f, 1, &wrong, NULL) == -1 && errno == EINVAL);
+    CHECK(pthread_create(&t, NULL, sends, NULL) == 0);
+    for (int i = 0; i < 1000; i++) {
+        fd_set rd;
+        FD_ZERO(&rd);
+        FD_SET(p[0], &rd);
+        count = 0;
+        int r = i % 2 ? ppoll(&f, 1, NULL, &none) : pselect(p[0] + 1, &rd, NULL, NULL, NULL, &none);
+        CHECK(r == -1 && errno == EINTR && count == 1);
+        CHECK(sigprocmask(SIG_SETMASK, NULL, &old) == 0 && old == block);
+    }
+    sender_stops = true;
+    CHECK(pthread_join(t, NULL) == 0);
+    CHECK(write(p[1], "x", 1) == 1 && ppoll(&f, 1, NULL, &none) == 1 && f.revents == POLLIN);
+    CHECK(close(p[0]) == 0 && close(p[1]) == 0);
+    signal(SIGUSR1, SIG_IGN); /* what may still wait is gone */
     CHECK(sigprocmask(SIG_UNBLOCK, &block, NULL) == 0);
     signal(SIGUSR1, SIG_DFL);
     return NULL;
@@ -602,6 +640,7 @@ const struct test signals_tests[] = {
     {"calls-are-interrupted", calls_are_interrupted},
     {"alarms", alarms},
     {"no-signal-is-lost", no_signal_is_lost},
+    {"poll-with-a-mask", poll_with_a_mask},
     {"signals-are-taken", signals_are_taken},
     {"threads-are-told-apart", threads_are_told_apart},
     {"handlers-may-call", handlers_may_call},

@@ -206,6 +206,11 @@ static inline int sys_wait(struct wait_item *items, uint32_t n, uint64_t deadlin
 {
     return (int)__SYS(wait, __SYS_PTR(items), n, deadline_ns);
 }
+/* The mask holds for the wait alone: no signal comes between the two. */
+static inline int sys_wait_masked(struct wait_item *items, uint32_t n, uint64_t deadline_ns, uint32_t mask)
+{
+    return (int)__sys_raw(SYS_wait_masked, __SYS_PTR(items), n, deadline_ns, mask, 0);
+}
 static inline int sys_futex_wake(uint32_t *addr, uint32_t n)
 {
     return (int)__SYS(futex_wake, __SYS_PTR(addr), n, 0);
