@@ -319,7 +319,7 @@ int64_t syscall_traced(struct trap_frame *f)
         .args = {f->rdi, f->rsi, f->rdx, f->r10, f->r8, f->r9},
     };
     capture_text(&r);
-    if (f->rax == SYS_exit || f->rax == SYS_thread_exit) { /* these don't come back */
+    if (f->rax == SYS_exit || f->rax == SYS_thread_exit || f->rax == SYS_signal_return) { /* these don't come back */
         r.flags |= TRACE_NO_RETURN;
         put(t, &r);
         return run(f);

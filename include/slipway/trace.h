@@ -18,7 +18,7 @@
 
 /* flags of a record */
 #define TRACE_TEXT 1u      /* text[] holds the first bytes of a path, name or text */
-#define TRACE_NO_RETURN 2u /* exit and thread_exit: no result */
+#define TRACE_NO_RETURN 2u /* exit, thread_exit and signal_return: no result */
 #define TRACE_LOST 4u      /* no call, only the count of those lost last */
 
 #define TRACE_TEXT_MAX 56
