@@ -88,7 +88,7 @@ void interrupt_dispatch(struct trap_frame *f)
         spurious_count++;
         return;
     }
-    self->irq_depth++;
+    __atomic_fetch_add(&self->irq_depth, 1, __ATOMIC_SEQ_CST); /* before the chain is read: wait_for_handlers */
     for (struct irq *irq = chains[vector]; irq != NULL; irq = irq->next) {
         if (irq->handler(irq->arg)) {
             __atomic_fetch_add(&irq->count, 1, __ATOMIC_RELAXED); /* some vectors are every CPU's */
@@ -138,6 +138,7 @@ static void wait_for_handlers(void)
 {
     uint64_t deadline = now_ns() + HANDLERS_WAIT_NS;
 
+    __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the chain's change before the look */
     for (uint32_t i = 0; i < smp_cpus(); i++)
         while (smp_cpu[i] != this_cpu() && __atomic_load_n(&smp_cpu[i]->irq_depth, __ATOMIC_ACQUIRE) != 0) {
             if (now_ns() > deadline)

@@ -93,8 +93,13 @@ uint64_t now_ns(void)
 {
     const struct tsc_line *l = clock.line;
 
-    if (l != NULL)
-        return l->base_ns + scale32(rdtsc() - l->base_cycles, l->mult);
+    if (l != NULL) {
+        uint64_t cycles = rdtsc() - l->base_cycles;
+
+        if ((int64_t)cycles < 0) /* a new line, and this CPU's TSC is a little behind */
+            cycles = 0;
+        return l->base_ns + scale32(cycles, l->mult);
+    }
     return now_wrapping();
 }
 
