@@ -213,7 +213,7 @@ int console_write_wait(const char *text, size_t bytes, uint64_t deadline_ns)
     return r;
 }
 
-void console_write_polled(const char *text, size_t bytes)
+void console_write_nmi(const char *text, size_t bytes)
 {
     /* A frame may be open, or none: ends both ways where bare text may stand. */
     static const char leave_frame[] = {'\xc0', '\xc0', '\n', '\xc0'};
@@ -225,6 +225,11 @@ void console_write_polled(const char *text, size_t bytes)
     }
     if (port_present)
         write_lines(polled_write, NULL, text, bytes);
+}
+
+void console_write_polled(const char *text, size_t bytes)
+{
+    console_write_nmi(text, bytes);
     screen_write(text, bytes);
     screen_flush();
 }

@@ -25,6 +25,7 @@ void console_write(const char *text, size_t bytes);
 #define CONSOLE_PIECE_MAX 512u
 int console_write_wait(const char *text, size_t bytes, uint64_t deadline_ns);
 void console_write_polled(const char *text, size_t bytes); /* panic: never waits for an interrupt */
+void console_write_nmi(const char *text, size_t bytes); /* takes no lock, so the serial port alone */
 /* Called by input devices (hard interrupt): a byte was typed. */
 void console_input(uint8_t byte);
 size_t console_read(void *buf, size_t bytes); /* 0 when nothing was typed */

@@ -125,7 +125,7 @@ void trap_dispatch(struct trap_frame *f)
     case VECTOR_NMI:
         smp_stop_if_told();
         nmi_count++; /* it may have hit klog itself, so the log is out of bounds here */
-        console_write_polled(nmi_text, sizeof(nmi_text) - 1);
+        console_write_nmi(nmi_text, sizeof(nmi_text) - 1);
         return;
     case VECTOR_DOUBLE_FAULT:
     case VECTOR_MACHINE_CHECK:
