@@ -100,8 +100,6 @@ static int give_rights(const struct process *parent, struct process *p, uint64_t
 
     if (r < 0)
         return r;
-    if (p->flags & SPAWN_SAME_RIGHTS)
-        p->rights = parent->rights;
     if (!rights_valid(&p->rights))
         return -EINVAL;
     if (p->rights.memory_limit == 0)
