@@ -10,10 +10,11 @@
 #define PAGE 4096u
 #define STACK_BYTES 16384u
 
-static int exec_words(const char *path, const char *const *words, int n, const char *extra, const int32_t *closes,
+static struct sys_exec x;
+
+static void exec_fill(const char *path, const char *const *words, int n, const char *extra, const int32_t *closes,
                       unsigned ncloses)
 {
-    static struct sys_exec x;
     static char args[256];
     size_t at = 0;
 
@@ -28,6 +29,12 @@ static int exec_words(const char *path, const char *const *words, int n, const c
     x.extra = (uint64_t)(uintptr_t)extra;
     x.extra_bytes = extra != NULL ? (uint32_t)strlen(extra) + 1 : 0;
     x.closes = (uint64_t)(uintptr_t)closes;
+}
+
+static int exec_words(const char *path, const char *const *words, int n, const char *extra, const int32_t *closes,
+                      unsigned ncloses)
+{
+    exec_fill(path, words, n, extra, closes, ncloses);
     return sys_exec(&x);
 }
 
@@ -161,6 +168,45 @@ static const char *exec_ends_other_threads(void) /* C-PROC-4 */
     return NULL;
 }
 
+static volatile bool go;
+
+static void executes(void *arg)
+{
+    (void)arg;
+    while (!go)
+        __asm__ volatile("pause");
+    (void)sys_exec(&x);
+    for (;;)
+        sys_wait(NULL, 0, SYS_NO_DEADLINE);
+}
+
+/* Several threads exec at once: one of them does, and does not wait for ever. */
+static const char *exec_by_several_threads(void) /* C-PROC-4 */
+{
+    const char *const words[] = {"selftest", "alone", ""};
+
+    for (int round = 0; round < 20; round++) {
+        int h = sys_fork();
+
+        if (h == 0) {
+            exec_fill("bin/selftest", words, 3, NULL, NULL, 0);
+            for (int i = 0; i < 3; i++) {
+                int64_t stack = sys_mem_map(0, STACK_BYTES, PROT_R | PROT_W);
+                struct sys_thread t = {.entry = (uint64_t)(uintptr_t)executes,
+                                       .stack = (uint64_t)stack + STACK_BYTES - 16};
+                if (stack < 0 || sys_thread_create(&t) <= 0)
+                    sys_exit(98);
+            }
+            sys_wait(NULL, 0, sys_now_ns() + 1000000);
+            go = true;
+            executes(NULL);
+        }
+        CHECK(h > 0);
+        CHECK(role_end(h) == 1);
+    }
+    return NULL;
+}
+
 /* alone: how many threads this process has. */
 static int role_alone(int argc, char **argv)
 {
@@ -210,6 +256,7 @@ const struct test exec_tests[] = {
     {"keeps-and-closes", exec_keeps_and_closes},
     {"failures-change-nothing", exec_failures_change_nothing},
     {"ends-other-threads", exec_ends_other_threads},
+    {"by-several-threads", exec_by_several_threads},
     {"gives-memory-back", exec_gives_memory_back},
     {NULL, NULL},
 };
