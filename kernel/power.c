@@ -57,8 +57,10 @@ static void drain_console(void)
         return;
     kernel_unlock(); /* the timer may be another CPU's */
     while (!console_drained() && now_ns() < end) {
-        if (kernel_lock_held())
-            timers_run();
+        kernel_lock();
+        timers_run();
+        poll_run_pending(); /* text that shares its line with packets is framed by a poll */
+        kernel_unlock();
         cpu_relax();
     }
     kernel_lock();

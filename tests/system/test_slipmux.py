@@ -118,3 +118,14 @@ def test_a_panic_is_shown_without_frames(build):
         machine.wait_for(r"asked for by test=panic", 60)
         machine.wait_for(r"last log lines:\n(.*\n)*.*com1: slipmux", 60)
     machine.close()
+
+
+def test_the_last_words_leave_before_the_machine_does(build):
+    machine = vm.Vm(build, nic=None, console=None, cmdline=OPTIONS)
+    with machine.closed_on_failure():
+        machine.talk_through(AttachConsole(build, machine, "slipm2"))
+        machine.wait_for(rf"^ready: {GUEST}", 90)
+        machine.write("dmesg\npoweroff\n")
+        machine.wait_exit(30)
+        machine.wait_for(r"slipway# .*poweroff\n", 5)
+    machine.close()
