@@ -7,9 +7,9 @@
  * Owns: struct e1000 (one per card), its rings and receive buffers, the netbufs
  * in its transmit ring.
  * Context: attach in a thread; e1000_interrupt hard; the rest poll or thread.
- * Lock: none on one CPU. The hard handler only switches interrupts off (IMC) and
- * notes causes; the poll switches them on (IMS), then looks at the ring once
- * more. What the card writes into descriptors is hostile input.
+ * Lock: the kernel's. The hard handler runs without it: it only switches interrupts
+ * off (IMC) and notes causes; the poll switches them on (IMS), then looks at the
+ * ring once more. What the card writes into descriptors is hostile input.
  */
 #include <drivers/drivers.h>
 #include <drivers/e1000.h>

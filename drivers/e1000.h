@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * drivers/e1000.h: what drivers/e1000.c keeps of each card. Lock: none on one CPU;
- * the hard handler writes only the volatile members.
+ * drivers/e1000.h: what drivers/e1000.c keeps of each card. Lock: the kernel's;
+ * the hard handler, without it, writes only the volatile members.
  */
 #ifndef DRIVERS_E1000_H
 #define DRIVERS_E1000_H

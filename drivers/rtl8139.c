@@ -8,8 +8,8 @@
  * Owns: struct rtl (one per card), its receive ring and transmit buffers, and
  * the packets that wait for a descriptor.
  * Context: attach in a thread; rtl_interrupt hard; the rest poll or thread.
- * Lock: none on one CPU. IMR is written by the hard handler (to 0) and by the
- * poll (to arm): the poll writes it last, then looks at ISR once more.
+ * Lock: the kernel's. IMR is written by the hard handler, without it (to 0), and by
+ * the poll (to arm): the poll writes it last, then looks at ISR once more.
  */
 #include <drivers/drivers.h>
 #include <drivers/rtl8139.h>

@@ -7,8 +7,8 @@
  * its transmit queue. Order of this file: registers, attach, queues,
  * interrupt, link ops.
  * Context: attach in a thread; vn_interrupt hard; the rest poll or thread.
- * Lock: none on one CPU. Everything that the device writes is hostile input: a
- * queue that makes no sense is counted and the card is reset.
+ * Lock: the kernel's; the hard handler runs without it. Everything that the device
+ * writes is hostile input: a queue that makes no sense is counted and the card is reset.
  */
 #include <drivers/drivers.h>
 #include <drivers/virtio/virtio.h>

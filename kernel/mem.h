@@ -10,9 +10,8 @@
  *   0xffffe00000000000 ..            memory objects that are not contiguous
  *   0xfffff00000000000 ..            struct page of every page of RAM
  *   0xffffffff80000000 ..            kernel image (W^X by section)
- * Context: thread context only unless a call says "any". Lock: none yet beside
- * the non-preemptive kernel (see kernel/thread.h); hard interrupts never
- * allocate.
+ * Context: thread context only unless a call says "any". Lock: the kernel's;
+ * hard interrupts never allocate.
  */
 #ifndef KERNEL_MEM_H
 #define KERNEL_MEM_H

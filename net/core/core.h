@@ -7,9 +7,8 @@
  * neighbours, the port registry, the packet rings' kernel side.
  * Who calls: kernel/netglue.c and kernel/netcalls.c; on the host tests/sim and
  * tests/unit. Drivers use net/core/link.h only.
- * Context: thread or poll, never a hard interrupt. Lock: none on one CPU (the
- * kernel is not pre-empted); all state hangs off one struct net_core, so that
- * locks can be added there.
+ * Context: thread or poll, never a hard interrupt. Lock: the kernel's
+ * (docs/ARCHITECTURE.md, "One kernel lock"); all state hangs off one struct net_core.
  *
  * Results are 0 or positive, or a negative errno (slipway/errno.h).
  */

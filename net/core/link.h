@@ -4,7 +4,7 @@
  *
  * Owns: struct link (one per interface), struct netbuf (one outgoing packet).
  * Context: poll or thread for everything but link_schedule_poll (any, also a
- * hard interrupt). Lock: none on one CPU (kernel/thread.h); see ARCHITECTURE.
+ * hard interrupt). Lock: the kernel's, but for that one.
  *
  * Life of a received frame: the driver's hard handler masks its source and
  * calls link_schedule_poll; the core calls ops->poll(budget); the driver hands
