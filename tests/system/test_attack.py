@@ -12,9 +12,9 @@ import peer as p
 import vm as vm_module
 
 
-@pytest.fixture(scope="module")
-def wire(build):
-    machine = vm_module.Vm(build, net=p.NET, cmdline=p.OPTION + " start=echo")
+@pytest.fixture(scope="module", params=[1, 2, 4], ids="smp{}".format)
+def wire(build, request):
+    machine = vm_module.Vm(build, net=p.NET, cmdline=p.OPTION + " start=echo", smp=request.param)
     peer = p.Peer(machine.dir)
     with machine.closed_on_failure():
         machine.wait_for(rf"^ready: {re.escape(p.GUEST)}$")

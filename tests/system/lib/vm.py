@@ -239,7 +239,8 @@ class Vm:
         with self._lock:
             start = len(self._text)
         self.write(text + "\n")
-        echo = self.wait_for(re.escape(text) + "\n", timeout, start)
+        log = r"(?:\[ *\d+\.\d+\] .*\n)*"  # another processor's lines come when they come
+        echo = self.wait_for(log.join(re.escape(c) for c in text + "\n"), timeout, start)
         m = self.wait_for(r"^slipway# ", timeout, echo.end())
         return m.string[echo.end():m.start()]
 
