@@ -91,3 +91,5 @@ UNIT_TESTS += test_msi
 test_msi_SOURCES_LIST = tests/unit/test_msi.c kernel/msi.c
 UNIT_TESTS += test_lock
 test_lock_SOURCES_LIST = tests/unit/test_lock.c
+UNIT_TESTS += test_smp_start
+test_smp_start_SOURCES_LIST = tests/unit/test_smp_start.c
