@@ -268,8 +268,8 @@ class Vm:
     def pid_of(self, name):
         for line in self.command("ps").splitlines():
             words = line.split()
-            if name in words:
-                return int(next(w for w in words if w.isdigit()))
+            if words and words[0].isdigit() and words[-1] == name:  # not a line of the log between them
+                return int(words[0])
         raise AssertionError(f"no process {name}")
 
     def status(self):
