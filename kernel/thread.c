@@ -112,8 +112,10 @@ int64_t thread_new_user(struct process *p, uint64_t ip, uint64_t sp, uint64_t ar
 {
     struct thread *t;
 
-    if (p->nthreads >= PROCESS_THREADS_MAX || p->alone != NULL)
-        return -EAGAIN; /* too many, or one of them wants to be the last */
+    /* Too many; or one of them wants to be the last; or all are on their way out,
+     * and nobody would tell a new one. */
+    if (p->nthreads >= PROCESS_THREADS_MAX || p->alone != NULL || p->dying)
+        return -EAGAIN;
     t = thread_new(p, priority);
     if (t == NULL)
         return -ENOMEM;

@@ -444,6 +444,39 @@ static const char *killed_while_forking(void) /* C-PROC-2 */
     return NULL;
 }
 
+/* A thread that starts its successor and ends; it needs no stack. */
+static void __attribute__((naked)) relay(void)
+{
+    __asm__ volatile("movq %%rdi, %%rbx\n"
+                     "1: movl %0, %%eax; movq %%rbx, %%rdi; syscall\n\t"
+                     "testq %%rax, %%rax; jle 1b\n\t"
+                     "movl %1, %%eax; xorl %%edi, %%edi; syscall; hlt" ::"i"(SYS_thread_create),
+                     "i"(SYS_thread_exit));
+}
+
+/* A thread that is on its way out must not start one that stays. */
+static const char *killed_while_starting_threads(void) /* C-PROC-2 */
+{
+    static struct sys_thread t;
+
+    t = (struct sys_thread){.entry = (uint64_t)(uintptr_t)relay, .arg = (uint64_t)(uintptr_t)&t};
+    for (int i = 0; i < 30; i++) {
+        static struct sys_exit e;
+        int h = sys_fork();
+        if (h == 0) {
+            for (int k = 0; k < 4; k++)
+                sys_thread_create(&t);
+            for (;;)
+                sys_wait(NULL, 0, SYS_NO_DEADLINE);
+        }
+        CHECK(h > 0);
+        sys_wait(NULL, 0, sys_now_ns() + 1000000 + (uint64_t)i * 37000);
+        CHECK(sys_process_status(h, &e) == 0 && e.state == PROC_RUNNING && sys_kill(e.pid, 9) == 0);
+        CHECK(role_end(h) == -EPEER);
+    }
+    return NULL;
+}
+
 const struct test fork_tests[] = {
     {"registers-survive", registers_survive},
     {"contents-diverge", contents_diverge},
@@ -458,6 +491,7 @@ const struct test fork_tests[] = {
     {"fork-needs-the-right", fork_needs_the_right},
     {"pages-come-back", pages_come_back},
     {"killed-while-forking", killed_while_forking},
+    {"killed-while-starting-threads", killed_while_starting_threads},
     {NULL, NULL},
 };
 
