@@ -5,9 +5,9 @@
  * Owns: struct slip_link, one for each port with com1=slip or com2=slip. Bytes
  * come from and go to the port's rings (drivers/uart16550.c); this file turns
  * them into packets and back, with TCP headers compressed where slip.vj= says so
- * (drivers/vj.c), and with com1=slipmux
- * the console's text between them (drivers/slip_mux.c). Packets wait in drivers/slip_queue.c, and the port's ring holds
- * only the one that is being sent: what is in the ring can't be overtaken.
+ * (drivers/vj.c), and with com1=slipmux the console's text between them
+ * (drivers/slip_mux.c). Packets wait in drivers/slip_queue.c, and the port's ring
+ * holds only the one that is being sent: what is in the ring can't be overtaken.
  * Context: slip_ready hard interrupt, the rest poll or thread.
  */
 #include <drivers/slip.h>
@@ -286,7 +286,10 @@ static int slip_poll(struct link *l, int budget)
         if (bytes == 0)
             slip_mux_heard(&s->mux, &s->rx, now_ns());
         frame = 0;
-        used = s->mux.outside ? slip_mux_bare(&s->mux, &s->rx, in, have) : slip_decode(&s->rx, in, have, &frame);
+        if (s->mux.outside)
+            used = slip_mux_bare(&s->mux, &s->rx, in, have);
+        else
+            used = slip_decode(&s->rx, in, have, &frame);
         uart_consume(s->uart, used);
         bytes += used;
         if (bytes >= SLIP_POLL_BYTES)

@@ -24,7 +24,8 @@ struct slip_mux {
     bool on;
     bool outside;      /* between two frames */
     uint64_t heard_ns; /* when bytes last came */
-    uint64_t config, unknown, stray; /* dropped: configuration; frames of no kind; bare bytes that are no text */
+    /* Dropped: configuration; frames of no kind; bare bytes that are no text. */
+    uint64_t config, unknown, stray;
 };
 
 void slip_mux_init(struct slip_mux *m, bool on);

@@ -527,7 +527,7 @@ static void console_to(struct uart *u, const char *text, size_t bytes)
         if (deadline == 0)
             deadline = now_ns() + CONSOLE_WAIT_NS;
         if (u->mux || u->lost != u->told || !interrupts_on() || now_ns() > deadline) /* C-BOUND-5 */
-            break; /* a line that stands still is waited for once; framing takes a poll, which can't come now */
+            break; /* a line that stands still is waited for once; no poll comes to frame text now */
         cpu_relax();
     }
     __atomic_fetch_add(&u->lost, bytes, __ATOMIC_RELAXED);

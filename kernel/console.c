@@ -163,7 +163,7 @@ void console_configure(void)
         port_open(COM1, 1), say_again();
     else if (option("console") == NULL && option_has("com1", "slipmux"))
         port_open(COM1, divisor_of("com1")), say_again();
-    shared = (port == COM1 && option_has("com1", "slipmux")) || (port == COM2 && option_has("com2", "slipmux"));
+    shared = port != 0 && option_has(port == COM1 ? "com1" : "com2", "slipmux");
 }
 
 uint16_t console_port(void)
