@@ -27,7 +27,7 @@
 #define SYNC_ROUNDS     16u
 #define SYNC_WAIT_NS    NS_PER_S /* a host may run one at a time */
 #define ABSENT_APIC_ID  0xfdu /* nobody's, for test=absent_cpu */
-#define TEST_SKEW       0x100000u /* cycles, for test=skewed_tsc */
+#define TEST_SKEW       (1ull << 32) /* cycles, for test=skewed_tsc: more than a busy host takes for a turn */
 #define SKEW_MAX_CYCLES 1000u /* beyond what the exchange itself explains */
 
 extern const uint8_t ap_page[], ap_page_end[], ap_words[]; /* boot/ap_entry.S */
