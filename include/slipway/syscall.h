@@ -83,7 +83,6 @@ struct sys_spawn {
     uint32_t extra_bytes, pad;
     int32_t handles[SPAWN_HANDLES_MAX]; /* child gets them as 0, 1, 2 ... */
 };
-#define SPAWN_SAME_RIGHTS 2u /* rights is 0: the child has those of its parent */
 #define SPAWN_RESTARTS 1u /* a successor will come: reserve its serve_ports */
 #define SPAWN_SAME_RIGHTS 2u /* the parent's; `rights` is not looked at */
 

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -12,6 +13,7 @@ import urllib.request
 
 import pytest
 
+import netns
 from conftest import WAYS, options_of
 
 GUEST = "192.168.7.2"
@@ -164,6 +166,33 @@ def test_compressed_headers(build, mib, start):
         finally:
             attach.close()
             machine.close()
+
+
+def test_attach_without_root(build, start):
+    """Given a TUN device that is its user's, slipway-attach needs no rights."""
+    guest, host, nobody = "192.168.13.2", "192.168.13.1", 65534
+    with open("/proc/self/uid_map") as f:
+        if f.read().split()[2] == "1":
+            pytest.skip("this namespace has one user only")
+    machine = start(cmdline=f"slip={guest}:{host}")
+    machine.wait_ready()
+    netns.run("ip", "tuntap", "add", "dev", "slipn", "mode", "tun", "user", str(nobody))
+    netns.run("ip", "addr", "add", host, "peer", guest, "dev", "slipn")
+    netns.run("ip", "link", "set", "slipn", "mtu", "1006", "up")
+    shutil.copy(build.path("slipway-attach"), machine.dir)
+    os.chmod(machine.dir, 0o755)
+    os.chmod(f"{machine.dir}/com1", 0o777)
+    attach = subprocess.Popen(["./slipway-attach", "--tun", "slipn", "--no-config", "--local", host, "--peer", guest,
+                               "unix:com1"], cwd=machine.dir, user=nobody, group=nobody, extra_groups=[],
+                              stdin=subprocess.DEVNULL)
+    try:
+        r = subprocess.run(["ping", "-q", "-n", "-c", "5", "-i", "0.2", "-W", "10", guest], timeout=60,
+                           stdout=subprocess.PIPE, text=True)
+        assert attach.poll() is None and "5 received" in r.stdout, r.stdout
+    finally:
+        attach.terminate()
+        assert attach.wait(10) == 0
+        netns.run("ip", "link", "del", "slipn")
 
 
 def test_attach_says_what_is_wrong(build, tmp_path):
