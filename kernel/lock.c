@@ -83,6 +83,8 @@ static void wait_halted(struct percpu *c, uint32_t ticket)
     c->lock_ticket = 0;
 }
 
+#define LOOKS 64u /* at the turn, between two at the clock */
+
 static void announce(uint32_t ticket)
 {
     for (uint32_t i = 0; i < smp_count; i++) {
@@ -105,10 +107,13 @@ void kernel_lock_wait(void)
 
         c->lock_waits++;
         while (__atomic_load_n(&big.owner, __ATOMIC_ACQUIRE) != ticket && !giving_way) {
+            /* The emulator leaves its translated code at each pause, which takes as
+             * long as many stays in the kernel: there this loop looks without. */
+            for (unsigned look = 0; look < LOOKS && __atomic_load_n(&big.owner, __ATOMIC_ACQUIRE) != ticket; look++)
+                if (!cpu.emulated)
+                    cpu_relax();
             if (rdtsc() - start > limit)
                 wait_halted(c, ticket);
-            else
-                cpu_relax();
         }
         waited = rdtsc() - start;
         c->lock_wait_cycles += waited;
