@@ -19,6 +19,7 @@
 #endif
 #include <kernel/cpu.h>
 
+struct cpu_features cpu;
 static struct percpu cpus[2], *here = &cpus[0];
 
 #define this_cpu()     here
