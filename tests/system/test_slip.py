@@ -14,7 +14,7 @@ import urllib.request
 import pytest
 
 import netns
-from conftest import WAYS, options_of
+from conftest import LONG, WAYS, options_of
 
 GUEST = "192.168.7.2"
 HOST = "192.168.7.1"
@@ -48,7 +48,7 @@ def mib(build):
     return build.random_file("mib.bin", 1 << 20)
 
 
-@pytest.fixture(scope="module", params=list(WAYS))
+@pytest.fixture(scope="module", params=list(WAYS) if LONG else ["default", "pit-pic", "smp2"])
 def cable(build, mib, request):
     import vm
     machine = vm.Vm(build, extra=[(mib, "www/mib.bin")], **options_of((request.param, "virtio"), "start=echo"))
