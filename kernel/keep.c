@@ -92,6 +92,8 @@ static bool is_free(uint64_t place, const struct keep_range *taken, unsigned nta
     return true;
 }
 
+/* Firmware and boot loaders use both ends of the largest region, and under one of
+ * OVMF's builds GRUB loads files into its very middle: so a little above it. */
 uint64_t keep_choose(const struct boot_info *bi, const struct keep_range *taken, unsigned ntaken,
                      bool (*found)(uint64_t place))
 {
@@ -107,7 +109,7 @@ uint64_t keep_choose(const struct boot_info *bi, const struct keep_range *taken,
             continue;
         if (end - r->base > largest) {
             largest = end - r->base;
-            middle = r->base + largest / 2;
+            middle = r->base + largest / 8 * 5;
             chosen = 0;
         }
         for (; place + KEEP_BYTES <= end; place += STEP) {
