@@ -168,6 +168,7 @@ struct ns_counters {
     uint64_t tcp_in, tcp_bad, tcp_out, tcp_retransmit, tcp_rst_in, tcp_rst_out, tcp_ooo, tcp_dup,
         tcp_timeouts, tcp_accept_overflow, tcp_conn_in, tcp_conn_out, tx_failed, tx_nobufs,
         unpinned; /* connections on a shared port without a flow entry: a newcomer may get them */
+    uint64_t cookies_sent, cookies_accepted, cookies_refused; /* SYN cookies, RFC 4987 */
 };
 const struct ns_counters *ns_counters(const struct netstack *ns);
 

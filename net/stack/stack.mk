@@ -17,6 +17,7 @@ NET_STACK_SOURCES = \
 	net/stack/tcp_ack.c \
 	net/stack/tcp_cc.c \
 	net/stack/tcp_conn.c \
+	net/stack/tcp_cookie.c \
 	net/stack/tcp_input.c \
 	net/stack/tcp_listen.c \
 	net/stack/tcp_opt.c \

@@ -12,6 +12,7 @@
  *   tcp_timer.c   retransmission, persist, delayed ACK, keep-alive, time-outs
  *   tcp_cc.c      congestion control behind struct tcp_cc
  *   tcp_listen.c  SYN queue and accept queue
+ *   tcp_cookie.c  SYN cookies, when the queue is full
  *   tcp_conn.c    creation, look-up, end, TIME_WAIT
  *   tcp_sock.c    what the socket calls do to a connection
  */
@@ -124,6 +125,7 @@ struct tcp_listener {
     uint32_t backlog, accepts, syns;
     struct tcb *accept_head, *accept_tail;
     struct tcp_syn *syn_head, *syn_tail; /* oldest first */
+    uint64_t cookies_until_ns;           /* an ACK out of nowhere may hold a cookie */
 };
 
 struct tcb {
@@ -325,6 +327,14 @@ void tcp_listener_close(struct tcb *l);
 void tcp_accept_remove(struct tcb *t);
 void tcp_accept_append(struct tcb *l, struct tcb *t);
 struct tcp_syn *tcp_syn_new(struct netstack *ns, struct tcb *l, const struct tcp_node *name);
+void tcp_syn_name(struct tcp_syn *y, struct tcb *l, const struct tcp_in *in);
+void tcp_send_syn_ack(struct netstack *ns, const struct tcp_syn *y);
+struct tcb *tcp_establish(struct netstack *ns, struct tcp_syn *y, struct tcp_syn *queued);
+
+/* tcp_cookie.c */
+void tcp_cookie_expect(struct netstack *ns, struct tcp_listener *q);
+void tcp_cookie_send(struct netstack *ns, struct tcp_syn *y);
+bool tcp_cookie_ack(struct netstack *ns, struct tcb *l, struct tcp_in *in);
 
 /* handover_tcp.c */
 struct handover;

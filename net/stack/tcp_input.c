@@ -330,6 +330,9 @@ static void no_connection(struct netstack *ns, struct tcp_in *in)
             tcp_listen_syn(ns, p->listener, in, 0, false);
         return;
     }
+    if (p != NULL && p->listener != NULL && (in->flags & (TCP_ACK | TCP_SYN | TCP_RST)) == TCP_ACK &&
+        tcp_cookie_ack(ns, p->listener, in))
+        return;
     if (p != NULL || ns->cfg.reset_unbound)
         tcp_reset_for(ns, in);
 }

@@ -5,11 +5,11 @@
  * Owns: struct tcp_syn, a half-open connection of some 150 bytes that answers
  * repeated SYNs and becomes a struct tcb when the handshake's third part comes;
  * struct tcp_listener. A full accept queue leaves SYNs unanswered (the client
- * repeats them); a full SYN queue lets its oldest entry go.
+ * repeats them); while the SYN queue is full, clients get cookies (tcp_cookie.c).
  */
 #include <net/stack/tcp.h>
 
-static void send_syn_ack(struct netstack *ns, const struct tcp_syn *y)
+void tcp_send_syn_ack(struct netstack *ns, const struct tcp_syn *y)
 {
     const struct tcb *l = y->parent;
     struct tcp_ctl c;
@@ -61,7 +61,7 @@ static void syn_fire(struct netstack *ns, struct ns_timer *timer)
     }
     y->retries++;
     ns->count.tcp_retransmit++;
-    send_syn_ack(ns, y);
+    tcp_send_syn_ack(ns, y);
     timer_set(ns, &y->timer, ns->now + (TCP_RTO_INITIAL << y->retries));
 }
 
@@ -95,32 +95,29 @@ struct tcp_syn *tcp_syn_new(struct netstack *ns, struct tcb *l, const struct tcp
     return y;
 }
 
-/* A SYN for a listener (RFC 9293 3.10.7.2). After a TIME_WAIT the new initial
- * sequence number must lie above the old connection's. */
-void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint32_t iss_above, bool reuse)
+/* Whose connection it is that `in` speaks of. */
+void tcp_syn_name(struct tcp_syn *y, struct tcb *l, const struct tcp_in *in)
 {
-    struct tcp_listener *q = l->listener;
-    struct tcp_node name = {.family = in->ip->family,
-                            .laddr = in->ip->dst,
-                            .raddr = in->ip->src,
-                            .lport = in->dport,
-                            .rport = in->sport};
-    const struct ip_path *path;
-    struct tcp_syn *y;
-    uint32_t syns_max = q->backlog * 2 > 64 ? q->backlog * 2 : 64, wnd;
+    y->node.family = in->ip->family;
+    y->node.laddr = in->ip->dst;
+    y->node.raddr = in->ip->src;
+    y->node.lport = in->dport;
+    y->node.rport = in->sport;
+    y->parent = l;
+    y->port = l->s.port;
+}
 
-    if (q->accepts >= q->backlog) {
-        ns->count.tcp_accept_overflow++;
-        return;
-    }
-    if (q->syns >= syns_max)
-        tcp_syn_drop(ns, q->syn_head);
-    if (ip_route(ns, in->ip->family, &in->ip->src, &path) != 0 || (y = tcp_syn_new(ns, l, &name)) == NULL)
-        return;
+static uint16_t first_window(const struct tcb *l, const struct ip_path *path)
+{
+    uint32_t wnd = tcp_line_window(path, l->rcvbuf_limit);
+
+    return (uint16_t)(wnd < 65535 ? wnd : 65535); /* never scaled in a SYN */
+}
+
+/* What the SYN says, and what we answer. */
+static void describe(struct tcp_syn *y, const struct tcp_in *in, const struct ip_path *path)
+{
     y->irs = in->seq;
-    y->iss = tcp_new_iss(ns, y->port, &y->node);
-    if (reuse && seq_leq(y->iss, iss_above))
-        y->iss = iss_above + 64 * 1024;
     y->ts_offset = tcp_new_ts_offset(y->port, &y->node);
     y->ts_recent = in->tsval;
     y->ts_on = in->ts_on && !(path->flags & LINKF_VJ); /* changing stamps can't be compressed */
@@ -130,10 +127,40 @@ void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint3
     y->mss_peer = in->mss != 0 ? in->mss : TCP_MSS_DEFAULT;
     y->mss_own = (uint16_t)(path->mtu - 40);
     y->snd_wnd = in->wnd;
-    wnd = tcp_line_window(path, l->rcvbuf_limit);
-    y->window = (uint16_t)(wnd < 65535 ? wnd : 65535);
+    y->window = first_window(y->parent, path);
+}
+
+/* A SYN for a listener (RFC 9293 3.10.7.2). After a TIME_WAIT the new initial
+ * sequence number must lie above the old connection's: no cookie does. */
+void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint32_t iss_above, bool reuse)
+{
+    struct tcp_listener *q = l->listener;
+    struct tcp_syn name = {.iss = 0}, *y;
+    const struct ip_path *path;
+    uint32_t syns_max = q->backlog * 2 > 64 ? q->backlog * 2 : 64;
+
+    if (q->accepts >= q->backlog) {
+        ns->count.tcp_accept_overflow++;
+        return;
+    }
+    if (ip_route(ns, in->ip->family, &in->ip->src, &path) != 0)
+        return;
+    tcp_syn_name(&name, l, in);
+    if (q->syns >= syns_max && !reuse) { /* C-TCP-7 */
+        describe(&name, in, path);
+        tcp_cookie_send(ns, &name);
+        return;
+    }
+    if (q->syns >= syns_max)
+        tcp_syn_drop(ns, q->syn_head);
+    if ((y = tcp_syn_new(ns, l, &name.node)) == NULL)
+        return;
+    describe(y, in, path);
+    y->iss = tcp_new_iss(ns, y->port, &y->node);
+    if (reuse && seq_leq(y->iss, iss_above))
+        y->iss = iss_above + 64 * 1024;
     y->started_ns = ns->now;
-    send_syn_ack(ns, y);
+    tcp_send_syn_ack(ns, y);
     timer_set(ns, &y->timer, ns->now + TCP_RTO_INITIAL);
 }
 
@@ -173,8 +200,10 @@ void tcp_accept_remove(struct tcb *t)
     t->parent = NULL;
 }
 
-/* The half-open connection becomes a whole one. NULL: no memory, or full. */
-static struct tcb *establish(struct netstack *ns, struct tcp_syn *y)
+/* The half-open connection becomes a whole one; `queued` is it when it stands in
+ * the SYN queue, and goes; NULL for one that a cookie brought back. NULL: no
+ * memory, or full. */
+struct tcb *tcp_establish(struct netstack *ns, struct tcp_syn *y, struct tcp_syn *queued)
 {
     struct tcb *l = y->parent, *t;
     const struct ip_path *path;
@@ -201,7 +230,9 @@ static struct tcb *establish(struct netstack *ns, struct tcp_syn *y)
     t->node.lport = y->node.lport;
     t->node.rport = y->node.rport;
     t->s.port = port_hold(y->port);
-    t->flow_id = y->flow_id;
+    t->flow_id = queued != NULL
+                     ? y->flow_id
+                     : flow_pin(ns, y->port, NET_TCP, &y->node.laddr, &y->node.raddr, y->node.rport);
     y->flow_id = 0;
     tcb_set_path(t, path);
     tcb_names(t);
@@ -210,7 +241,7 @@ static struct tcb *establish(struct netstack *ns, struct tcp_syn *y)
     t->recover = y->iss;
     t->irs = y->irs;
     t->rcv_nxt = t->last_ack_sent = y->irs + 1;
-    t->rcv_adv = t->rcv_nxt + y->window;
+    t->rcv_adv = t->rcv_nxt + (queued != NULL ? y->window : first_window(l, path));
     t->ts_on = y->ts_on;
     t->ts_recent = y->ts_recent;
     t->ts_recent_ns = y->started_ns;
@@ -225,12 +256,13 @@ static struct tcb *establish(struct netstack *ns, struct tcp_syn *y)
     t->snd_wl2 = y->iss + 1;
     tcb_set_mss(t);
     t->cc->init(t);
-    if (y->retries == 0)
+    if (queued != NULL && y->retries == 0)
         tcp_rtt_sample(t, ns->now - y->started_ns);
-    else
+    else if (queued != NULL)
         t->rto_ns = 3 * NS_SEC; /* RFC 6298 5.7 */
     tcb_established(t);
-    tcp_syn_drop(ns, y);
+    if (queued != NULL)
+        tcp_syn_drop(ns, queued);
     tcp_link(ns, &t->node);
     t->hashed = true;
     tcp_accept_append(l, t);
@@ -253,7 +285,7 @@ void tcp_syn_segment(struct netstack *ns, struct tcp_syn *y, struct tcp_in *in)
     }
     if (in->flags & TCP_SYN) { /* repeated, or one that must prove itself (RFC 5961 4.2) */
         if (!(in->flags & TCP_ACK))
-            send_syn_ack(ns, y);
+            tcp_send_syn_ack(ns, y);
         return;
     }
     if (!(in->flags & TCP_ACK) || stale)
@@ -264,7 +296,7 @@ void tcp_syn_segment(struct netstack *ns, struct tcp_syn *y, struct tcp_in *in)
     }
     if (seq_lt(in->seq, y->irs + 1) || seq_gt(in->seq, y->irs + 1 + 65535))
         return;
-    if ((t = establish(ns, y)) != NULL)
+    if ((t = tcp_establish(ns, y, y)) != NULL)
         tcp_segment(t, in);
 }
 

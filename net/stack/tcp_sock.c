@@ -66,6 +66,8 @@ int tcp_listen(struct tcb *t, int backlog)
         if (q == NULL)
             return -ENOMEM;
         t->listener = q;
+        ns_clock(t->s.ns);
+        tcp_cookie_expect(t->s.ns, q); /* one whose port this was may have sent some */
         t->s.port->listener = t;
         t->state = TCP_LISTEN;
     }
