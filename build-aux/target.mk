@@ -19,7 +19,7 @@ FUZZ_TESTS =
 BENCH_PLUGINS =
 BENCH_PROGRAMS =
 
-FRAGMENTS = boot/boot.mk kernel/kernel.mk drivers/drivers.mk net/core/core.mk net/stack/stack.mk \
+FRAGMENTS = boot/boot.mk kernel/kernel.mk drivers/drivers.mk net/core/core.mk net/stack/stack.mk net/host/host.mk \
     libc/libc.mk servers/servers.mk tests/unit/unit.mk tests/sim/sim.mk tests/system/system.mk \
     tests/fuzz/fuzz.mk bench/bench.mk
 include $(wildcard $(addprefix $(srcdir)/,$(FRAGMENTS)))

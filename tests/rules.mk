@@ -102,7 +102,7 @@ docs:
 tests/unit/hygiene.trs: kernel.elf $(PROGRAMS_TARGET)
 
 .PHONY: tests-build check-host
-tests-build: $(HOST_TAPS) bench-plugins
+tests-build: $(HOST_TAPS) bench-plugins hostlib
 check-host: tests-build
 	@MAKE='$(MAKE)' AWK='$(AWK)' HOST_TRS='$(HOST_TRS)' CHECK_SYSTEM=no \
 	    $(SHELL) $(srcdir)/tests/run-checks '$(srcdir)'
