@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/epoll.h>
 
-#define ALWAYS (EPOLLERR | EPOLLHUP)
+#define ALWAYS      (EPOLLERR | EPOLLHUP)
+#define ROOM_MISSES 8
 
 /* One descriptor in one epoll. */
 struct item {
@@ -25,7 +26,7 @@ struct item {
     uint32_t events; /* with EPOLLET and EPOLLONESHOT; 0 after a one-shot */
     epoll_data_t data;
     bool fresh;      /* something has happened since it was last reported */
-    struct item *room_next, **room_prev; /* a socket that could not be written to; else room_prev is NULL */
+    struct item *room_next, **room_prev; /* a socket that lacks room that all share; else room_prev is NULL */
     bool queued;
     struct item *next, **prev; /* the queue of a socket, the list of another */
 };
@@ -37,8 +38,9 @@ struct epoll {
     struct item *first, **last;             /* sockets to look at */
     struct item *plain;                     /* those over handles */
     struct net_ctx *ctx;                    /* whose sockets they are; NULL: none yet */
-    struct item *wanting_room;
-    unsigned nplain, nsockets, ndatagrams_wanting, waiting;
+    struct item *wanting_room, **wanting_end; /* who has waited longest comes first */
+    bool room;                                /* there may be some */
+    unsigned nplain, nsockets, nwanting, ndatagrams_wanting, waiting;
     int kick; /* endpoint: the waiting threads shall look again; -1: none yet */
 };
 
@@ -89,29 +91,21 @@ static void room_wanted(struct item *i, bool wanted)
     if (wanted == (i->room_prev != NULL))
         return;
     if (wanted) {
-        i->room_next = e->wanting_room;
-        i->room_prev = &e->wanting_room;
-        if (e->wanting_room != NULL)
-            e->wanting_room->room_prev = &i->room_next;
-        e->wanting_room = i;
+        i->room_next = NULL;
+        i->room_prev = e->wanting_end;
+        *e->wanting_end = i;
+        e->wanting_end = &i->room_next;
+        e->nwanting++;
         e->ndatagrams_wanting += is_datagram(i);
     } else {
         *i->room_prev = i->room_next;
         if (i->room_next != NULL)
             i->room_next->room_prev = i->room_prev;
+        else
+            e->wanting_end = i->room_prev;
         i->room_prev = NULL;
+        e->nwanting--;
         e->ndatagrams_wanting -= is_datagram(i);
-    }
-}
-
-/* There may be room now: all that want some are looked at. */
-static void room_came(struct epoll *e)
-{
-    while (e->wanting_room != NULL) {
-        struct item *i = e->wanting_room;
-        room_wanted(i, false);
-        i->fresh = true;
-        queue(i);
     }
 }
 
@@ -179,7 +173,7 @@ void __epoll_changed(struct file *f)
         queue(i);
     }
     for (struct epoll *e = f == NULL ? all : NULL; e != NULL; e = e->others)
-        room_came(e);
+        e->room = true;
     libc_lock_drop(&lock);
 }
 
@@ -218,6 +212,7 @@ int epoll_create1(int flags)
     e->f.refs = 1;
     e->f.fdflags = flags & EPOLL_CLOEXEC ? FD_CLOEXEC : 0;
     e->last = &e->first;
+    e->wanting_end = &e->wanting_room;
     e->kick = -1;
     libc_lock_take(&lock);
     e->others = all;
@@ -342,7 +337,8 @@ static bool report(struct item *i, struct epoll_event *out)
     got &= mask | ALWAYS;
 
     if (is_socket(i))
-        room_wanted(i, (mask & EPOLLOUT) && !(got & EPOLLOUT));
+        room_wanted(i, (mask & EPOLLOUT) && !(got & EPOLLOUT) && got != POLLNVAL &&
+                           ns_starved(((struct sock_file *)i->file)->s));
     if (got == 0 || ((i->events & EPOLLET) && !i->fresh))
         return false;
     out->events = got;
@@ -353,26 +349,58 @@ static bool report(struct item *i, struct epoll_event *out)
     return true;
 }
 
+/* Reported ones that are to be looked at again next time, after the others. */
+struct again {
+    struct item *first, **end;
+};
+
+static bool take(struct item *i, struct epoll_event *out, struct again *again)
+{
+    if (!report(i, out))
+        return false;
+    if ((i->events & EPOLLET) == 0 && i->events != 0 && !i->queued) { /* level */
+        i->next = NULL;
+        *again->end = i;
+        again->end = &i->next;
+    }
+    return true;
+}
+
+/* There is room, maybe little: who finds none goes to the end, and a few of those
+ * in a row say that it is used up (more will be told of). */
+static int take_wanting(struct epoll *e, struct epoll_event *out, int max, struct again *again)
+{
+    int n = 0, misses = 0; /* C-EVENT-3 */
+
+    for (unsigned left = e->nwanting; left > 0 && n < max && misses < ROOM_MISSES; left--) {
+        struct item *i = e->wanting_room;
+        room_wanted(i, false);
+        i->fresh = true;
+        if (take(i, &out[n], again))
+            n++, misses = 0;
+        else
+            misses++;
+    }
+    e->room = n == max; /* else all were looked at, or it is used up */
+    return n;
+}
+
 static int take_sockets(struct epoll *e, struct epoll_event *out, int max)
 {
-    struct item *again = NULL, **end = &again, *i;
+    struct again again = {NULL, &again.first};
+    struct item *i;
     int n = 0;
 
-    if (e->ndatagrams_wanting > 0) /* nobody tells of room in the transmit ring */
-        room_came(e);
     while (n < max && (i = e->first) != NULL) {
         unqueue(i);
-        if (!report(i, &out[n]))
-            continue;
-        n++;
-        if ((i->events & EPOLLET) == 0 && i->events != 0) { /* level: looked at next time, after the others */
-            i->next = NULL;
-            *end = i;
-            end = &i->next;
-        }
+        n += take(i, &out[n], &again);
     }
-    while ((i = again) != NULL) {
-        again = i->next;
+    if (e->ndatagrams_wanting > 0) /* nobody tells of room in the transmit ring */
+        e->room = true;
+    if (e->room && n < max)
+        n += take_wanting(e, out + n, max - n, &again);
+    while ((i = again.first) != NULL) {
+        again.first = i->next;
         queue(i);
     }
     return n;

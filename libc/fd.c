@@ -14,7 +14,8 @@
 #include <unistd.h>
 
 struct file **__fd_chunks[FD_MAX / FD_CHUNK];
-static int lowest_free; /* no free number below it */
+static uint64_t taken[FD_MAX / 64];              /* a bit for each number in use */
+static uint64_t taken_whole[FD_MAX / 64 / 64];   /* and one for each word of those without a free one */
 static uint8_t cloexec[FD_MAX / 8];
 libc_lock __fd_lock;
 bool __fd_stdio_ready;
@@ -45,23 +46,49 @@ static void cloexec_set(int fd, bool on)
     cloexec[fd / 8] = on ? cloexec[fd / 8] | bit : cloexec[fd / 8] & (uint8_t)~bit;
 }
 
+static void mark(int fd, bool used)
+{
+    uint64_t *word = &taken[fd / 64], *whole = &taken_whole[fd / 64 / 64];
+
+    *word = used ? *word | 1ull << fd % 64 : *word & ~(1ull << fd % 64);
+    *whole = ~*word == 0 ? *whole | 1ull << fd / 64 % 64 : *whole & ~(1ull << fd / 64 % 64);
+}
+
+/* The first clear bit of n words from number `from` on; 64 * n when all are set. */
+static int first_clear(const uint64_t *words, int n, int from)
+{
+    for (int w = from / 64; w < n; w++, from = w * 64) {
+        uint64_t clear = ~words[w] & ~0ull << from % 64;
+        if (clear != 0)
+            return w * 64 + __builtin_ctzll(clear);
+    }
+    return n * 64;
+}
+
+/* POSIX wants the lowest number; a full table of 16,384 costs some ten steps. */
+static int lowest_free(int min)
+{
+    int fd = first_clear(taken, min / 64 + 1, min); /* C-EVENT-2 */
+
+    if (fd / 64 == min / 64)
+        return fd;
+    int word = fd / 64 < FD_MAX / 64 ? first_clear(taken_whole, FD_MAX / 64 / 64, fd / 64) : FD_MAX / 64;
+    return word == FD_MAX / 64 ? FD_MAX : first_clear(taken, word + 1, word * 64);
+}
+
 static int install_locked(struct file *f, int min)
 {
-    int fd = min > lowest_free ? min : lowest_free;
+    int fd = lowest_free(min);
+    struct file ***chunk = &__fd_chunks[fd / FD_CHUNK];
 
-    for (; fd < FD_MAX; fd++) {
-        struct file ***chunk = &__fd_chunks[fd / FD_CHUNK];
-        if (*chunk == NULL && (*chunk = calloc(FD_CHUNK, sizeof **chunk)) == NULL)
-            return -ENOMEM;
-        if ((*chunk)[fd % FD_CHUNK] == NULL) {
-            (*chunk)[fd % FD_CHUNK] = f;
-            cloexec_set(fd, (f->fdflags & FD_CLOEXEC) != 0);
-            if (min <= lowest_free)
-                lowest_free = fd + 1;
-            return fd;
-        }
-    }
-    return -EMFILE;
+    if (fd == FD_MAX)
+        return -EMFILE;
+    if (*chunk == NULL && (*chunk = calloc(FD_CHUNK, sizeof **chunk)) == NULL)
+        return -ENOMEM;
+    (*chunk)[fd % FD_CHUNK] = f;
+    mark(fd, true);
+    cloexec_set(fd, (f->fdflags & FD_CLOEXEC) != 0);
+    return fd;
 }
 
 void __fd_stdio_open(void)
@@ -127,8 +154,7 @@ static struct file *take_out(int fd)
     struct file **s = slot_of(fd), *f = s == NULL ? NULL : *s;
     if (f != NULL) {
         *s = NULL;
-        if (fd < lowest_free)
-            lowest_free = fd;
+        mark(fd, false);
     }
     return f;
 }

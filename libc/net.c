@@ -92,7 +92,7 @@ int net_ctx_start(struct net_ctx *c)
     };
     struct ns_env env;
     struct ns_config cfg = {
-        .sockets_max = u->sockets_max,
+        .sockets_max = u->sockets_max ? u->sockets_max : FD_MAX, /* the manifest's memory limit comes first */
         .tcp_sndbuf = u->tcp_sndbuf,
         .tcp_rcvbuf = u->tcp_rcvbuf,
         .udp_rcvbuf = u->udp_rcvbuf,

@@ -125,6 +125,9 @@ void ns_close(struct nsock *s);            /* orderly; the nsock is gone for the
 int ns_getname(const struct nsock *s, struct ns_addr *local);
 int ns_getpeer(const struct nsock *s, struct ns_addr *peer); /* -ENOTCONN */
 unsigned ns_events(const struct nsock *s);                   /* NS_IN ... now */
+/* NS_OUT is missing for want of memory that all share (ns_env.changed with NULL
+ * tells when there is some again), not for what this socket holds itself. */
+bool ns_starved(const struct nsock *s);
 /* Changes whenever any socket's events may have changed: poll compares it. */
 uint64_t ns_generation(const struct netstack *ns);
 

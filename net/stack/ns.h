@@ -274,7 +274,8 @@ struct netstack {
     uint32_t heap_n, heap_room, heap_promised;
 
     struct nsock **socks;
-    uint32_t socks_room, socks_free_hint, nsocks, serial;
+    uint32_t *socks_next; /* of the free places, from socks_free on */
+    uint32_t socks_room, socks_free, nsocks, serial;
     struct nsock *reap; /* closed, to be freed when the call ends */
 
     struct dsock *dgram[DGRAM_HASH];

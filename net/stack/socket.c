@@ -9,28 +9,39 @@
 #include <net/stack/tcp.h>
 
 /* --- the table ----------------------------------------------------------------- */
+/* The places follow each other in one block; the free ones are a list, so that
+ * the ten-thousandth socket costs what the first did. */
+static int table_grow(struct netstack *ns)
+{
+    uint32_t room = ns->socks_room != 0 ? ns->socks_room * 2 : 16;
+    struct nsock **bigger = ns_alloc(ns, room * (sizeof(*bigger) + sizeof(*ns->socks_next)));
+    uint32_t *next = (uint32_t *)(void *)(bigger + room);
+
+    if (bigger == NULL)
+        return -ENOMEM;
+    if (ns->socks != NULL) {
+        memcpy(bigger, ns->socks, ns->socks_room * sizeof(*bigger));
+        ns_free(ns, ns->socks);
+    }
+    for (uint32_t i = ns->socks_room; i < room; i++)
+        next[i] = i + 1 < room ? i + 1 : NS_NONE;
+    ns->socks_free = ns->socks_room; /* all below are taken */
+    ns->socks = bigger;
+    ns->socks_next = next;
+    ns->socks_room = room;
+    return 0;
+}
+
 int sock_add(struct netstack *ns, struct nsock *s)
 {
     uint32_t i;
 
     if (ns->nsocks >= ns->cfg.sockets_max)
         return -EMFILE;
-    if (ns->nsocks == ns->socks_room) {
-        uint32_t room = ns->socks_room != 0 ? ns->socks_room * 2 : 16;
-        struct nsock **bigger = ns_alloc(ns, room * sizeof(*bigger));
-        if (bigger == NULL)
-            return -ENOMEM;
-        if (ns->socks != NULL) {
-            memcpy(bigger, ns->socks, ns->socks_room * sizeof(*bigger));
-            ns_free(ns, ns->socks);
-        }
-        ns->socks_free_hint = ns->socks_room;
-        ns->socks = bigger;
-        ns->socks_room = room;
-    }
-    for (i = ns->socks_free_hint; ns->socks[i] != NULL; i = (i + 1) & (ns->socks_room - 1))
-        ; /* ends: fewer sockets than places */
-    ns->socks_free_hint = (i + 1) & (ns->socks_room - 1);
+    if (ns->nsocks == ns->socks_room && table_grow(ns) != 0)
+        return -ENOMEM;
+    i = ns->socks_free; /* C-EVENT-2 */
+    ns->socks_free = ns->socks_next[i];
     ns->socks[i] = s;
     ns->nsocks++;
     s->index = i;
@@ -45,7 +56,8 @@ void sock_remove(struct nsock *s)
     if (ns->socks[s->index] != s)
         return; /* already on its way */
     ns->socks[s->index] = NULL;
-    ns->socks_free_hint = s->index;
+    ns->socks_next[s->index] = ns->socks_free;
+    ns->socks_free = s->index;
     ns->nsocks--;
     s->reap_next = ns->reap;
     ns->reap = s;
@@ -181,6 +193,12 @@ int ns_getpeer(const struct nsock *s, struct ns_addr *peer)
 unsigned ns_events(const struct nsock *s)
 {
     return s->type == NS_STREAM ? tcp_events((const struct tcb *)s) : dgram_events((const struct dsock *)s);
+}
+
+bool ns_starved(const struct nsock *s)
+{
+    const struct tcb *t = (const struct tcb *)s;
+    return s->type != NS_STREAM || t->snd.bytes <= t->sndbuf_limit / 4 * 3;
 }
 
 uint64_t ns_generation(const struct netstack *ns)

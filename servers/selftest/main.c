@@ -27,6 +27,7 @@ static const struct {
 static const struct role *const roles[] = {
     processes_roles, messages_roles, registry_roles, fork_roles, exec_roles,  memory_roles,  trace_roles,
     names_roles,     races_roles,    crew_roles,     posix_roles, fuzz_roles, witness_roles,
+    many_roles,
 };
 
 /* spin: computes without end, for tests of what else still runs. */

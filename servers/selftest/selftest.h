@@ -63,7 +63,7 @@ extern const struct role posix_roles[];
 extern const struct test fuzz_tests[];
 extern const struct role fuzz_roles[], witness_roles[];
 
-extern const struct role crew_roles[];
+extern const struct role crew_roles[], many_roles[];
 
 #define STR2(x) #x
 #define STR(x) STR2(x)
