@@ -378,8 +378,10 @@ int tcp_import(struct netstack *ns, const struct handover *h, uint32_t flow_id, 
     take_options(t, h, r);
     tcb_set_path(t, path);
     t->rcvbuf_limit = r->rcvbuf_limit;
-    if (r->path_mtu < t->path.mtu)
+    if (r->path_mtu < t->path.mtu) {
         t->path.mtu = r->path_mtu;
+        ip_route_mtu(ns, &t->node.raddr, r->path_mtu); /* here, too, it grows old */
+    }
     take_flags(t, h, r);
     take_sequence(t, r);
     tcb_set_mss(t);

@@ -111,7 +111,7 @@ static void error_arrived(struct netstack *ns, const struct ip_in *in)
         if (mtu < 68)
             mtu = 576; /* a router before RFC 1191 */
         else if (mtu < PATH_MTU_MIN)
-            mtu = PATH_MTU_MIN;
+            mtu = PATH_MTU_MIN; /* C-MTU-2 */
     }
     if (q[9] == NET_TCP)
         ours = tcp_error(ns, &src, &dst, get16(q + hdr), get16(q + hdr + 2), get32(q + hdr + 4), err, mtu);

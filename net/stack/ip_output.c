@@ -41,7 +41,7 @@ int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, co
     c->src = info.src;
     c->flags = info.flags;
     c->speed_bps = info.speed_bps;
-    c->mtu = info.mtu < 68 ? 68 : info.mtu; /* RFC 791: every link carries 68 */
+    c->mtu = path_mtu_limit(ns, dst, info.mtu < 68 ? 68 : info.mtu); /* RFC 791: every link carries 68 */
     c->link = info.link;
     c->family = family;
     c->expires_ns = ns->now + ROUTE_LIFE;
@@ -59,8 +59,13 @@ void ip_route_mtu(struct netstack *ns, const struct net_addr *dst, uint16_t mtu)
 {
     struct ip_path *c = route_slot(ns, dst);
 
-    if (c->expires_ns > ns->now && addr_equal(&c->dst, dst) && mtu < c->mtu && mtu >= 68)
+    bool cached = c->expires_ns > ns->now && addr_equal(&c->dst, dst);
+
+    if (mtu < 68 || (cached && mtu >= c->mtu))
+        return;
+    if (cached)
         c->mtu = mtu;
+    path_mtu_learn(ns, dst, mtu, true);
 }
 
 /* --- headers ------------------------------------------------------------------- */

@@ -69,7 +69,7 @@ int netstack_create(struct netstack **out, const struct ns_env *env, const struc
     ns->conn_mask = CONN_TABLE_FIRST - 1;
     r = ns->conn == NULL ? -ENOMEM : take_ring(ns, ring);
     if (r == 0)
-        r = timer_reserve(ns, 1);
+        r = timer_reserve(ns, 2);
     if (r != 0) {
         if (ns->conn != NULL)
             ns_free(ns, ns->conn);
@@ -80,6 +80,7 @@ int netstack_create(struct netstack **out, const struct ns_env *env, const struc
     }
     ns->tw_timer.fn = tw_timer;
     ns->tw_timer.when = NS_NEVER;
+    path_mtu_init(ns);
     ns->env.random(ns->env.ctx, ns->hash_key, sizeof(ns->hash_key));
     ns->hash_key[3] |= 1;
     ns->env.random(ns->env.ctx, &ns->ip_id, sizeof(ns->ip_id));

@@ -172,6 +172,8 @@ struct ns_counters {
         tcp_timeouts, tcp_accept_overflow, tcp_conn_in, tcp_conn_out, tx_failed, tx_nobufs,
         unpinned; /* connections on a shared port without a flow entry: a newcomer may get them */
     uint64_t cookies_sent, cookies_accepted, cookies_refused; /* SYN cookies, RFC 4987 */
+    uint64_t mtu_told, mtu_trials, mtu_blackholes, mtu_raised; /* path MTU: by ICMP; sizes tried without;
+                                                                  found so; given another chance */
 };
 const struct ns_counters *ns_counters(const struct netstack *ns);
 

@@ -185,6 +185,19 @@ int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, co
 void ip_route_flush(struct netstack *ns);
 void ip_route_mtu(struct netstack *ns, const struct net_addr *dst, uint16_t mtu); /* learnt by ICMP */
 
+/* --- paths that carry less than their first link (path_mtu.c) ---------------- */
+#define PATH_MTUS 32
+struct path_mtu {
+    struct net_addr dst;
+    uint64_t until_ns;
+    uint16_t mtu;
+    bool holds; /* else only remembered */
+};
+void path_mtu_init(struct netstack *ns);
+void path_mtu_learn(struct netstack *ns, const struct net_addr *dst, uint16_t mtu, bool told); /* by a router */
+uint16_t path_mtu_limit(struct netstack *ns, const struct net_addr *dst, uint16_t mtu); /* the smaller */
+uint16_t path_mtu_remembered(struct netstack *ns, const struct net_addr *dst);          /* 0: nothing */
+
 /* --- sockets --------------------------------------------------------------- */
 struct nsock {
     struct netstack *ns;
@@ -281,6 +294,9 @@ struct netstack {
     struct dsock *dgram[DGRAM_HASH];
     struct ns_port *ports[PORT_HASH];
     struct ip_path route[ROUTE_CACHE];
+    struct path_mtu path_mtu[PATH_MTUS];
+    uint32_t path_mtus;
+    struct ns_timer path_mtu_timer;
 
     struct tcp_node **conn; /* connections, half-open ones and TIME_WAITs */
     uint32_t conn_mask, conn_n;

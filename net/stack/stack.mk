@@ -9,6 +9,7 @@ NET_STACK_SOURCES = \
 	net/stack/ip_input.c \
 	net/stack/ip_output.c \
 	net/stack/netstack.c \
+	net/stack/path_mtu.c \
 	net/stack/port.c \
 	net/stack/ring.c \
 	net/stack/sndbuf.c \
@@ -20,6 +21,7 @@ NET_STACK_SOURCES = \
 	net/stack/tcp_cookie.c \
 	net/stack/tcp_input.c \
 	net/stack/tcp_listen.c \
+	net/stack/tcp_mtu.c \
 	net/stack/tcp_opt.c \
 	net/stack/tcp_output.c \
 	net/stack/tcp_reass.c \

@@ -14,6 +14,7 @@
  *   tcp_listen.c  SYN queue and accept queue
  *   tcp_cookie.c  SYN cookies, when the queue is full
  *   tcp_conn.c    creation, look-up, end, TIME_WAIT
+ *   tcp_mtu.c     path MTU: ICMP, black holes
  *   tcp_sock.c    what the socket calls do to a connection
  */
 #ifndef NET_STACK_TCP_H
@@ -143,6 +144,9 @@ struct tcb {
     uint8_t snd_wscale, rcv_wscale, dupacks, backoff, probes, ack_pending;
     uint16_t snd_mss;  /* payload of a full segment with our options */
     uint16_t mss_peer; /* MSS option, or the default */
+    uint16_t mtu_before; /* path.mtu before the trial (tcp_mtu.c) */
+    uint8_t mtu_trial;   /* smaller packets are being tried */
+    uint32_t mtu_una;    /* snd_una when that began */
     struct tcb *outq_next;
 
     /* send */
@@ -330,6 +334,12 @@ struct tcp_syn *tcp_syn_new(struct netstack *ns, struct tcb *l, const struct tcp
 void tcp_syn_name(struct tcp_syn *y, struct tcb *l, const struct tcp_in *in);
 void tcp_send_syn_ack(struct netstack *ns, const struct tcp_syn *y);
 struct tcb *tcp_establish(struct netstack *ns, struct tcp_syn *y, struct tcp_syn *queued);
+
+/* tcp_mtu.c */
+void tcp_mtu_timeout(struct tcb *t);
+void tcp_mtu_acked(struct tcb *t);
+void tcp_mtu_told(struct tcb *t, uint16_t mtu);
+void tcp_mtu_raise(struct netstack *ns, const struct net_addr *dst);
 
 /* tcp_cookie.c */
 void tcp_cookie_expect(struct netstack *ns, struct tcp_listener *q);

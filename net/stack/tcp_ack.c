@@ -149,6 +149,8 @@ static void advance(struct tcb *t, const struct tcp_in *in)
         sock_changed(&t->s);
     }
     t->snd_una = in->ack;
+    if (t->mtu_trial != 0)
+        tcp_mtu_acked(t);
     if (seq_lt(t->snd_nxt, t->snd_una))
         t->snd_nxt = t->snd_una;
     if (seq_lt(t->snd_sml, t->snd_una))

@@ -392,12 +392,7 @@ bool tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_a
     if (seq_lt(seq, t->snd_una) || seq_geq(seq, t->snd_max))
         return false;
     if (mtu != 0) {
-        if (mtu < t->path.mtu && mtu >= 68) {
-            t->path.mtu = mtu;
-            tcb_set_mss(t);
-            t->snd_nxt = t->snd_una; /* what was too big goes again, smaller */
-            tcp_output(t);
-        }
+        tcp_mtu_told(t, mtu); /* C-MTU-1 */
         return true;
     }
     if (t->state == TCP_SYN_SENT || t->state == TCP_SYN_RCVD)

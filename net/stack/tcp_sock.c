@@ -97,6 +97,7 @@ static void forget_attempt(struct tcb *t)
     t->rto_ns = TCP_RTO_INITIAL;
     t->srtt_us = t->rttvar_us = 0;
     t->backoff = t->dupacks = t->probes = t->ack_pending = 0;
+    t->mtu_trial = 0;
     t->timing = t->syn_repeated = t->in_recovery = t->persisting = false;
     t->mss_peer = TCP_MSS_DEFAULT;
     t->ts_on = t->sack_ok = t->wscale_on = false;

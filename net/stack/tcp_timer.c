@@ -116,6 +116,7 @@ static void rtx_fire(struct netstack *ns, struct ns_timer *timer)
         probe_window(t);
     } else if (t->snd_max != t->snd_una) {
         ns->count.tcp_timeouts++;
+        tcp_mtu_timeout(t);
         tcp_enter_loss(t);
         t->backoff++;
         if (t->snd_wnd == 0) {

@@ -76,7 +76,8 @@ test_reass_SOURCES_LIST = tests/unit/test_reass.c $(NET_STACK_SOURCES)
 test_tcp_SOURCES_LIST = tests/unit/test_tcp.c $(NET_STACK_SOURCES)
 test_tcp_data_SOURCES_LIST = tests/unit/test_tcp_data.c $(NET_STACK_SOURCES)
 test_handover_SOURCES_LIST = tests/unit/test_handover.c $(NET_STACK_SOURCES)
-UNIT_TESTS += test_cookie
+UNIT_TESTS += test_cookie test_mtu
+test_mtu_SOURCES_LIST = tests/unit/test_mtu.c $(NET_STACK_SOURCES)
 test_cookie_SOURCES_LIST = tests/unit/test_cookie.c $(NET_STACK_SOURCES)
 test_udp_SOURCES_LIST = tests/unit/test_udp.c $(NET_STACK_SOURCES)
 
