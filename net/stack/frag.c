@@ -173,11 +173,24 @@ uint8_t *frag_input(struct frag *f, const uint8_t *p, size_t len, uint64_t now_n
     return NULL;
 }
 
+/* Without the first piece there is nothing to quote, and nothing is said. */
+static void tell_expired(struct frag *f, const struct frag_datagram *d)
+{
+    uint8_t quote[FRAG_QUOTE_MAX];
+
+    if (!f->expired || !d->header_len)
+        return;
+    memcpy(quote, d->header, d->header_len);
+    memcpy(quote + d->header_len, d->data, 8); /* a piece that others follow has as many */
+    f->expired(f->ctx, quote, d->header_len + 8u);
+}
+
 void frag_run(struct frag *f, uint64_t now_ns)
 {
     for (unsigned i = 0; i < FRAG_DATAGRAMS; i++)
         if (f->datagram[i].used && f->datagram[i].expiry_ns <= now_ns) {
             f->timeouts++;
+            tell_expired(f, &f->datagram[i]); /* C-NETD-7 */
             drop(f, &f->datagram[i]);
         }
 }

@@ -2,8 +2,8 @@
  *
  * net/stack/frag.h: reassembly of IPv4 fragments (RFC 791 section 3.2, RFC 815).
  *
- * Owns: the datagrams under way. Bounded in number and bytes, timed (30 s), and
- * an overlap ends its datagram (RFC 5722's rule, taken for IPv4 too: no
+ * Owns: the datagrams under way. Bounded in number and bytes, timed (60 s: RFC 1122
+ * section 3.3.2), and an overlap ends its datagram (RFC 5722's rule, taken for IPv4 too: no
  * legitimate sender overlaps, and what different hosts make of an overlap is an
  * attacker's tool).
  * Who calls: netd. Pure code with an injected allocator. Context: one thread.
@@ -19,7 +19,8 @@
 #define FRAG_PER_SOURCE 8              /* datagrams under way from one address */
 #define FRAG_BYTES (512u * 1024)       /* all datagrams together */
 #define FRAG_PIECES_MAX 64             /* pieces of one datagram */
-#define FRAG_TIMEOUT_NS (30ull * 1000000000)
+#define FRAG_TIMEOUT_NS (60ull * 1000000000)
+#define FRAG_QUOTE_MAX 68               /* header and eight bytes of a datagram that never completed */
 
 struct frag_piece {
     uint32_t start, end; /* byte range of the payload, end exclusive */
@@ -40,6 +41,9 @@ struct frag {
     void *ctx;
     void *(*alloc)(void *ctx, size_t bytes);
     void (*free)(void *ctx, void *p);
+    /* Time ran out for a datagram whose first piece is here: that piece's header and
+     * first bytes, for an ICMP time exceeded (RFC 792). NULL after frag_init: nobody cares. */
+    void (*expired)(void *ctx, const uint8_t *quote, size_t len);
     struct frag_datagram datagram[FRAG_DATAGRAMS];
     size_t bytes;
     uint64_t in, done, bad, overlaps, timeouts, full;

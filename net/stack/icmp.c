@@ -157,13 +157,32 @@ void icmp_input(struct netstack *ns, const struct ip_in *in)
 }
 
 /* RFC 1122 3.2.2: never about an error, a fragment, a group, or a broadcast. */
-void icmp_unreachable(struct netstack *ns, const struct ip_in *in, uint8_t code)
+static void send_error(struct netstack *ns, const struct ip_in *in, uint8_t type, uint8_t code)
 {
-    uint8_t hdr[8] = {UNREACHABLE, code};
+    uint8_t hdr[8] = {type, code};
     uint32_t quote = in->total < 548 ? in->total : 548; /* RFC 1812 4.3.2.3: at most 576 in all */
 
     if (answerable(in) && limit_take(ns->now, &ns->icmp_limit.tokens, &ns->icmp_limit.when_ns, 200, 50))
         answer(ns, in, hdr, in->packet, quote);
+}
+
+void icmp_unreachable(struct netstack *ns, const struct ip_in *in, uint8_t code)
+{
+    send_error(ns, in, UNREACHABLE, code);
+}
+
+void ns_reassembly_expired(struct netstack *ns, const void *packet, size_t n)
+{
+    const uint8_t *p = packet;
+    struct ip_in in = {.packet = p, .total = (uint32_t)n, .family = NET_INET};
+
+    if (n < 20 || p[9] == NET_ICMP) /* which kind of ICMP it is may be in the missing part */
+        return;
+    addr_set4(&in.src, p + 12);
+    addr_set4(&in.dst, p + 16);
+    in.multicast = p[16] >= 224;
+    ns_clock(ns);
+    send_error(ns, &in, TIME_EXCEEDED, 1);
 }
 
 int icmp_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path,

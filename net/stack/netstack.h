@@ -204,5 +204,8 @@ int ns_import(struct netstack *ns, const void *buf, size_t n, const struct net_p
 #define NS_RAW_MAX 65535
 int ns_send_raw(struct netstack *ns, const void *hdr, size_t n, unsigned tx_flags, uint16_t link,
                 const uint8_t nexthop_mac[6]);
+/* Pieces of an IPv4 datagram never completed it: time exceeded, code 1, to its sender.
+ * `packet`: the first piece's header and first bytes. Rate-limited like other errors. */
+void ns_reassembly_expired(struct netstack *ns, const void *packet, size_t n);
 
 #endif

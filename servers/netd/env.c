@@ -128,6 +128,12 @@ static void arp_conflict(void *ctx, uint16_t link, const uint8_t ip[4], const ui
     links_conflict(ctx, link, ip, sys_now_ns());
 }
 
+void netd_fragment_expired(void *ctx, const uint8_t *quote, size_t len)
+{
+    struct netd *n = ctx;
+    ns_reassembly_expired(n->stack, quote, len);
+}
+
 void netd_env_fill(struct netd *n, struct ns_env *s, struct arp_env *a)
 {
     net_env_fill(s, n);

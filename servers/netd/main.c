@@ -193,6 +193,7 @@ int main(int argc, char **argv)
     netd_env_fill(n, &stack_env, &arp_env);
     arp_init(&n->arp, &arp_env);
     frag_init(&n->frag, n, stack_env.alloc, stack_env.free);
+    n->frag.expired = netd_fragment_expired;
     open_slots(n);
     int r = netstack_create(&n->stack, &stack_env, &config, n->slot[SLOT_ICMP].ring);
     if (r < 0)

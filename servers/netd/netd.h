@@ -60,6 +60,7 @@ struct netd {
 
 /* env.c */
 void netd_env_fill(struct netd *n, struct ns_env *stack_env, struct arp_env *arp_env);
+void netd_fragment_expired(void *ctx, const uint8_t *quote, size_t len); /* for frag.expired */
 
 /* links.c */
 void links_init(struct netd *n, int argc, char **argv);

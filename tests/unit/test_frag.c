@@ -174,6 +174,39 @@ static void a_flood_keeps_nobody_out(void **state) /* C-NETD-5 */
     assert_int_equal(f.bytes, 0);
 }
 
+static unsigned expired;
+static uint8_t expired_id;
+static void t_expired(void *ctx, const uint8_t *quote, size_t len)
+{
+    (void)ctx;
+    expired++;
+    expired_id = quote[5];
+    assert_int_equal(len, 28);
+    for (int i = 0; i < 8; i++)
+        assert_int_equal(quote[20 + i], (uint8_t)(i * 7));
+}
+
+/* RFC 792: whoever sent the first piece learns that the rest did not come. */
+static void tells_of_time_out(void **state) /* C-NETD-7 */
+{
+    (void)state;
+    size_t w;
+    expired = 0;
+    f.expired = t_expired;
+    piece(1, 2, 1480, 1480, true, &w); /* without its first piece nobody can be told */
+    piece(2, 2, 2960, 80, true, &w);
+    piece(2, 2, 0, 1480, true, &w);
+    piece(3, 2, 0, 1480, true, &w);
+    t_free(NULL, piece(3, 2, 1480, 8, false, &w)); /* complete in time */
+    frag_run(&f, FRAG_TIMEOUT_NS - 1);
+    assert_int_equal(expired, 0);
+    frag_run(&f, FRAG_TIMEOUT_NS);
+    assert_int_equal(expired, 1);
+    assert_int_equal(expired_id, 2);
+    assert_int_equal(f.timeouts, 2);
+    assert_int_equal(blocks, 0);
+}
+
 static void survives_noise(void **state)
 {
     (void)state;
@@ -208,6 +241,7 @@ int main(void)
         cmocka_unit_test_setup(overlap_ends_it, setup),
         cmocka_unit_test_setup(pieces_past_the_end_never_complete, setup),
         cmocka_unit_test_setup(bounded_and_timed, setup),
+        cmocka_unit_test_setup(tells_of_time_out, setup),
         cmocka_unit_test_setup(a_flood_keeps_nobody_out, setup),
         cmocka_unit_test_setup(survives_noise, setup),
         cmocka_unit_test_setup(in_any_order, setup),

@@ -344,6 +344,22 @@ static void test_no_error_about_groups(void **st)
     assert_true(rig_out().data[1] == 2); /* protocol unreachable */
 }
 
+static void test_reassembly_expired(void **st) /* C-NETD-7 */
+{
+    uint8_t q[28] = {0x45, 0, 5, 0, 0, 9, 0x20, 0, 64, NET_UDP};
+
+    (void)st;
+    put32(q + 12, PEER_IP);
+    put32(q + 16, OUR_IP);
+    ns_reassembly_expired(rig.ns, q, 28);
+    struct out o = rig_out();
+    assert_true(o.any && o.proto == NET_ICMP && o.data[0] == 11 && o.data[1] == 1);
+    assert_memory_equal(o.data + 8, q, 28);
+    q[16] = 0xe0; /* to a group: nothing is said (RFC 1122 3.2.2) */
+    ns_reassembly_expired(rig.ns, q, 28);
+    assert_false(rig_out().any);
+}
+
 static void test_unclaimed(void **st)
 {
     uint8_t p[64] = {0};
@@ -424,7 +440,7 @@ int main(void)
         T(test_connected),        T(test_last_words),
         T(test_bind_rules),       T(test_answers_ping),
         T(test_long_ping),        T(test_ping_socket),
-        T(test_port_unreachable), T(test_no_error_about_groups),
+        T(test_port_unreachable), T(test_reassembly_expired), T(test_no_error_about_groups),
         T(test_unclaimed),        T(test_raw),
         T(test_ring_full),
     };
