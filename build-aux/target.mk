@@ -171,5 +171,5 @@ distcheck: export CHECK_SYSTEM = no
 DISTCHECK_NEWLIB = --with-newlib=$(abspath $(NEWLIB_DIR))
 distcheck: $(NEWLIB_READY_STAMP)
 
--include $(patsubst %.o,%.d,$(KERNEL_OBJECTS) $(LIBSLIPWAY_OBJECTS) $(CRT0_OBJECT) \
+-include $(patsubst %.o,%.d,$(KERNEL_OBJECTS) $(LIBSLIPWAY_OBJECTS) $(CRT0_OBJECT) $(HOSTLIB_OBJECTS) \
     $(foreach s,$(SERVERS) $(BENCH_PROGRAMS),$(call slw_objects,$(s))))
