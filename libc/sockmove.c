@@ -84,13 +84,17 @@ static int lot_open(void)
 
 static void name_it(const struct handover *h, struct net_port_op *op)
 {
+    bool dual = (h->flags & HANDOVERF_DUAL) != 0;
+    uint8_t family = (h->flags & HANDOVERF_MAPPED) && !dual ? NET_INET : h->family;
+    uint16_t link = h->scope != 0 ? (uint16_t)(h->scope - 1) : LINK_ANY;
+
     *op = (struct net_port_op){.target_pid = sys_getpid(), .is_flow = h->kind == HANDOVER_TCP};
     if (op->is_flow)
-        op->flow = (struct net_flow_key){.family = h->family, .proto = NET_TCP, .link = LINK_ANY,
+        op->flow = (struct net_flow_key){.family = family, .proto = NET_TCP, .link = link,
                                          .lport = h->lport, .rport = h->rport,
                                          .laddr = h->laddr, .raddr = h->raddr};
     else
-        op->key = (struct net_port_key){.family = h->family,
+        op->key = (struct net_port_key){.family = family,
                                         .proto = h->kind == HANDOVER_UDP ? NET_UDP : NET_TCP,
                                         .link = LINK_ANY, .port_lo = h->lport, .port_hi = h->lport,
                                         .addr = h->laddr};
@@ -121,10 +125,22 @@ static void unpark(const struct sock_file *s, struct net_port_op *op)
     sys_port_transfer(op);
 }
 
+/* The one that a socket of both families has beside its IPv6 port. */
+static int park4(const struct sock_file *s, const struct handover *h, const struct net_port_op *op,
+                 struct net_port_op *op4)
+{
+    *op4 = (struct net_port_op){.target_pid = op->target_pid};
+    if (!(h->flags & HANDOVERF_DUAL))
+        return 0;
+    op4->key = (struct net_port_key){.family = NET_INET, .proto = op->key.proto, .link = LINK_ANY,
+                                     .port_lo = h->lport, .port_hi = h->lport};
+    return park(s, op4);
+}
+
 /* The context's lock is held. */
 static int64_t export_locked(struct sock_file *s, void *buf, size_t room)
 {
-    struct net_port_op op;
+    struct net_port_op op, op4;
     struct handover *h = buf;
     int64_t n = s->s == NULL ? -EBADF : ns_export(s->s, buf, room);
     int r;
@@ -135,11 +151,16 @@ static int64_t export_locked(struct sock_file *s, void *buf, size_t room)
     r = park(s, &op);
     if (r < 0)
         return r;
-    n = ns_export(s->s, buf, room);
+    r = park4(s, h, &op, &op4);
+    n = r < 0 ? r : ns_export(s->s, buf, room);
     if (n < 0 || (uint64_t)n > room) {
         unpark(s, &op);
+        if (r == 0 && op4.id != 0)
+            unpark(s, &op4);
         return n;
     }
+    h->registry_id4 = op4.id;
+    memcpy(h->token4, op4.secret, sizeof h->token4);
     h->registry_id = op.id;
     h->is_flow = op.is_flow;
     memcpy(h->token, op.secret, sizeof h->token);
@@ -164,6 +185,28 @@ ssize_t slipway_socket_export(int fd, void *buf, size_t bytes)
 
 /* --- in --- */
 
+/* The second port of a socket of both families. */
+static int take4(struct net_ctx *c, const struct handover *h)
+{
+    struct net_port_op op = {.endpoint = c->handle, .flags = PORT_TAKE, .id = h->registry_id4};
+
+    if (h->registry_id4 == 0)
+        return 0;
+    memcpy(op.secret, h->token4, sizeof op.secret);
+    int r = sys_port_transfer(&op);
+    if (r == 0)
+        came_back(h->registry_id4);
+    return r;
+}
+
+static void give_up(uint32_t id, bool is_flow) /* the peer hears that nobody is here */
+{
+    struct net_port_op op = {.endpoint = -1, .is_flow = is_flow, .id = id};
+
+    if (id != 0)
+        sys_port_unregister(&op);
+}
+
 static int import_locked(struct net_ctx *c, const struct handover *h, size_t bytes, struct nsock **n)
 {
     struct net_port_op op = {
@@ -175,10 +218,12 @@ static int import_locked(struct net_ctx *c, const struct handover *h, size_t byt
     if (r < 0)
         return r;
     came_back(h->registry_id);
-    r = ns_import(c->ns, h, bytes, h->registry_id != 0 ? &op : NULL, n);
-    if (r < 0 && h->registry_id != 0) {
-        op.endpoint = -1;
-        sys_port_unregister(&op); /* the peer hears that nobody is here */
+    r = take4(c, h);
+    if (r == 0)
+        r = ns_import(c->ns, h, bytes, h->registry_id != 0 ? &op : NULL, n);
+    if (r < 0) {
+        give_up(h->registry_id, h->is_flow != 0);
+        give_up(h->registry_id4, false);
     }
     if (r == 0)
         net_run_in(c); /* what came along */

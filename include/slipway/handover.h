@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 #define HANDOVER_MAGIC   0x4f484c53u /* "SLHO" */
-#define HANDOVER_VERSION 1u
+#define HANDOVER_VERSION 2u
 
 enum handover_kind { HANDOVER_TCP = 1, HANDOVER_LISTENER = 2, HANDOVER_UDP = 3, HANDOVER_SYN = 4 };
 
@@ -51,7 +51,10 @@ struct handover {
     uint8_t ttl, pad;
     uint16_t flags; /* HANDOVERF_* */
     int32_t error;  /* pending on the socket, an errno, 0 for none */
-    uint32_t pad2;
+    uint32_t registry_id4; /* HANDOVERF_DUAL: the same for the IPv4 port */
+    uint8_t token4[NET_SECRET_BYTES];
+    uint16_t scope; /* of link-local addresses: link index + 1, 0 for none */
+    uint16_t pad2[3];
 };
 #define HANDOVERF_REUSEADDR 0x01u
 #define HANDOVERF_BROADCAST 0x02u
@@ -59,7 +62,11 @@ struct handover {
 #define HANDOVERF_CONNECTED 0x08u /* UDP: raddr and rport are its peer */
 #define HANDOVERF_RD_SHUT   0x10u
 #define HANDOVERF_WR_SHUT   0x20u
-#define HANDOVERF_KNOWN     0x3fu
+#define HANDOVERF_MAPPED    0x40u /* IPv6 socket, IPv4 on the wire: addresses are IPv4's */
+#define HANDOVERF_DUAL      0x80u /* IPv6 socket that serves IPv4, too, by a port of the same number */
+#define HANDOVERF_V6ONLY    0x100u
+#define HANDOVERF_INET6     (HANDOVERF_MAPPED | HANDOVERF_DUAL | HANDOVERF_V6ONLY) /* only with NET_INET6 */
+#define HANDOVERF_KNOWN     0x1ffu
 
 /* A connection from SYN_RCVD to LAST_ACK and FIN_WAIT_2. Behind it: rcv_bytes that
  * nobody has read; snd_bytes from buf_seq on, sent or not; then `pieces` times
@@ -135,8 +142,8 @@ struct handover_udp {
 };
 struct handover_dgram {
     struct net_addr addr;
-    uint16_t port, link;
-    uint32_t len;
+    uint16_t port, link, len;
+    uint8_t family, pad;
 };
 
 #endif

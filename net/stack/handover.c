@@ -9,16 +9,24 @@
 #include <net/stack/tcp.h>
 #include <slipway/handover.h>
 
-_Static_assert(sizeof(struct handover) == 96 && sizeof(struct handover_tcp) == 272 &&
+_Static_assert(sizeof(struct handover) == 120 && sizeof(struct handover_tcp) == 272 &&
                    sizeof(struct handover_listener) == 40 && sizeof(struct handover_syn) == 56 &&
                    sizeof(struct handover_udp) == 8 && sizeof(struct handover_dgram) == 24,
-               "version 1");
+               "version 2");
 
 #define TAIL(h) ((void *)((struct handover *)(h) + 1))
 
 static uint64_t padded(uint64_t n)
 {
     return (n + 7) & ~7ull;
+}
+
+void handover_name(struct handover *h, uint32_t net)
+{
+    h->scope = net_scope(net);
+    h->flags &= (uint16_t)~HANDOVERF_MAPPED;
+    if (h->family == NET_INET6 && net_family(net) == NET_INET)
+        h->flags |= HANDOVERF_MAPPED;
 }
 
 void handover_head(const struct nsock *s, struct handover *h, uint8_t kind, uint64_t bytes)
@@ -36,21 +44,57 @@ void handover_head(const struct nsock *s, struct handover *h, uint8_t kind, uint
                            .ttl = s->ttl,
                            .error = s->error};
     h->flags =
-        (uint16_t)((s->reuseaddr ? HANDOVERF_REUSEADDR : 0) | (s->broadcast ? HANDOVERF_BROADCAST : 0));
+        (uint16_t)((s->reuseaddr ? HANDOVERF_REUSEADDR : 0) | (s->broadcast ? HANDOVERF_BROADCAST : 0) |
+                   (sock_dual(s) ? HANDOVERF_DUAL : 0) | (s->v6only ? HANDOVERF_V6ONLY : 0));
+    if (s->peer.family != 0)
+        handover_name(h, ns_net(s->peer.family, s->peer.scope));
+    else if (s->local.family != 0)
+        handover_name(h, ns_net(s->local.family, s->local.scope));
 }
 
-static bool address_sound(const struct net_addr *a)
+static bool address_sound(const struct handover *h, const struct net_addr *a)
 {
     static const uint8_t zero[12];
 
-    return memcmp(a->b + 4, zero, sizeof(zero)) == 0;
+    return net_family(handover_net(h)) == NET_INET6 || memcmp(a->b + 4, zero, sizeof(zero)) == 0;
+}
+
+/* What goes on the wire: an IPv6 socket may have an IPv4 peer. */
+uint32_t handover_net(const struct handover *h)
+{
+    uint8_t family = h->flags & HANDOVERF_MAPPED ? NET_INET : h->family;
+
+    return ns_net(family, family == NET_INET6 ? h->scope : 0);
+}
+
+/* The port's number is the same in both families. */
+static struct ns_port *adopt_ports(struct netstack *ns, const struct handover *h, uint8_t proto,
+                                   const struct net_port_op *taken, struct ns_port **port4)
+{
+    static const uint8_t no_secret[NET_SECRET_BYTES];
+    const uint8_t *secret = taken != NULL ? taken->secret : no_secret;
+    bool dual = (h->flags & HANDOVERF_DUAL) != 0;
+    struct ns_port *p = port_adopt(ns, dual ? NET_INET6 : net_family(handover_net(h)), proto, &h->laddr,
+                                   h->lport, secret, true);
+
+    *port4 = NULL;
+    if (p == NULL || !dual)
+        return p;
+    /* Its own secret was not written down: whoever takes both knows the other. */
+    *port4 = port_adopt(ns, NET_INET, proto, &h->laddr, h->lport, secret, true);
+    if (*port4 != NULL)
+        return p;
+    port_drop(ns, p);
+    return NULL;
 }
 
 static bool head_sound(const struct handover *h, size_t n)
 {
     return n >= sizeof(*h) && h->magic == HANDOVER_MAGIC && h->bytes <= n && h->bytes >= sizeof(*h) &&
-           (h->bytes & 7) == 0 && h->family == NET_INET && (h->flags & ~HANDOVERF_KNOWN) == 0 &&
-           h->lport != 0 && address_sound(&h->laddr) && address_sound(&h->raddr);
+           (h->bytes & 7) == 0 && (h->family == NET_INET || h->family == NET_INET6) &&
+           (h->flags & ~HANDOVERF_KNOWN) == 0 &&
+           (h->family == NET_INET6 || (h->flags & HANDOVERF_INET6) == 0) && h->lport != 0 &&
+           address_sound(h, &h->laddr) && address_sound(h, &h->raddr);
 }
 
 /* --- UDP ------------------------------------------------------------------------------- */
@@ -81,7 +125,7 @@ static void udp_export(const struct dsock *d, struct handover *h)
         struct handover_dgram g;
 
         bufq_peek(&d->q, at, &head, sizeof(head));
-        g = (struct handover_dgram){head.addr, head.port, head.link, head.len};
+        g = (struct handover_dgram){head.addr, head.port, head.link, head.len, head.family, 0};
         memcpy(p, &g, sizeof(g));
         p += padded(sizeof(g));
         bufq_peek(&d->q, at + (uint32_t)sizeof(head), p, head.len);
@@ -103,10 +147,10 @@ static int udp_queue(struct dsock *d, const struct handover *h)
             return -EINVAL;
         memcpy(&g, p, sizeof(g));
         p += padded(sizeof(g));
-        if (g.len > 65535 || padded(g.len) > (size_t)(end - p))
+        if ((g.family != NET_INET && g.family != NET_INET6) || padded(g.len) > (size_t)(end - p))
             return -EINVAL;
         if (d != NULL) {
-            struct dgram_head head = {g.addr, g.port, g.link, g.len};
+            struct dgram_head head = {g.addr, g.port, g.link, g.len, g.family, 0};
 
             if (!bufq_put_dgram(d->s.ns, &d->q, &head, p, g.len))
                 return -ENOMEM;
@@ -121,26 +165,28 @@ static int udp_queue(struct dsock *d, const struct handover *h)
 static int udp_import(struct netstack *ns, const struct handover *h, const struct net_port_op *taken,
                       struct nsock **out)
 {
-    static const uint8_t no_secret[NET_SECRET_BYTES];
     const struct handover_udp *r = TAIL(h);
-    struct ns_port *p;
+    struct ns_port *p, *port4;
     struct dsock *d;
     int err;
 
     if (h->bytes < sizeof(*h) + sizeof(*r) || udp_queue(NULL, h) != 0)
         return -EINVAL;
-    p = port_adopt(ns, h->family, NET_UDP, &h->laddr, h->lport, taken != NULL ? taken->secret : no_secret,
-                   true);
+    p = adopt_ports(ns, h, NET_UDP, taken, &port4);
     if (p == NULL)
         return -ENOMEM;
-    err = p->refs > 1 ? -EADDRINUSE : dgram_socket(ns, NS_DGRAM, out);
+    err = p->refs > 1 || (port4 != NULL && port4->refs > 1) ? -EADDRINUSE
+                                                            : dgram_socket(ns, h->family, NS_DGRAM, out);
     if (err != 0) {
         port_drop(ns, p);
+        port_drop(ns, port4);
         return err;
     }
     d = (struct dsock *)*out;
     d->s.port = p;
-    d->s.local = (struct ns_addr){.family = h->family, .port = h->lport, .addr = h->laddr};
+    d->s.port4 = port4;
+    d->s.v6only = (h->flags & HANDOVERF_V6ONLY) != 0;
+    d->s.local = (struct ns_addr){.family = p->family, .port = h->lport, .addr = h->laddr};
     d->s.ttl = h->ttl != 0 ? h->ttl : 64;
     d->s.reuseaddr = (h->flags & HANDOVERF_REUSEADDR) != 0;
     d->s.broadcast = (h->flags & HANDOVERF_BROADCAST) != 0;
@@ -148,7 +194,10 @@ static int udp_import(struct netstack *ns, const struct handover *h, const struc
     d->rd_shut = (h->flags & HANDOVERF_RD_SHUT) != 0;
     d->wr_shut = (h->flags & HANDOVERF_WR_SHUT) != 0;
     if (d->connected)
-        d->s.peer = (struct ns_addr){.family = h->family, .port = h->rport, .addr = h->raddr};
+        d->s.peer = (struct ns_addr){.family = net_family(handover_net(h)),
+                                     .port = h->rport,
+                                     .addr = h->raddr,
+                                     .scope = net_scope(handover_net(h))};
     d->rcvbuf = r->rcvbuf_limit < 2048 ? 2048 : r->rcvbuf_limit < (4u << 20) ? r->rcvbuf_limit : 4u << 20;
     dgram_hash(d);
     err = udp_queue(d, h);
@@ -177,6 +226,7 @@ static void syn_export(const struct tcp_syn *y, struct handover *h)
     struct handover_syn *r = TAIL(h);
 
     handover_head(&y->parent->s, h, HANDOVER_SYN, sizeof(*h) + sizeof(*r));
+    handover_name(h, y->node.net);
     h->laddr = y->node.laddr;
     h->raddr = y->node.raddr;
     h->lport = y->node.lport;
@@ -234,16 +284,18 @@ static void listener_export(struct tcb *l, struct handover *h)
 static void pin_the_others(struct tcb *l)
 {
     struct netstack *ns = l->s.ns;
-    struct ns_port *p = l->s.port;
+    struct ns_port *p = l->s.port, *p4 = l->s.port4;
 
     p->group = true;
+    if (p4 != NULL)
+        p4->group = true;
     for (uint32_t b = 0; b <= ns->conn_mask; b++) {
         for (struct tcp_node *n = ns->conn[b]; n != NULL; n = n->next) {
             struct tcb *t = n->kind == NODE_TCB ? ns_container(n, struct tcb, node) : NULL;
 
-            if (t == NULL || t->s.port != p || t->parent == l || t->flow_id != 0)
+            if (t == NULL || (t->s.port != p && t->s.port != p4) || t->s.port == NULL || t->parent == l || t->flow_id != 0)
                 continue;
-            t->flow_id = flow_pin(ns, p, NET_TCP, &n->laddr, &n->raddr, n->rport);
+            t->flow_id = flow_pin(ns, t->s.port, n->net, &n->laddr, &n->raddr, n->rport);
         }
     }
 }
@@ -269,12 +321,12 @@ static bool syn_import(struct tcb *l, const struct handover *h, uint64_t base)
     const struct handover_syn *r = TAIL(h);
     struct netstack *ns = l->s.ns;
     struct tcp_node name = {
-        .family = h->family, .laddr = h->laddr, .raddr = h->raddr, .lport = h->lport, .rport = h->rport};
+        .net = handover_net(h), .laddr = h->laddr, .raddr = h->raddr, .lport = h->lport, .rport = h->rport};
     struct tcp_syn *y;
 
     if (h->bytes != sizeof(*h) + sizeof(*r) || r->snd_wscale > TCP_WSCALE_MAX || h->lport != l->s.port->port ||
         h->rport == 0 || r->retries > TCP_SYN_RETRIES || r->timer_ns > TCP_RTO_MAX ||
-        tcp_lookup(ns, &h->laddr, &h->raddr, h->lport, h->rport) != NULL)
+        tcp_lookup(ns, name.net, &h->laddr, &h->raddr, h->lport, h->rport) != NULL)
         return false;
     y = tcp_syn_new(ns, l, &name);
     if (y == NULL)
@@ -324,9 +376,8 @@ static void take_queue(struct tcb *l, const struct handover *h)
 static int listener_import(struct netstack *ns, const struct handover *h, const struct net_port_op *taken,
                            struct nsock **out)
 {
-    static const uint8_t no_secret[NET_SECRET_BYTES];
     const struct handover_listener *r = TAIL(h);
-    struct ns_port *p;
+    struct ns_port *p, *port4;
     struct tcb *l;
     int err;
 
@@ -335,14 +386,19 @@ static int listener_import(struct netstack *ns, const struct handover *h, const 
     l = tcb_new(ns, h->family);
     if (l == NULL)
         return ns->nsocks >= ns->cfg.sockets_max ? -EMFILE : -ENOMEM;
-    p = port_adopt(ns, h->family, NET_TCP, &h->laddr, h->lport, taken != NULL ? taken->secret : no_secret,
-                   true);
-    err = p == NULL ? -ENOMEM : p->listener != NULL ? -EADDRINUSE : 0;
+    p = adopt_ports(ns, h, NET_TCP, taken, &port4);
+    err = p == NULL                                                                  ? -ENOMEM
+          : p->listener != NULL || (port4 != NULL && port4->listener != NULL) ? -EADDRINUSE
+                                                                              : 0;
     if (err == 0) {
         l->s.port = p;
+        l->s.port4 = port4;
+        if (port4 != NULL)
+            port4->binders++;
+        l->s.v6only = (h->flags & HANDOVERF_V6ONLY) != 0;
         l->s.bound = true;
         p->binders++;
-        l->s.local = (struct ns_addr){.family = h->family, .port = h->lport, .addr = h->laddr};
+        l->s.local = (struct ns_addr){.family = p->family, .port = h->lport, .addr = h->laddr};
         l->s.reuseaddr = (h->flags & HANDOVERF_REUSEADDR) != 0;
         l->s.ttl = h->ttl != 0 ? h->ttl : 64;
         l->nodelay = (r->flags & HANDOVER_TCPF_NODELAY) != 0;
@@ -356,6 +412,7 @@ static int listener_import(struct netstack *ns, const struct handover *h, const 
         err = tcp_listen(l, r->backlog < 4096 ? (int)r->backlog : 4096);
     } else if (p != NULL) {
         port_drop(ns, p);
+        port_drop(ns, port4);
     }
     if (err != 0) {
         tcp_forget(l);

@@ -107,6 +107,7 @@ void tcp_export(struct tcb *t, struct handover *h)
     h->raddr = t->node.raddr;
     h->lport = t->node.lport;
     h->rport = t->node.rport;
+    handover_name(h, t->node.net);
     h->flags |= (tcb_orphan(t) ? HANDOVERF_ORPHAN : 0) | (t->rd_shut ? HANDOVERF_RD_SHUT : 0);
     put_state(t, r);
     bufq_peek(&t->rcv, 0, p, t->rcv.bytes);
@@ -356,31 +357,34 @@ int tcp_import(struct netstack *ns, const struct handover *h, uint32_t flow_id, 
     const struct handover_tcp *r = (const struct handover_tcp *)(h + 1);
     static const uint8_t no_secret[NET_SECRET_BYTES];
     uint64_t base = h->taken_ns <= ns->now ? h->taken_ns : ns->now;
+    uint32_t net = handover_net(h);
     const struct ip_path *path;
     struct tcb *t;
     int err;
 
     if (!record_sound(h))
         return -EINVAL;
-    if (tcp_lookup(ns, &h->laddr, &h->raddr, h->lport, h->rport) != NULL)
+    if (tcp_lookup(ns, net, &h->laddr, &h->raddr, h->lport, h->rport) != NULL)
         return -EADDRINUSE;
-    err = ip_route(ns, h->family, &h->raddr, &path);
+    err = ip_route(ns, net, &h->raddr, &path);
     if (err != 0)
         return err;
-    t = tcb_new(ns, h->family);
+    t = tcb_new(ns, net);
     if (t == NULL)
         return ns->nsocks >= ns->cfg.sockets_max ? -EMFILE : -ENOMEM;
+    t->s.family = h->family;
     t->node.laddr = h->laddr;
     t->node.raddr = h->raddr;
     t->node.lport = h->lport;
     t->node.rport = h->rport;
-    t->s.port = port_adopt(ns, h->family, NET_TCP, &h->laddr, h->lport, no_secret, false);
+    t->s.port = port_adopt(ns, net_family(net), NET_TCP, &h->laddr, h->lport, no_secret, false);
+    t->s.v6only = (h->flags & HANDOVERF_V6ONLY) != 0;
     take_options(t, h, r);
     tcb_set_path(t, path);
     t->rcvbuf_limit = r->rcvbuf_limit;
     if (r->path_mtu < t->path.mtu) {
         t->path.mtu = r->path_mtu;
-        ip_route_mtu(ns, &t->node.raddr, r->path_mtu); /* here, too, it grows old */
+        ip_route_mtu(ns, net, &t->node.raddr, r->path_mtu); /* here, too, it grows old */
     }
     take_flags(t, h, r);
     take_sequence(t, r);

@@ -9,10 +9,6 @@
  */
 #include <net/stack/tcp.h>
 
-/* Links with a smaller MTU are rarer than attackers that name one (RFC 5927,
- * section 7.2). */
-#define PATH_MTU_MIN 552
-
 enum { ECHO_REPLY = 0, UNREACHABLE = 3, ECHO_REQUEST = 8, TIME_EXCEEDED = 11, PARAMETER = 12 };
 
 /* Token bucket; tokens are in nanoseconds of entitlement. */
@@ -51,7 +47,7 @@ static void answer(struct netstack *ns, const struct ip_in *in, const uint8_t *h
     struct ip_dgram d = {
         .ttl = 64, .src = &in->dst, .hdr = hdr, .data = data, .data_len = n, .fragment = true};
 
-    if (ip_route(ns, in->family, &in->src, &d.path) == 0)
+    if (ip_route(ns, in->net, &in->src, &d.path) == 0)
         icmp_out(ns, &d);
 }
 
@@ -91,6 +87,26 @@ static int unreachable_errno(uint8_t code)
     }
 }
 
+void icmp_deliver(struct netstack *ns, uint32_t net, uint8_t proto, const struct net_addr *src,
+                  const struct net_addr *dst, const uint8_t *q, int err, uint16_t mtu)
+{
+    bool ours = false;
+
+    if (proto == NET_TCP) {
+        ours = tcp_error(ns, net, src, dst, get16(q), get16(q + 2), get32(q + 4), err, mtu);
+    } else if (proto == NET_UDP) {
+        ours = udp_error(ns, net, src, dst, get16(q), get16(q + 2), err);
+    } else if ((proto == NET_ICMP && q[0] == ECHO_REQUEST) || (proto == NET_ICMP6 && q[0] == ICMP6_ECHO)) {
+        struct dsock *d = dgram_find(ns, net, proto, src, get16(q + 4), dst, 0);
+        if (d != NULL)
+            sock_error(&d->s, err);
+    }
+    /* Only a quote of what is really under way may shrink the path: anybody can
+     * send such an error (RFC 5927 section 7). */
+    if (ours && mtu != 0)
+        ip_route_mtu(ns, net, dst, mtu);
+}
+
 /* An error; in->data + 8 quotes a packet of ours. */
 static void error_arrived(struct netstack *ns, const struct ip_in *in)
 {
@@ -98,7 +114,6 @@ static void error_arrived(struct netstack *ns, const struct ip_in *in)
     uint32_t n = in->len - 8, hdr;
     struct net_addr src, dst;
     uint16_t mtu = 0;
-    bool ours = false;
     int err = in->data[0] == UNREACHABLE ? unreachable_errno(in->data[1]) : EHOSTUNREACH;
 
     if (n < 20 || (q[0] >> 4) != 4 || (hdr = (uint32_t)(q[0] & 15) * 4) < 20 || n < hdr + 8 ||
@@ -110,22 +125,10 @@ static void error_arrived(struct netstack *ns, const struct ip_in *in)
         mtu = get16(in->data + 6);
         if (mtu < 68)
             mtu = 576; /* a router before RFC 1191 */
-        else if (mtu < PATH_MTU_MIN)
-            mtu = PATH_MTU_MIN; /* C-MTU-2 */
+        else if (mtu < PATH_MTU_BELIEVED)
+            mtu = PATH_MTU_BELIEVED; /* C-MTU-2 */
     }
-    if (q[9] == NET_TCP)
-        ours = tcp_error(ns, &src, &dst, get16(q + hdr), get16(q + hdr + 2), get32(q + hdr + 4), err, mtu);
-    else if (q[9] == NET_UDP)
-        ours = udp_error(ns, &src, &dst, get16(q + hdr), get16(q + hdr + 2), err);
-    else if (q[9] == NET_ICMP && q[hdr] == ECHO_REQUEST) {
-        struct dsock *d = dgram_find(ns, NET_ICMP, &src, get16(q + hdr + 4), &dst, 0);
-        if (d != NULL)
-            sock_error(&d->s, err);
-    }
-    /* Only a quote of what is really under way may shrink the path: anybody can
-     * send such an error (RFC 5927 section 7). */
-    if (ours && mtu != 0)
-        ip_route_mtu(ns, &dst, mtu);
+    icmp_deliver(ns, in->net, q[9], &src, &dst, q + hdr, err, mtu);
 }
 
 void icmp_input(struct netstack *ns, const struct ip_in *in)
@@ -142,7 +145,7 @@ void icmp_input(struct netstack *ns, const struct ip_in *in)
         echo_request(ns, in);
         break;
     case ECHO_REPLY:
-        d = dgram_find(ns, NET_ICMP, &in->dst, get16(in->data + 4), &in->src, 0);
+        d = dgram_find(ns, in->net, NET_ICMP, &in->dst, get16(in->data + 4), &in->src, 0);
         if (d != NULL)
             dgram_queue(d, in, 0, in->data, in->len);
         break;

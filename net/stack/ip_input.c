@@ -9,6 +9,9 @@
  */
 #include <net/stack/tcp.h>
 
+#define ETHERTYPE_IP  0x0800
+#define ETHERTYPE_IP6 0x86dd
+
 uint64_t ip_pseudo(uint8_t family, uint8_t proto, const struct net_addr *src, const struct net_addr *dst)
 {
     uint64_t a[2], b[2], sum;
@@ -43,6 +46,7 @@ static bool parse4(const struct net_rx *rx, const uint8_t *p, uint32_t len, stru
     in->len = total - hdr;
     in->total = total;
     in->family = NET_INET;
+    in->net = NET_INET;
     in->proto = p[9];
     in->ttl = p[8];
     addr_set4(&in->src, p + 12);
@@ -62,13 +66,17 @@ void ip_input(struct netstack *ns, const struct net_rx *rx, const uint8_t *packe
     const uint8_t *p = packet + rx->l2_len;
     struct ip_in in;
 
-    if (rx->kind != RX_PACKET || (rx->l2_len >= 14 && get16(p - 2) != 0x0800)) {
+    if (rx->kind != RX_PACKET ||
+        (rx->l2_len >= 14 && get16(p - 2) != ETHERTYPE_IP && get16(p - 2) != ETHERTYPE_IP6)) {
         unclaimed(ns, rx, packet);
         return;
     }
     ns->count.ip_in++;
     if (rx->len < rx->l2_len || !parse4(rx, p, rx->len - rx->l2_len, &in)) {
-        ns->count.ip_bad++;
+        if (rx->len >= rx->l2_len + 40u && (p[0] >> 4) == 6)
+            ip6_input(ns, rx, packet);
+        else
+            ns->count.ip_bad++;
         return;
     }
     if (is_fragment(p)) {

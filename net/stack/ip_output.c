@@ -2,12 +2,14 @@
  *
  * net/stack/ip_output.c: routes, IP headers, datagrams on their way out.
  *
- * Owns: the cache of route look-ups (each is a system call) and the counter of
- * IP identifications. TCP builds its own headers in tcp_output.c.
+ * Owns: the cache of route look-ups (each is a system call), the counter of IP
+ * identifications, flow labels. TCP builds its own headers in tcp_output.c.
  */
 #include <net/stack/ns.h>
+#include <slipway/siphash.h>
 
-#define ROUTE_LIFE (5 * NS_SEC)
+#define ROUTE_LIFE   (5 * NS_SEC)
+#define IP_DGRAM_MAX 65535u /* a record's limit (slipway/ring.h); larger than MTU: the net core cuts it */
 
 /* --- routes -------------------------------------------------------------------- */
 static struct ip_path *route_slot(struct netstack *ns, const struct net_addr *dst)
@@ -20,20 +22,21 @@ static struct ip_path *route_slot(struct netstack *ns, const struct net_addr *ds
     return &ns->route[(w[0] ^ w[0] >> 8) & (ROUTE_CACHE - 1)];
 }
 
-int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, const struct ip_path **out)
+int ip_route(struct netstack *ns, uint32_t net, const struct net_addr *dst, const struct ip_path **out)
 {
     struct ip_path *c = route_slot(ns, dst);
     struct net_route_info info;
+    uint16_t least;
     int r;
 
-    if (c->family == family && c->expires_ns > ns->now && addr_equal(&c->dst, dst)) {
+    if (c->net == net && c->expires_ns > ns->now && addr_equal(&c->dst, dst)) {
         *out = c;
         return 0;
     }
     memset(&info, 0, sizeof(info));
-    info.family = family;
+    info.family = net_family(net);
     info.dst = *dst;
-    info.link = LINK_ANY;
+    info.link = net_link(net);
     r = ns->env.route(ns->env.ctx, &info);
     if (r < 0)
         return r;
@@ -41,9 +44,10 @@ int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, co
     c->src = info.src;
     c->flags = info.flags;
     c->speed_bps = info.speed_bps;
-    c->mtu = path_mtu_limit(ns, dst, info.mtu < 68 ? 68 : info.mtu); /* RFC 791: every link carries 68 */
+    least = info.family == NET_INET6 ? MTU_MIN6 : MTU_MIN4;
+    c->mtu = path_mtu_limit(ns, dst, info.mtu < least ? least : info.mtu);
     c->link = info.link;
-    c->family = family;
+    c->net = net;
     c->expires_ns = ns->now + ROUTE_LIFE;
     *out = c;
     return 0;
@@ -55,13 +59,13 @@ void ip_route_flush(struct netstack *ns)
         ns->route[i].expires_ns = 0;
 }
 
-void ip_route_mtu(struct netstack *ns, const struct net_addr *dst, uint16_t mtu)
+void ip_route_mtu(struct netstack *ns, uint32_t net, const struct net_addr *dst, uint16_t mtu)
 {
     struct ip_path *c = route_slot(ns, dst);
 
-    bool cached = c->expires_ns > ns->now && addr_equal(&c->dst, dst);
+    bool cached = c->net == net && c->expires_ns > ns->now && addr_equal(&c->dst, dst);
 
-    if (mtu < 68 || (cached && mtu >= c->mtu))
+    if (mtu < (net_family(net) == NET_INET6 ? MTU_MIN6 : MTU_MIN4) || (cached && mtu >= c->mtu))
         return;
     if (cached)
         c->mtu = mtu;
@@ -80,12 +84,37 @@ void ip4_header(uint8_t *h, uint32_t total, uint16_t id, uint16_t frag, uint8_t 
     put16_raw(h + 10, csum_finish(csum_20(h)));
 }
 
+/* RFC 6437: the same for all packets of a flow, and nobody outside can tell one's
+ * label from another's. Zero would mean "none". */
+uint32_t ip6_label(const struct netstack *ns, const struct net_addr *src, const struct net_addr *dst,
+                   uint16_t sport, uint16_t dport)
+{
+    uint8_t b[36];
+    uint32_t label;
+
+    memcpy(b, src, 16);
+    memcpy(b + 16, dst, 16);
+    put16(b + 32, sport);
+    put16(b + 34, dport);
+    label = (uint32_t)siphash24(ns->label_key, b, sizeof(b)) & 0xfffffu;
+    return 0x60000000u | (label != 0 ? label : 1);
+}
+
+void ip6_header(uint8_t *h, uint32_t label, uint32_t payload, uint8_t next, uint8_t hops,
+                const struct net_addr *src, const struct net_addr *dst)
+{
+    put32(h, label);
+    put32(h + 4, payload << 16 | (uint32_t)next << 8 | hops);
+    __builtin_memcpy(h + 8, src, 16);
+    __builtin_memcpy(h + 24, dst, 16);
+}
+
 /* --- datagrams ------------------------------------------------------------------- */
 static uint64_t pseudo_sum(const struct ip_dgram *d)
 {
     if (!d->pseudo)
         return 0;
-    return csum_add(ip_pseudo(d->path->family, d->proto, d->src, &d->path->dst),
+    return csum_add(ip_pseudo(net_family(d->path->net), d->proto, d->src, &d->path->dst),
                     ns_swap16((uint16_t)(d->hdr_len + d->data_len)));
 }
 
@@ -161,35 +190,52 @@ static int send_long(struct netstack *ns, struct ip_dgram *d)
     return send_fragments(ns, d, hdr);
 }
 
+static void put_ip(struct netstack *ns, const struct ip_dgram *d, struct net_tx *tx, uint8_t *h, uint32_t total)
+{
+    bool ports = d->proto == NET_UDP;
+
+    if (net_family(d->path->net) == NET_INET) {
+        ip4_header(h, total, ns->ip_id++, 0, d->ttl, d->proto, d->src, &d->path->dst);
+        return;
+    }
+    ip6_header(h,
+               ip6_label(ns, d->src, &d->path->dst, ports ? get16(d->hdr) : 0, ports ? get16(d->hdr + 2) : 0),
+               total - 40, d->proto, d->ttl, d->src, &d->path->dst);
+    if (addr_scoped(NET_INET6, &d->path->dst))
+        tx->link = d->path->link;
+}
+
 /* hdr_len is even for every protocol here, so the payload starts at an even
  * byte and its sum needs no turning. */
 int ip_send(struct netstack *ns, struct ip_dgram *d)
 {
-    uint32_t hdr_len = 20 + d->hdr_len, total = hdr_len + d->data_len;
+    uint32_t ip = ip_header_bytes(d->path->net), hdr_len = ip + d->hdr_len, total = hdr_len + d->data_len;
     const uint8_t *data;
     struct net_tx *tx;
     uint8_t *h;
 
     if (d->src == NULL)
         d->src = &d->path->src;
-    if (total > d->path->mtu)
+    if (total > d->path->mtu && ip == 20)
         return send_long(ns, d);
+    if (total > IP_DGRAM_MAX)
+        return -EMSGSIZE;
     if ((tx = tx_begin(ns, &h)) == NULL)
         return -EAGAIN;
     tx->cookie = d->cookie;
-    ip4_header(h, total, ns->ip_id++, 0, d->ttl, d->proto, d->src, &d->path->dst);
-    memcpy(h + 20, d->hdr, d->hdr_len);
+    put_ip(ns, d, tx, h, total);
+    memcpy(h + ip, d->hdr, d->hdr_len);
     data = put_payload(ns, tx, h, hdr_len, d->data, d->data_len);
     if (data == NULL)
         return -EAGAIN;
     if (d->pseudo && (d->path->flags & LINKF_LOOPBACK)) { /* to ourselves: nobody will look */
         tx->csum = CSUM_PARTIAL;
-        put16_raw(h + 20 + d->csum_off, csum_fold(pseudo_sum(d)));
+        put16_raw(h + ip + d->csum_off, csum_fold(pseudo_sum(d)));
     } else if (tx->nseg == 0) {
-        put16_raw(h + 20 + d->csum_off, transport_checksum(d, csum_bytes(0, h + 20, total - 20)));
+        put16_raw(h + ip + d->csum_off, transport_checksum(d, csum_bytes(0, h + ip, total - ip)));
     } else {
-        uint64_t sum = csum_bytes(csum_bytes(0, h + 20, d->hdr_len), data, d->data_len);
-        put16_raw(h + 20 + d->csum_off, transport_checksum(d, sum));
+        uint64_t sum = csum_bytes(csum_bytes(0, h + ip, d->hdr_len), data, d->data_len);
+        put16_raw(h + ip + d->csum_off, transport_checksum(d, sum));
     }
     if (d->broadcast_ok)
         tx->flags = TX_BROADCAST_OK;

@@ -83,6 +83,7 @@ int netstack_create(struct netstack **out, const struct ns_env *env, const struc
     path_mtu_init(ns);
     ns->env.random(ns->env.ctx, ns->hash_key, sizeof(ns->hash_key));
     ns->hash_key[3] |= 1;
+    ns->env.random(ns->env.ctx, ns->label_key, sizeof(ns->label_key));
     ns->env.random(ns->env.ctx, &ns->ip_id, sizeof(ns->ip_id));
     ns->icmp_limit.when_ns = ns->rst_limit.when_ns = ns_clock(ns);
     ns->icmp_limit.tokens = ns->rst_limit.tokens = NS_SEC; /* full, wherever the clock begins */

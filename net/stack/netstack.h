@@ -107,10 +107,11 @@ enum { NS_IN = 1, NS_OUT = 2, NS_ERR = 4, NS_HUP = 8, NS_RDHUP = 16 };
 enum { NS_PEEK = 1, NS_TRUNC = 2 };
 
 struct ns_addr {
-    uint8_t family; /* NET_INET */
+    uint8_t family; /* NET_INET, NET_INET6 */
     uint8_t pad;
     uint16_t port; /* host order */
     struct net_addr addr;
+    uint16_t scope; /* link-local addresses: link index + 1 (sin6_scope_id), 0: not said */
 };
 
 int ns_socket(struct netstack *ns, int family, int type, struct nsock **out);
@@ -148,6 +149,7 @@ enum ns_opt {
     NSO_KEEPINTVL, /* seconds */
     NSO_KEEPCNT,
     NSO_REUSEPORT, /* set before bind: other endpoints may serve the port, too */
+    NSO_V6ONLY,    /* set before bind: no IPv4 peers as ::ffff:a.b.c.d [off] */
 };
 int ns_setopt(struct nsock *s, enum ns_opt o, int value);
 int ns_getopt(struct nsock *s, enum ns_opt o, int *value); /* NSO_ERROR clears it */

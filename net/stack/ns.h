@@ -80,6 +80,43 @@ static inline bool addr_any(const struct net_addr *a)
     __builtin_memcpy(x, a, 16);
     return (x[0] | x[1]) == 0;
 }
+/* Whose an address is: its family and, for link-local IPv6 ones, the link (its
+ * index + 1, as in sin6_scope_id; 0 for all others). Names of connections have
+ * one, so that families never meet in a table. */
+static inline uint32_t ns_net(uint8_t family, uint16_t scope)
+{
+    return (uint32_t)scope << 16 | family;
+}
+static inline uint8_t net_family(uint32_t net)
+{
+    return (uint8_t)net;
+}
+static inline uint16_t net_scope(uint32_t net)
+{
+    return (uint16_t)(net >> 16);
+}
+static inline uint16_t net_link(uint32_t net) /* as rings and keys want it */
+{
+    return net >> 16 != 0 ? (uint16_t)((net >> 16) - 1) : LINK_ANY;
+}
+static inline bool addr_link_local(const struct net_addr *a) /* fe80::/10, of an IPv6 address */
+{
+    return a->b[0] == 0xfe && (a->b[1] & 0xc0) == 0x80;
+}
+static inline bool addr_group6(const struct net_addr *a)
+{
+    return a->b[0] == 0xff;
+}
+/* ff01::/16 and ff02::/16 say as little about the link as fe80::/10 does. */
+static inline bool addr_scoped(uint8_t family, const struct net_addr *a)
+{
+    return family == NET_INET6 &&
+           (addr_link_local(a) || (addr_group6(a) && ((a->b[1] & 15) == 1 || (a->b[1] & 15) == 2)));
+}
+static inline uint32_t addr_net(uint8_t family, const struct net_addr *a, uint16_t scope)
+{
+    return ns_net(family, addr_scoped(family, a) ? scope : 0);
+}
 static inline void addr_set4(struct net_addr *a, const uint8_t *four)
 {
     uint32_t v;
@@ -105,8 +142,8 @@ bool bufq_put(struct netstack *ns, struct bufq *q, const void *data, uint32_t n)
 /* A datagram: its head, then its bytes. */
 struct dgram_head {
     struct net_addr addr;
-    uint16_t port, link;
-    uint32_t len;
+    uint16_t port, link, len;
+    uint8_t family, pad;
 };
 bool bufq_put_dgram(struct netstack *ns, struct bufq *q, const struct dgram_head *head, const void *data,
                     uint32_t n);
@@ -161,7 +198,7 @@ struct ns_port *port_adopt(struct netstack *ns, uint8_t family, uint8_t proto, c
                            uint16_t port, const uint8_t *secret, bool own);
 /* A flow entry in the kernel's registry keeps a connection with this process when
  * its port's group grows. An id, or 0 where none is needed or to be had. */
-uint32_t flow_pin(struct netstack *ns, const struct ns_port *p, uint8_t proto, const struct net_addr *laddr,
+uint32_t flow_pin(struct netstack *ns, const struct ns_port *p, uint32_t net, const struct net_addr *laddr,
                   const struct net_addr *raddr, uint16_t rport);
 void flow_unpin(struct netstack *ns, const struct ns_port *p, uint32_t id);
 static inline struct ns_port *port_hold(struct ns_port *p)
@@ -170,20 +207,27 @@ static inline struct ns_port *port_hold(struct ns_port *p)
     return p;
 }
 void port_drop(struct netstack *ns, struct ns_port *p);
-struct ns_port *port_find(struct netstack *ns, uint8_t proto, const struct net_addr *laddr, uint16_t port);
+struct ns_port *port_find(struct netstack *ns, uint8_t family, uint8_t proto, const struct net_addr *laddr,
+                          uint16_t port);
 
 /* --- where to send (ip_output.c) ------------------------------------------- */
 struct ip_path {
     struct net_addr dst, src;
     uint32_t flags, speed_bps; /* LINKF_* */
     uint16_t mtu, link;
-    uint8_t family, pad[3];
+    uint32_t net;
     uint64_t expires_ns;
 };
 /* Cached look-up; 0 or -errno. The path is the cache's: copy it to keep it. */
-int ip_route(struct netstack *ns, uint8_t family, const struct net_addr *dst, const struct ip_path **out);
+int ip_route(struct netstack *ns, uint32_t net, const struct net_addr *dst, const struct ip_path **out);
 void ip_route_flush(struct netstack *ns);
-void ip_route_mtu(struct netstack *ns, const struct net_addr *dst, uint16_t mtu); /* learnt by ICMP */
+void ip_route_mtu(struct netstack *ns, uint32_t net, const struct net_addr *dst, uint16_t mtu); /* by ICMP */
+#define MTU_MIN4 68u   /* RFC 791: every link carries so much */
+#define MTU_MIN6 1280u /* RFC 8200, section 5 */
+static inline uint32_t ip_header_bytes(uint32_t net)
+{
+    return net_family(net) == NET_INET6 ? 40 : 20;
+}
 
 /* --- paths that carry less than their first link (path_mtu.c) ---------------- */
 #define PATH_MTUS 32
@@ -207,9 +251,11 @@ struct nsock {
     uint32_t serial; /* tells a reused index apart */
     uint8_t type, proto, family, ttl;
     bool reuseaddr, reuseport, broadcast, bound, closed; /* closed: nobody holds it any more */
+    bool v6only;
     int error;                                /* pending, positive */
     struct ns_port *port;
-    struct ns_addr local, peer;
+    struct ns_port *port4;      /* IPv6 socket that serves IPv4, too: the port there */
+    struct ns_addr local, peer; /* an IPv4 peer of an IPv6 socket is here as what it is */
     struct nsock *reap_next;
 };
 
@@ -234,6 +280,8 @@ struct ip_in {
     uint32_t total;        /* bytes from packet to the end of data */
     uint8_t family, proto, ttl;
     bool multicast;  /* destination is a group or a broadcast */
+    uint16_t next_at; /* IPv6: offset of the byte that says what `data` is */
+    uint32_t net;     /* of both addresses */
     uint64_t pseudo; /* checksum of the pseudo-header but for the length */
     struct net_addr src, dst;
 };
@@ -301,6 +349,7 @@ struct netstack {
     struct tcp_node **conn; /* connections, half-open ones and TIME_WAITs */
     uint32_t conn_mask, conn_n;
     uint32_t hash_key[12];
+    uint8_t label_key[16]; /* flow labels (RFC 6437) */
     struct tcb *outq; /* connections that found the transmit ring full */
     struct tcp_tw *tw_head, *tw_tail;
     struct ns_timer tw_timer;
@@ -337,6 +386,20 @@ void sock_remove(struct nsock *s);
 void sock_reap(struct netstack *ns);
 struct nsock *sock_by_cookie(struct netstack *ns, uint64_t cookie);
 void sock_error(struct nsock *s, int positive_errno);
+/* What the caller of a socket call means, in the family that goes on the wire:
+ * ::ffff:a.b.c.d on an IPv6 socket is a.b.c.d (RFC 4291 2.5.5.2). */
+int sock_name_in(const struct nsock *s, const struct ns_addr *a, struct ns_addr *out);
+void sock_name_out(const struct nsock *s, struct ns_addr *a); /* and back */
+/* Ports of a socket that is bound to `a` (of sock_name_in). For :: without V6ONLY
+ * the same number in both families, or none. */
+int sock_ports(struct nsock *s, const struct ns_addr *a);
+/* Only the port of this family is needed from here on. */
+void sock_narrow(struct nsock *s, uint8_t family);
+void sock_drop_ports(struct nsock *s);
+static inline bool sock_dual(const struct nsock *s)
+{
+    return s->port4 != NULL;
+}
 
 /* ring.c: transmit. tx_begin gives the next record with defaults filled in and
  * room for NET_TX_HDR_MAX header bytes, or NULL; tx_commit publishes it. */
@@ -367,10 +430,25 @@ static inline uint64_t cookie_sock(const struct nsock *s)
 
 /* ip_input.c, ip_output.c */
 void ip_input(struct netstack *ns, const struct net_rx *rx, const uint8_t *packet);
+void ip6_input(struct netstack *ns, const struct net_rx *rx, const uint8_t *packet);
+/* A packet of ours that an error quotes: its addresses, its transport header (8
+ * bytes at least). False: too short, or a fragment without one. */
+struct ip_quote {
+    struct net_addr src, dst;
+    const uint8_t *l4;
+    uint8_t proto;
+};
+bool ip6_walk_quote(const uint8_t *q, uint32_t n, struct ip_quote *out);
 uint64_t ip_pseudo(uint8_t family, uint8_t proto, const struct net_addr *src, const struct net_addr *dst);
 #define IP4_DF 0x4000u
 void ip4_header(uint8_t *h, uint32_t total, uint16_t id, uint16_t frag, uint8_t ttl, uint8_t proto,
                 const struct net_addr *src, const struct net_addr *dst);
+/* `label`: version, class and flow label, as ip6_label gives them. `payload`: all
+ * that follows these 40 bytes. */
+void ip6_header(uint8_t *h, uint32_t label, uint32_t payload, uint8_t next, uint8_t hops,
+                const struct net_addr *src, const struct net_addr *dst);
+uint32_t ip6_label(const struct netstack *ns, const struct net_addr *src, const struct net_addr *dst,
+                   uint16_t sport, uint16_t dport);
 /* One datagram: transport header (its checksum field zero, at csum_off) and
  * payload. Copies both. 0 or -errno. */
 struct ip_dgram {
@@ -390,21 +468,35 @@ struct ip_dgram {
 int ip_send(struct netstack *ns, struct ip_dgram *d);
 
 /* icmp.c */
+#define PATH_MTU_BELIEVED 552 /* links with a smaller MTU are rarer than attackers that name one (RFC 5927 7.2) */
 void icmp_input(struct netstack *ns, const struct ip_in *in);
+/* Whom an error that quotes a packet of ours concerns: a connection, a connected
+ * datagram socket, who sent the echo request. `q`: the quoted transport header, at
+ * least 8 bytes of it; `mtu`: 0, or what the error says of the path. */
+void icmp_deliver(struct netstack *ns, uint32_t net, uint8_t proto, const struct net_addr *src,
+                  const struct net_addr *dst, const uint8_t *q, int err, uint16_t mtu);
 void icmp_unreachable(struct netstack *ns, const struct ip_in *in, uint8_t code);
 int icmp_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path,
               const struct net_addr *src);
+/* icmp6.c */
+enum { ICMP6_UNREACHABLE = 1, ICMP6_TOO_BIG, ICMP6_TIME_EXCEEDED, ICMP6_PARAMETER, ICMP6_ECHO = 128,
+       ICMP6_ECHO_REPLY };
+void icmp6_input(struct netstack *ns, const struct ip_in *in);
+/* RFC 4443: an error about `in`, from this host; `value`: pointer of a parameter problem. */
+void icmp6_error(struct netstack *ns, const struct ip_in *in, uint8_t type, uint8_t code, uint32_t value);
+int icmp6_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path,
+               const struct net_addr *src);
 bool limit_take(uint64_t now, uint64_t *tokens, uint64_t *when_ns, uint32_t per_second, uint32_t burst);
 
 /* udp.c */
 void udp_input(struct netstack *ns, const struct ip_in *in);
 /* An ICMP error that quotes a datagram of ours. */
-bool udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr,
+bool udp_error(struct netstack *ns, uint32_t net, const struct net_addr *laddr, const struct net_addr *raddr,
                uint16_t lport, uint16_t rport, int err);
-struct dsock *dgram_find(struct netstack *ns, uint8_t proto, const struct net_addr *laddr, uint16_t lport,
-                         const struct net_addr *raddr, uint16_t rport);
+struct dsock *dgram_find(struct netstack *ns, uint32_t net, uint8_t proto, const struct net_addr *laddr,
+                         uint16_t lport, const struct net_addr *raddr, uint16_t rport);
 void dgram_queue(struct dsock *d, const struct ip_in *in, uint16_t rport, const uint8_t *data, uint32_t n);
-int dgram_socket(struct netstack *ns, int type, struct nsock **out);
+int dgram_socket(struct netstack *ns, uint8_t family, int type, struct nsock **out);
 int dgram_bind(struct dsock *d, const struct ns_addr *a);
 void dgram_hash(struct dsock *d);
 int dgram_connect(struct dsock *d, const struct ns_addr *a);

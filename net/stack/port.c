@@ -23,12 +23,13 @@ static struct ns_port *find_exact(struct netstack *ns, uint8_t family, uint8_t p
     return NULL;
 }
 
-struct ns_port *port_find(struct netstack *ns, uint8_t proto, const struct net_addr *laddr, uint16_t port)
+struct ns_port *port_find(struct netstack *ns, uint8_t family, uint8_t proto, const struct net_addr *laddr,
+                          uint16_t port)
 {
     struct ns_port *any = NULL;
 
     for (struct ns_port *p = *bucket(ns, proto, port); p != NULL; p = p->next) {
-        if (p->port != port || p->proto != proto)
+        if (p->port != port || p->proto != proto || p->family != family)
             continue;
         if (addr_equal(&p->addr, laddr))
             return p;
@@ -145,7 +146,7 @@ void port_drop(struct netstack *ns, struct ns_port *p)
  * what is open as well. Entries are bounded by the SYN queue, by the sockets of
  * this stack and by the registry; a connection that gets none is merely not safe
  * from newcomers. */
-uint32_t flow_pin(struct netstack *ns, const struct ns_port *p, uint8_t proto, const struct net_addr *laddr,
+uint32_t flow_pin(struct netstack *ns, const struct ns_port *p, uint32_t net, const struct net_addr *laddr,
                   const struct net_addr *raddr, uint16_t rport)
 {
     struct net_port_op op;
@@ -155,8 +156,8 @@ uint32_t flow_pin(struct netstack *ns, const struct ns_port *p, uint8_t proto, c
     memset(&op, 0, sizeof(op));
     op.is_flow = 1;
     op.flow.family = p->family;
-    op.flow.proto = proto;
-    op.flow.link = LINK_ANY;
+    op.flow.proto = p->proto;
+    op.flow.link = net_link(net);
     op.flow.lport = p->port;
     op.flow.rport = rport;
     op.flow.laddr = *laddr;

@@ -98,20 +98,23 @@ static struct tcb *stream(struct nsock *s)
 
 int ns_socket(struct netstack *ns, int family, int type, struct nsock **out)
 {
-    if (family != NET_INET)
+    if (family != NET_INET && family != NET_INET6)
         return -EAFNOSUPPORT;
     if (type == NS_STREAM)
         return tcp_socket(ns, (uint8_t)family, out);
     if (type == NS_DGRAM || type == NS_ICMP)
-        return dgram_socket(ns, type, out);
+        return dgram_socket(ns, (uint8_t)family, type, out);
     return -EPROTONOSUPPORT;
 }
 
 int ns_bind(struct nsock *s, const struct ns_addr *a)
 {
-    if (a->family != s->family)
-        return -EAFNOSUPPORT;
-    return stream(s) != NULL ? tcp_bind(stream(s), a) : dgram_bind((struct dsock *)s, a);
+    struct ns_addr name;
+    int r = sock_name_in(s, a, &name);
+
+    if (r != 0)
+        return r;
+    return stream(s) != NULL ? tcp_bind(stream(s), &name) : dgram_bind((struct dsock *)s, &name);
 }
 
 int ns_listen(struct nsock *s, int backlog)
@@ -126,13 +129,14 @@ int ns_accept(struct nsock *s, struct nsock **out, struct ns_addr *peer)
 
 int ns_connect(struct nsock *s, const struct ns_addr *a)
 {
+    struct ns_addr name;
     int r;
 
     if (stream(s) == NULL)
         return dgram_connect((struct dsock *)s, a);
-    if (a->family != s->family)
-        return -EAFNOSUPPORT;
-    r = tcp_connect(stream(s), a);
+    if ((r = sock_name_in(s, a, &name)) != 0)
+        return r;
+    r = tcp_connect(stream(s), &name);
     sock_reap(s->ns);
     return r;
 }
@@ -149,8 +153,10 @@ int ns_recv(struct nsock *s, void *buf, size_t n, int flags, struct ns_addr *fro
 {
     if (stream(s) == NULL)
         return dgram_recv((struct dsock *)s, buf, n, flags, from);
-    if (from != NULL)
+    if (from != NULL) {
         *from = s->peer;
+        sock_name_out(s, from);
+    }
     return tcp_recv(stream(s), buf, n, flags);
 }
 
@@ -173,7 +179,7 @@ void ns_close(struct nsock *s)
 int ns_getname(const struct nsock *s, struct ns_addr *local)
 {
     *local = s->local;
-    local->family = s->family;
+    sock_name_out(s, local);
     return 0;
 }
 
@@ -187,6 +193,7 @@ int ns_getpeer(const struct nsock *s, struct ns_addr *peer)
             return -ENOTCONN;
     }
     *peer = s->peer;
+    sock_name_out(s, peer);
     return 0;
 }
 

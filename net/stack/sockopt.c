@@ -61,6 +61,11 @@ int ns_setopt(struct nsock *s, enum ns_opt o, int v)
             return -EINVAL;
         s->reuseport = v != 0;
         return 0;
+    case NSO_V6ONLY:
+        if (s->family != NET_INET6 || s->port != NULL)
+            return -EINVAL;
+        s->v6only = v != 0;
+        return 0;
     case NSO_BROADCAST:
         s->broadcast = v != 0;
         return 0;
@@ -140,6 +145,11 @@ int ns_getopt(struct nsock *s, enum ns_opt o, int *v)
     case NSO_REUSEPORT:
         *v = s->reuseport;
         return 0;
+    case NSO_V6ONLY:
+        if (s->family != NET_INET6)
+            return -EINVAL;
+        *v = s->v6only;
+        return 0;
     case NSO_BROADCAST:
         *v = s->broadcast;
         return 0;
@@ -166,7 +176,7 @@ int ns_getopt(struct nsock *s, enum ns_opt o, int *v)
 
 static void list_name(struct ns_addr *a, const struct tcp_node *n, bool local)
 {
-    a->family = n->family;
+    a->family = net_family(n->net);
     a->port = local ? n->lport : n->rport;
     a->addr = local ? n->laddr : n->raddr;
 }
@@ -176,7 +186,8 @@ static void list_sock(const struct nsock *s, struct ns_conn_info *i)
     i->proto = s->proto;
     i->local = s->local;
     i->peer = s->peer;
-    i->local.family = i->peer.family = s->family;
+    i->local.family = s->local.family != 0 ? s->local.family : s->family;
+    i->peer.family = s->peer.family != 0 ? s->peer.family : i->local.family;
     if (s->type == NS_STREAM) {
         const struct tcb *t = (const struct tcb *)s;
         i->state = t->state;

@@ -6,6 +6,8 @@ NET_STACK_SOURCES = \
 	net/stack/handover.c \
 	net/stack/handover_tcp.c \
 	net/stack/icmp.c \
+	net/stack/icmp6.c \
+	net/stack/ip6_input.c \
 	net/stack/ip_input.c \
 	net/stack/ip_output.c \
 	net/stack/netstack.c \
@@ -13,6 +15,7 @@ NET_STACK_SOURCES = \
 	net/stack/port.c \
 	net/stack/ring.c \
 	net/stack/sndbuf.c \
+	net/stack/sockname.c \
 	net/stack/socket.c \
 	net/stack/sockopt.c \
 	net/stack/tcp_ack.c \

@@ -62,7 +62,8 @@ static inline bool seq_geq(uint32_t a, uint32_t b)
 #define TCP_KEEP_PROBES     9
 #define TCP_PAWS_IDLE       (24ull * 24 * 3600 * NS_SEC) /* RFC 7323 5.5 */
 
-#define TCP_MSS_DEFAULT 536u
+#define TCP_MSS_DEFAULT  536u  /* RFC 9293 3.7.1, of a peer that does not say; IPv4 */
+#define TCP_MSS_DEFAULT6 1220u /* IPv6 */
 #define TCP_MSS_MIN     88u                             /* below it a peer would have us send headers only */
 #define TCP_MSS_MAX     ((NET_TX_SEGS - 1) * BLK_BYTES) /* lies in NET_TX_SEGS pieces wherever it begins */
 #define TCP_OOO_MAX     64u                             /* separate pieces kept out of order */
@@ -75,7 +76,8 @@ struct tcp_node {
     uint32_t hash;
     uint16_t lport, rport;
     struct net_addr laddr, raddr;
-    uint8_t kind, family, pad[6];
+    uint32_t net; /* of both addresses: ns_net() */
+    uint8_t kind, pad[3];
 };
 
 /* --- send buffer: a chain of arena blocks (sndbuf.c) ----------------------- */
@@ -147,6 +149,8 @@ struct tcb {
     uint16_t mtu_before; /* path.mtu before the trial (tcp_mtu.c) */
     uint8_t mtu_trial;   /* smaller packets are being tried */
     uint32_t mtu_una;    /* snd_una when that began */
+    uint8_t ip_bytes;  /* of our IP header */
+    uint32_t label;    /* IPv6: its first word, with the flow label */
     struct tcb *outq_next;
 
     /* send */
@@ -156,7 +160,7 @@ struct tcb {
     uint32_t line_seq, line_len; /* and which bytes it carried */
     struct sndbuf snd;
     uint32_t sndbuf_limit;
-    uint64_t ip_sum; /* checksum of our IP header but for its length */
+    uint64_t ip_sum; /* checksum of our IPv4 header but for its length */
     uint64_t pseudo; /* of the pseudo-header but for its length */
     /* receive */
     uint32_t irs, rcv_nxt, rcv_adv, last_ack_sent;
@@ -243,13 +247,25 @@ unsigned tcp_put_syn_options(uint8_t *p, uint16_t mss, int wscale, bool ts, uint
 /* tcp_conn.c */
 uint32_t tcp_hash(const struct netstack *ns, const struct net_addr *l, const struct net_addr *r,
                   uint16_t lport, uint16_t rport);
-struct tcp_node *tcp_lookup(struct netstack *ns, const struct net_addr *l, const struct net_addr *r,
-                            uint16_t lport, uint16_t rport);
+struct tcp_node *tcp_lookup(struct netstack *ns, uint32_t net, const struct net_addr *l,
+                            const struct net_addr *r, uint16_t lport, uint16_t rport);
 void tcp_link(struct netstack *ns, struct tcp_node *n);
 void tcp_unlink(struct netstack *ns, struct tcp_node *n);
 uint32_t tcp_new_iss(struct netstack *ns, const struct ns_port *port, const struct tcp_node *n);
 uint32_t tcp_new_ts_offset(const struct ns_port *port, const struct tcp_node *n);
-struct tcb *tcb_new(struct netstack *ns, uint8_t family);
+struct tcb *tcb_new(struct netstack *ns, uint32_t net);
+static inline struct ns_port *tcp_listener_port(const struct tcb *l, uint32_t net)
+{
+    return sock_dual(&l->s) && net_family(net) == NET_INET ? l->s.port4 : l->s.port;
+}
+static inline uint16_t tcp_mss_default(uint32_t net)
+{
+    return net_family(net) == NET_INET6 ? TCP_MSS_DEFAULT6 : TCP_MSS_DEFAULT;
+}
+static inline uint16_t tcp_mss_own(uint32_t net, const struct ip_path *path) /* our MSS option */
+{
+    return (uint16_t)(path->mtu - ip_header_bytes(net) - 20);
+}
 uint32_t tcp_line_window(const struct ip_path *path, uint32_t limit);
 void tcb_set_path(struct tcb *t, const struct ip_path *path);
 void tcb_set_mss(struct tcb *t);
@@ -269,8 +285,8 @@ void tcb_names(struct tcb *t); /* what getsockname and getpeername say */
 void tcp_input(struct netstack *ns, const struct ip_in *ip);
 void tcp_segment(struct tcb *t, struct tcp_in *in);
 void tcp_challenge(struct tcb *t);
-bool tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
-               uint16_t rport, uint32_t seq, int err, uint16_t mtu);
+bool tcp_error(struct netstack *ns, uint32_t net, const struct net_addr *l, const struct net_addr *r,
+               uint16_t lport, uint16_t rport, uint32_t seq, int err, uint16_t mtu);
 /* tcp_ack.c; false: the segment goes no further */
 bool tcp_ack(struct tcb *t, const struct tcp_in *in);
 void tcp_rtt_sample(struct tcb *t, uint64_t rtt_ns);
@@ -289,7 +305,8 @@ uint32_t tcp_window_edge(const struct tcb *t);
 struct tcp_ctl { /* a segment that needs no connection: RST, SYN-ACK, TIME_WAIT's ACK */
     const struct net_addr *src, *dst;
     uint16_t sport, dport, window;
-    uint8_t family, flags;
+    uint32_t net;
+    uint8_t flags;
     uint32_t seq, ack;
     uint8_t opt[40];
     uint32_t opt_len;
@@ -353,6 +370,8 @@ uint64_t tcp_export_bytes(const struct tcb *t);
 void tcp_export(struct tcb *t, struct handover *h);
 int tcp_import(struct netstack *ns, const struct handover *h, uint32_t flow_id, struct tcb **out);
 void tcp_forget(struct tcb *t);
+uint32_t handover_net(const struct handover *h);
+void handover_name(struct handover *h, uint32_t net); /* of the family that is on the wire */
 void handover_head(const struct nsock *s, struct handover *h, uint8_t kind, uint64_t bytes);
 
 /* tcp_sock.c */

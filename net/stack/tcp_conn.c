@@ -28,14 +28,14 @@ uint32_t tcp_hash(const struct netstack *ns, const struct net_addr *l, const str
     return (uint32_t)(h >> 32) ^ (uint32_t)h;
 }
 
-struct tcp_node *tcp_lookup(struct netstack *ns, const struct net_addr *l, const struct net_addr *r,
-                            uint16_t lport, uint16_t rport)
+struct tcp_node *tcp_lookup(struct netstack *ns, uint32_t net, const struct net_addr *l,
+                            const struct net_addr *r, uint16_t lport, uint16_t rport)
 {
     uint32_t h = tcp_hash(ns, l, r, lport, rport);
 
     for (struct tcp_node *n = ns->conn[h & ns->conn_mask]; n != NULL; n = n->next)
-        if (n->hash == h && n->lport == lport && n->rport == rport && addr_equal(&n->raddr, r) &&
-            addr_equal(&n->laddr, l))
+        if (n->hash == h && n->lport == lport && n->rport == rport && n->net == net &&
+            addr_equal(&n->raddr, r) && addr_equal(&n->laddr, l))
             return n;
     return NULL;
 }
@@ -121,7 +121,7 @@ uint8_t tcp_rcv_wscale(uint32_t rcvbuf)
 }
 
 /* --- a connection's life ------------------------------------------------------ */
-struct tcb *tcb_new(struct netstack *ns, uint8_t family)
+struct tcb *tcb_new(struct netstack *ns, uint32_t net)
 {
     struct tcb *t;
 
@@ -135,7 +135,7 @@ struct tcb *tcb_new(struct netstack *ns, uint8_t family)
     t->s.ns = ns;
     t->s.type = NS_STREAM;
     t->s.proto = NET_TCP;
-    t->s.family = family;
+    t->s.family = net_family(net);
     t->s.ttl = 64;
     if (sock_add(ns, &t->s) != 0) {
         timer_release(ns, TCB_TIMERS);
@@ -143,13 +143,13 @@ struct tcb *tcb_new(struct netstack *ns, uint8_t family)
         return NULL;
     }
     t->node.kind = NODE_TCB;
-    t->node.family = family;
+    t->node.net = net;
     t->state = TCP_CLOSED;
     t->sndbuf_limit = ns->cfg.tcp_sndbuf;
     t->rcvbuf_limit = ns->cfg.tcp_rcvbuf;
     t->rto_ns = TCP_RTO_INITIAL;
     t->line_blk = NS_NONE;
-    t->mss_peer = TCP_MSS_DEFAULT;
+    t->mss_peer = tcp_mss_default(net);
     t->linger_s = -1;
     t->keep_idle_s = TCP_KEEP_IDLE_S;
     t->keep_interval_s = TCP_KEEP_INTERVAL_S;
@@ -177,11 +177,16 @@ void tcb_set_path(struct tcb *t, const struct ip_path *path)
     uint8_t h[20];
 
     t->path = *path;
-    ip4_header(h, 0, 0, IP4_DF, t->s.ttl, NET_TCP, &t->node.laddr, &t->node.raddr);
-    h[10] = h[11] = 0;
-    t->ip_sum = csum_20(h);
+    t->ip_bytes = (uint8_t)ip_header_bytes(t->node.net);
+    if (net_family(t->node.net) == NET_INET6) {
+        t->label = ip6_label(t->s.ns, &t->node.laddr, &t->node.raddr, t->node.lport, t->node.rport);
+    } else {
+        ip4_header(h, 0, 0, IP4_DF, t->s.ttl, NET_TCP, &t->node.laddr, &t->node.raddr);
+        h[10] = h[11] = 0;
+        t->ip_sum = csum_20(h);
+    }
     t->rcvbuf_limit = tcp_line_window(path, t->rcvbuf_limit);
-    t->pseudo = ip_pseudo(t->node.family, NET_TCP, &t->node.laddr, &t->node.raddr);
+    t->pseudo = ip_pseudo(net_family(t->node.net), NET_TCP, &t->node.laddr, &t->node.raddr);
     /* On a slow line a segment needs its time: two full ones each way. */
     if (path->speed_bps != 0)
         t->rto_ns = TCP_RTO_INITIAL + (uint64_t)path->mtu * 40 * NS_SEC / path->speed_bps;
@@ -193,7 +198,7 @@ void tcb_set_path(struct tcb *t, const struct ip_path *path)
  * less our own options. */
 void tcb_set_mss(struct tcb *t)
 {
-    uint32_t path = t->path.mtu > 40 + TCP_MSS_MIN ? t->path.mtu - 40u : TCP_MSS_MIN;
+    uint32_t hdr = t->ip_bytes + 20u, path = t->path.mtu > hdr + TCP_MSS_MIN ? t->path.mtu - hdr : TCP_MSS_MIN;
     uint32_t mss = t->mss_peer < path ? t->mss_peer : path;
 
     if (mss < TCP_MSS_MIN)
@@ -203,17 +208,18 @@ void tcb_set_mss(struct tcb *t)
     t->snd_mss = (uint16_t)(mss - (t->ts_on ? 12 : 0));
 }
 
-static void name_set(struct ns_addr *a, uint8_t family, uint16_t port, const struct net_addr *addr)
+static void name_set(struct ns_addr *a, uint32_t net, uint16_t port, const struct net_addr *addr)
 {
-    a->family = family;
+    a->family = net_family(net);
+    a->scope = addr_scoped(a->family, addr) ? net_scope(net) : 0;
     a->port = port;
     a->addr = *addr;
 }
 
 void tcb_names(struct tcb *t)
 {
-    name_set(&t->s.local, t->node.family, t->node.lport, &t->node.laddr);
-    name_set(&t->s.peer, t->node.family, t->node.rport, &t->node.raddr);
+    name_set(&t->s.local, t->node.net, t->node.lport, &t->node.laddr);
+    name_set(&t->s.peer, t->node.net, t->node.rport, &t->node.raddr);
 }
 
 void tcb_established(struct tcb *t)
@@ -227,6 +233,8 @@ void tcb_unbind(struct tcb *t)
 {
     if (t->s.bound && t->s.port != NULL)
         t->s.port->binders--;
+    if (t->s.bound && sock_dual(&t->s))
+        t->s.port4->binders--;
     t->s.bound = false;
 }
 
@@ -251,8 +259,7 @@ void tcb_end(struct tcb *t)
     tcb_unbind(t);
     flow_unpin(ns, t->s.port, t->flow_id);
     t->flow_id = 0;
-    port_drop(ns, t->s.port);
-    t->s.port = NULL;
+    sock_drop_ports(&t->s);
     sock_changed(&t->s);
     if (t->s.closed)
         sock_remove(&t->s);
@@ -378,7 +385,7 @@ static void tw_ack(struct netstack *ns, struct tcp_tw *w)
     c.dst = &w->node.raddr;
     c.sport = w->node.lport;
     c.dport = w->node.rport;
-    c.family = w->node.family;
+    c.net = w->node.net;
     c.flags = TCP_ACK;
     c.seq = w->snd_nxt;
     c.ack = w->rcv_nxt;
@@ -398,7 +405,7 @@ void tw_input(struct netstack *ns, struct tcp_tw *w, struct tcp_in *in)
         return;
     if ((in->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && newer) {
         /* A new incarnation: give the 4-tuple up to whoever listens. */
-        struct ns_port *p = port_find(ns, NET_TCP, &in->ip->dst, in->dport);
+        struct ns_port *p = port_find(ns, in->ip->family, NET_TCP, &in->ip->dst, in->dport);
         uint32_t above = w->snd_nxt;
         if (w->flow_id != 0 && (p == NULL || p->listener == NULL)) {
             tw_free(ns, w); /* who listens is another process: it gets the next try */

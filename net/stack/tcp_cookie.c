@@ -43,7 +43,7 @@ static uint32_t make(const struct tcp_syn *y, uint64_t slot, uint32_t size, uint
     put32(b + 40, (uint32_t)slot);
     b[44] = (uint8_t)size;
     b[45] = (uint8_t)options;
-    b[46] = y->node.family;
+    b[46] = net_family(y->node.net);
     b[47] = 'c';
     c = (uint32_t)siphash24(y->port->secret, b, sizeof(b)) & ~15u; /* C-TCP-6 */
     return c | (((uint32_t)(slot & 1) << 3 | size) ^ c >> 28);     /* low bits hidden by high ones */

@@ -317,11 +317,11 @@ void tcp_segment(struct tcb *t, struct tcp_in *in)
 /* --- demultiplexing -------------------------------------------------------------------------- */
 static void no_connection(struct netstack *ns, struct tcp_in *in)
 {
-    struct ns_port *p = port_find(ns, NET_TCP, &in->ip->dst, in->dport);
+    struct ns_port *p = port_find(ns, in->ip->family, NET_TCP, &in->ip->dst, in->dport);
 
     if (p != NULL && p->listener == NULL && !addr_any(&p->addr)) {
         static const struct net_addr any;
-        struct ns_port *wide = port_find(ns, NET_TCP, &any, in->dport);
+        struct ns_port *wide = port_find(ns, in->ip->family, NET_TCP, &any, in->dport);
         if (wide != NULL && wide->listener != NULL)
             p = wide;
     }
@@ -367,7 +367,7 @@ void tcp_input(struct netstack *ns, const struct ip_in *ip)
     if (hdr > 20)
         tcp_parse_options(&in, h + 20, hdr - 20);
 
-    n = tcp_lookup(ns, &ip->dst, &ip->src, in.dport, in.sport);
+    n = tcp_lookup(ns, ip->net, &ip->dst, &ip->src, in.dport, in.sport);
     if (n == NULL)
         no_connection(ns, &in);
     else if (n->kind == NODE_TCB)
@@ -380,10 +380,10 @@ void tcp_input(struct netstack *ns, const struct ip_in *ip)
 
 /* An ICMP error that quotes a segment of ours (RFC 5927: only believed when the
  * quoted sequence number is in flight). */
-bool tcp_error(struct netstack *ns, const struct net_addr *l, const struct net_addr *r, uint16_t lport,
-               uint16_t rport, uint32_t seq, int err, uint16_t mtu)
+bool tcp_error(struct netstack *ns, uint32_t net, const struct net_addr *l, const struct net_addr *r,
+               uint16_t lport, uint16_t rport, uint32_t seq, int err, uint16_t mtu)
 {
-    struct tcp_node *n = tcp_lookup(ns, l, r, lport, rport);
+    struct tcp_node *n = tcp_lookup(ns, net, l, r, lport, rport);
     struct tcb *t;
 
     if (n == NULL || n->kind != NODE_TCB)

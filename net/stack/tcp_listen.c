@@ -20,7 +20,7 @@ void tcp_send_syn_ack(struct netstack *ns, const struct tcp_syn *y)
     c.dst = &y->node.raddr;
     c.sport = y->node.lport;
     c.dport = y->node.rport;
-    c.family = y->node.family;
+    c.net = y->node.net;
     c.flags = TCP_SYN | TCP_ACK;
     c.seq = y->iss;
     c.ack = y->irs + 1;
@@ -80,8 +80,8 @@ struct tcp_syn *tcp_syn_new(struct netstack *ns, struct tcb *l, const struct tcp
     y->node = *name;
     y->node.kind = NODE_SYN;
     y->parent = l;
-    y->port = port_hold(l->s.port);
-    y->flow_id = flow_pin(ns, y->port, NET_TCP, &y->node.laddr, &y->node.raddr, y->node.rport); /* C-TCP-5 */
+    y->port = port_hold(tcp_listener_port(l, name->net));
+    y->flow_id = flow_pin(ns, y->port, y->node.net, &y->node.laddr, &y->node.raddr, y->node.rport); /* C-TCP-5 */
     y->timer.fn = syn_fire;
     y->timer.when = NS_NEVER;
     y->prev = q->syn_tail;
@@ -98,13 +98,13 @@ struct tcp_syn *tcp_syn_new(struct netstack *ns, struct tcb *l, const struct tcp
 /* Whose connection it is that `in` speaks of. */
 void tcp_syn_name(struct tcp_syn *y, struct tcb *l, const struct tcp_in *in)
 {
-    y->node.family = in->ip->family;
+    y->node.net = in->ip->net;
     y->node.laddr = in->ip->dst;
     y->node.raddr = in->ip->src;
     y->node.lport = in->dport;
     y->node.rport = in->sport;
     y->parent = l;
-    y->port = l->s.port;
+    y->port = tcp_listener_port(l, y->node.net);
 }
 
 static uint16_t first_window(const struct tcb *l, const struct ip_path *path)
@@ -124,8 +124,8 @@ static void describe(struct tcp_syn *y, const struct tcp_in *in, const struct ip
     y->wscale_on = in->wscale_on;
     y->sack_ok = in->sack_ok;
     y->snd_wscale = in->wscale_on ? in->wscale : 0;
-    y->mss_peer = in->mss != 0 ? in->mss : TCP_MSS_DEFAULT;
-    y->mss_own = (uint16_t)(path->mtu - 40);
+    y->mss_peer = in->mss != 0 ? in->mss : tcp_mss_default(y->node.net);
+    y->mss_own = tcp_mss_own(y->node.net, path);
     y->snd_wnd = in->wnd;
     y->window = first_window(y->parent, path);
 }
@@ -143,7 +143,7 @@ void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint3
         ns->count.tcp_accept_overflow++;
         return;
     }
-    if (ip_route(ns, in->ip->family, &in->ip->src, &path) != 0)
+    if (ip_route(ns, in->ip->net, &in->ip->src, &path) != 0)
         return;
     tcp_syn_name(&name, l, in);
     if (q->syns >= syns_max && !reuse) { /* C-TCP-7 */
@@ -212,9 +212,10 @@ struct tcb *tcp_establish(struct netstack *ns, struct tcp_syn *y, struct tcp_syn
         ns->count.tcp_accept_overflow++;
         return NULL;
     }
-    if (ip_route(ns, y->node.family, &y->node.raddr, &path) != 0 || (t = tcb_new(ns, y->node.family)) == NULL)
+    if (ip_route(ns, y->node.net, &y->node.raddr, &path) != 0 || (t = tcb_new(ns, y->node.net)) == NULL)
         return NULL;
     t->s.closed = true; /* nobody holds it before accept */
+    t->s.family = l->s.family;
     t->s.ttl = l->s.ttl;
     t->nodelay = l->nodelay;
     t->keepalive = l->keepalive;
@@ -308,6 +309,8 @@ void tcp_listener_close(struct tcb *l)
 
     if (l->s.port != NULL && l->s.port->listener == l)
         l->s.port->listener = NULL;
+    if (sock_dual(&l->s) && l->s.port4->listener == l)
+        l->s.port4->listener = NULL;
     while (q->syn_head != NULL)
         tcp_syn_drop(ns, q->syn_head);
     while (q->accept_head != NULL)

@@ -27,7 +27,7 @@ static uint16_t next_smaller(const struct tcb *t)
     if (known != 0 && known < t->path.mtu && t->mtu_trial == NO_TRIAL)
         return known;
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-        if (sizes[i] < t->path.mtu && (t->node.family == NET_INET || sizes[i] >= 1280)) /* C-MTU-2 */
+        if (sizes[i] < t->path.mtu && (net_family(t->node.net) == NET_INET || sizes[i] >= 1280)) /* C-MTU-2 */
             return sizes[i];
     return 0;
 }
@@ -105,7 +105,7 @@ void tcp_mtu_raise(struct netstack *ns, const struct net_addr *dst)
         struct tcb *t = (struct tcb *)ns->socks[i];
 
         if (t == NULL || t->s.type != NS_STREAM || !t->hashed || !addr_equal(&t->node.raddr, dst) ||
-            t->mtu_trial == TRYING || ip_route(ns, t->node.family, dst, &path) != 0 ||
+            t->mtu_trial == TRYING || ip_route(ns, t->node.net, dst, &path) != 0 ||
             path->mtu <= t->path.mtu)
             continue;
         ns->count.mtu_raised++;

@@ -36,8 +36,7 @@ static unsigned put_options(struct tcb *t, uint8_t *p, uint8_t flags)
     if (flags & TCP_SYN) {
         bool reply = (flags & TCP_ACK) != 0;
         bool ts = (!reply && !(t->path.flags & LINKF_VJ)) || t->ts_on, ws = !reply || t->wscale_on;
-        uint16_t mss = (uint16_t)(t->path.mtu - 40);
-        return tcp_put_syn_options(p, mss, ws ? t->rcv_wscale : -1, ts, now, reply ? t->ts_recent : 0);
+        return tcp_put_syn_options(p, tcp_mss_own(t->node.net, &t->path), ws ? t->rcv_wscale : -1, ts, now, reply ? t->ts_recent : 0);
     }
     if (t->ts_on)
         return tcp_put_ts(p, now, t->ts_recent);
@@ -69,8 +68,13 @@ static void put_header(struct tcb *t, uint8_t *h, uint32_t seq, uint8_t flags, u
     put32(h + 16, 0); /* checksum, urgent pointer */
 }
 
-static void put_ip4(struct tcb *t, uint8_t *h, uint32_t total)
+static void put_ip(struct tcb *t, struct net_tx *tx, uint8_t *h, uint32_t total)
 {
+    if (t->ip_bytes != 20) {
+        ip6_header(h, t->label, total - 40, NET_TCP, t->s.ttl, &t->node.laddr, &t->node.raddr);
+        tx->link = net_link(t->node.net);
+        return;
+    }
     put32(h, 0x45000000u | total);
     put32(h + 4, IP4_DF); /* identification 0: never fragmented (RFC 6864) */
     put32(h + 8, (uint32_t)t->s.ttl << 24 | NET_TCP << 16);
@@ -100,8 +104,8 @@ static void note_sent(struct tcb *t, uint32_t seq, uint32_t end)
 }
 
 /* The checksum of a segment of tcp_len bytes: the first `here` of them lie at
- * h + 20, and `sum` is that of the rest. To ourselves it may stay partial, nobody
- * will look (slipway/ring.h). */
+ * h, and `sum` is that of the rest. To ourselves it may stay partial, nobody will
+ * look (slipway/ring.h). */
 static void put_checksum(struct tcb *t, struct net_tx *tx, uint8_t *h, uint64_t sum, uint32_t here,
                          uint32_t tcp_len)
 {
@@ -109,9 +113,9 @@ static void put_checksum(struct tcb *t, struct net_tx *tx, uint8_t *h, uint64_t 
 
     if (t->path.flags & LINKF_LOOPBACK) {
         tx->csum = CSUM_PARTIAL;
-        put16_raw(h + 36, csum_fold(pseudo));
+        put16_raw(h + 16, csum_fold(pseudo));
     } else {
-        put16_raw(h + 36, csum_finish(csum_bytes(csum_add(sum, pseudo), h + 20, here)));
+        put16_raw(h + 16, csum_finish(csum_bytes(csum_add(sum, pseudo), h, here)));
     }
 }
 
@@ -120,14 +124,14 @@ int tcp_xmit(struct tcb *t, uint32_t seq, uint32_t len, uint8_t flags)
     struct netstack *ns = t->s.ns;
     uint8_t *h;
     struct net_tx *tx = tx_begin(ns, &h);
-    unsigned tcp_len, hdr_len;
+    unsigned tcp_len, hdr_len, ip = t->ip_bytes;
     uint32_t here;
     uint64_t sum = 0;
 
     if (tx == NULL)
         return -1;
-    here = tcp_len = 20 + put_options(t, h + 40, flags);
-    hdr_len = 20 + tcp_len;
+    here = tcp_len = 20 + put_options(t, h + ip + 20, flags);
+    hdr_len = ip + tcp_len;
     if (hdr_len + len <= NET_TX_HDR_MAX) {
         if (len != 0)
             sndbuf_copy(ns, &t->snd, seq - t->buf_seq, h + hdr_len, len);
@@ -144,9 +148,9 @@ int tcp_xmit(struct tcb *t, uint32_t seq, uint32_t len, uint8_t flags)
         t->line_len = len;
         tx->hdr_len = (uint16_t)hdr_len;
     }
-    put_header(t, h + 20, seq, flags, tcp_len);
-    put_ip4(t, h, hdr_len + len);
-    put_checksum(t, tx, h, sum, here, tcp_len + len);
+    put_header(t, h + ip, seq, flags, tcp_len);
+    put_ip(t, tx, h, hdr_len + len);
+    put_checksum(t, tx, h + ip, sum, here, tcp_len + len);
     tx_commit(ns, tx);
     ns->count.tcp_out++;
     if (len != 0 || (flags & (TCP_SYN | TCP_FIN)) != 0)
@@ -265,24 +269,30 @@ void tcp_send_ctl(struct netstack *ns, const struct tcp_ctl *c)
 {
     uint8_t *h;
     struct net_tx *tx = tx_begin(ns, &h);
-    uint32_t tcp_len = 20 + c->opt_len;
+    uint32_t tcp_len = 20 + c->opt_len, ip = ip_header_bytes(c->net);
     uint64_t sum;
 
     if (tx == NULL)
         return; /* the peer repeats what made us answer */
-    ip4_header(h, 20 + tcp_len, 0, IP4_DF, 64, NET_TCP, c->src, c->dst);
-    put16(h + 20, c->sport);
-    put16(h + 22, c->dport);
-    put32(h + 24, c->seq);
-    put32(h + 28, c->ack);
-    h[32] = (uint8_t)(tcp_len / 4 << 4);
-    h[33] = c->flags;
-    put16(h + 34, c->window);
-    put32(h + 36, 0);
-    memcpy(h + 40, c->opt, c->opt_len);
-    sum = csum_add(ip_pseudo(c->family, NET_TCP, c->src, c->dst), ns_swap16((uint16_t)tcp_len));
-    put16_raw(h + 36, csum_finish(csum_bytes(sum, h + 20, tcp_len)));
-    tx->hdr_len = (uint16_t)(20 + tcp_len);
+    if (ip == 20) {
+        ip4_header(h, 20 + tcp_len, 0, IP4_DF, 64, NET_TCP, c->src, c->dst);
+    } else {
+        ip6_header(h, ip6_label(ns, c->src, c->dst, c->sport, c->dport), tcp_len, NET_TCP, 64, c->src, c->dst);
+        tx->link = net_link(c->net);
+    }
+    h += ip;
+    put16(h, c->sport);
+    put16(h + 2, c->dport);
+    put32(h + 4, c->seq);
+    put32(h + 8, c->ack);
+    h[12] = (uint8_t)(tcp_len / 4 << 4);
+    h[13] = c->flags;
+    put16(h + 14, c->window);
+    put32(h + 16, 0);
+    memcpy(h + 20, c->opt, c->opt_len);
+    sum = csum_add(ip_pseudo(net_family(c->net), NET_TCP, c->src, c->dst), ns_swap16((uint16_t)tcp_len));
+    put16_raw(h + 16, csum_finish(csum_bytes(sum, h, tcp_len)));
+    tx->hdr_len = (uint16_t)(ip + tcp_len);
     tx_commit(ns, tx);
     ns->count.tcp_out++;
 }
@@ -301,7 +311,7 @@ void tcp_reset_for(struct netstack *ns, const struct tcp_in *in)
     c.dst = &in->ip->src;
     c.sport = in->dport;
     c.dport = in->sport;
-    c.family = in->ip->family;
+    c.net = in->ip->net;
     if (in->flags & TCP_ACK) {
         c.flags = TCP_RST;
         c.seq = in->ack;
@@ -324,7 +334,7 @@ void tcp_send_rst(struct tcb *t)
     c.dst = &t->node.raddr;
     c.sport = t->node.lport;
     c.dport = t->node.rport;
-    c.family = t->node.family;
+    c.net = t->node.net;
     c.flags = TCP_RST | TCP_ACK;
     c.seq = t->snd_max; /* within the peer's window even when it has shrunk */
     if (seq_gt(c.seq, t->snd_una + t->snd_wnd))

@@ -25,33 +25,36 @@ static int take_error(struct tcb *t)
     return -e;
 }
 
+static bool port_taken(const struct tcb *t, const struct ns_port *p)
+{
+    return p->listener != NULL || (p->refs > 1 && !t->s.reuseaddr);
+}
+
 int tcp_bind(struct tcb *t, const struct ns_addr *a)
 {
-    struct netstack *ns = t->s.ns;
-    struct ns_port *p;
     int r;
 
     if (t->state != TCP_CLOSED || t->s.bound)
         return -EINVAL;
-    r = port_acquire(ns, t->s.family, NET_TCP, &a->addr, a->port, t->s.reuseport, &p);
+    r = sock_ports(&t->s, a);
     if (r != 0)
         return r;
-    if (p->listener != NULL || (p->binders != 0 && !t->s.reuseaddr) ||
-        (p->refs > 1 && p->binders == 0 && !t->s.reuseaddr)) {
-        port_drop(ns, p);
+    if (port_taken(t, t->s.port) || (sock_dual(&t->s) && port_taken(t, t->s.port4))) {
+        sock_drop_ports(&t->s);
         return -EADDRINUSE;
     }
-    p->binders++;
-    t->s.port = p;
+    t->s.port->binders++;
+    if (sock_dual(&t->s))
+        t->s.port4->binders++;
     t->s.bound = true;
     t->s.local = *a;
-    t->s.local.port = p->port;
+    t->s.local.port = t->s.port->port;
     return 0;
 }
 
 int tcp_listen(struct tcb *t, int backlog)
 {
-    static const struct ns_addr any = {.family = NET_INET};
+    struct ns_addr any = {.family = t->s.family};
     struct tcp_listener *q = t->listener;
     int r;
 
@@ -60,7 +63,7 @@ int tcp_listen(struct tcb *t, int backlog)
     if (!t->s.bound && (r = tcp_bind(t, &any)) != 0)
         return r;
     if (q == NULL) {
-        if (t->s.port->listener != NULL)
+        if (t->s.port->listener != NULL || (sock_dual(&t->s) && t->s.port4->listener != NULL))
             return -EADDRINUSE;
         q = ns_alloc(t->s.ns, sizeof(*q));
         if (q == NULL)
@@ -69,6 +72,8 @@ int tcp_listen(struct tcb *t, int backlog)
         ns_clock(t->s.ns);
         tcp_cookie_expect(t->s.ns, q); /* one whose port this was may have sent some */
         t->s.port->listener = t;
+        if (sock_dual(&t->s))
+            t->s.port4->listener = t;
         t->state = TCP_LISTEN;
     }
     q->backlog = backlog < 1 ? 1 : backlog > 4096 ? 4096 : (uint32_t)backlog;
@@ -85,8 +90,10 @@ int tcp_accept(struct tcb *l, struct nsock **out, struct ns_addr *peer)
         return -EAGAIN;
     tcp_accept_remove(t);
     t->s.closed = false;
-    if (peer != NULL)
+    if (peer != NULL) {
         *peer = t->s.peer;
+        sock_name_out(&t->s, peer);
+    }
     *out = &t->s;
     return 0;
 }
@@ -99,7 +106,7 @@ static void forget_attempt(struct tcb *t)
     t->backoff = t->dupacks = t->probes = t->ack_pending = 0;
     t->mtu_trial = 0;
     t->timing = t->syn_repeated = t->in_recovery = t->persisting = false;
-    t->mss_peer = TCP_MSS_DEFAULT;
+    t->mss_peer = tcp_mss_default(t->node.net);
     t->ts_on = t->sack_ok = t->wscale_on = false;
     t->snd_wscale = 0;
     t->snd_wnd = t->max_wnd = 0;
@@ -111,21 +118,30 @@ static int open_to(struct tcb *t, const struct ns_addr *a)
 {
     struct netstack *ns = t->s.ns;
     const struct ip_path *path;
-    int r = ip_route(ns, t->s.family, &a->addr, &path);
+    uint32_t net = addr_net(a->family, &a->addr, a->scope);
+    int r = ip_route(ns, net, &a->addr, &path);
 
     if (r != 0)
         return r;
     if (t->s.port == NULL) {
         static const struct net_addr any;
-        r = port_acquire(ns, t->s.family, NET_TCP, &any, 0, false, &t->s.port);
+        r = port_acquire(ns, a->family, NET_TCP, &any, 0, false, &t->s.port);
         if (r != 0)
             return r;
+    } else {
+        if (!addr_any(&t->s.local.addr) && t->s.local.family != a->family)
+            return -EADDRNOTAVAIL;
+        sock_narrow(&t->s, a->family);
     }
     t->node.laddr = addr_any(&t->s.local.addr) ? path->src : t->s.local.addr;
     t->node.raddr = a->addr;
+    if (addr_scoped(a->family, &a->addr) || addr_scoped(a->family, &t->node.laddr))
+        net = ns_net(a->family, (uint16_t)(path->link + 1)); /* a machine with one link need not name it */
+    t->node.net = net;
+    t->mss_peer = tcp_mss_default(net);
     t->node.lport = t->s.port->port;
     t->node.rport = a->port;
-    if (tcp_lookup(ns, &t->node.laddr, &t->node.raddr, t->node.lport, t->node.rport) != NULL)
+    if (tcp_lookup(ns, net, &t->node.laddr, &t->node.raddr, t->node.lport, t->node.rport) != NULL)
         return -EADDRNOTAVAIL;
     tcb_names(t);
     tcb_set_path(t, path);
@@ -158,12 +174,12 @@ int tcp_connect(struct tcb *t, const struct ns_addr *a)
     t->buf_seq = t->snd_sml = t->iss + 1;
     t->rcv_wscale = tcp_rcv_wscale(t->rcvbuf_limit);
     t->rcv_nxt = t->rcv_adv = 0;
-    t->snd_mss = TCP_MSS_DEFAULT;
+    t->snd_mss = tcp_mss_default(t->node.net);
     t->opened_ns = t->progress_ns = ns->now;
     t->state = TCP_SYN_SENT;
     tcp_link(ns, &t->node);
     t->hashed = true;
-    t->flow_id = flow_pin(ns, t->s.port, NET_TCP, &t->node.laddr, &t->node.raddr, t->node.rport);
+    t->flow_id = flow_pin(ns, t->s.port, t->node.net, &t->node.laddr, &t->node.raddr, t->node.rport);
     tcp_xmit(t, t->iss, 0, TCP_SYN); /* with no room now, the timer sends it */
     t->snd_nxt = t->snd_max = t->iss + 1;
     timer_set(ns, &t->rtx, ns->now + tcp_rto(t));

@@ -168,7 +168,7 @@ static void misc_fire(struct netstack *ns, struct ns_timer *timer)
         c.dst = &t->node.raddr;
         c.sport = t->node.lport;
         c.dport = t->node.rport;
-        c.family = t->node.family;
+        c.net = t->node.net;
         c.flags = TCP_ACK;
         c.seq = t->snd_una - 1; /* old on purpose: it must be answered */
         c.ack = t->rcv_nxt;
@@ -195,7 +195,7 @@ static void path_shrank(struct tcb *t)
     const struct ip_path *now;
 
     ip_route_flush(t->s.ns);
-    if (ip_route(t->s.ns, t->node.family, &t->node.raddr, &now) != 0 || now->mtu >= t->path.mtu)
+    if (ip_route(t->s.ns, t->node.net, &t->node.raddr, &now) != 0 || now->mtu >= t->path.mtu)
         return;
     t->path.mtu = now->mtu;
     tcb_set_mss(t);

@@ -14,8 +14,20 @@ static struct dsock **bucket(struct netstack *ns, uint16_t port)
 
 /* The most particular socket wins: connected to this peer, then bound to this
  * address, then bound to any. */
-struct dsock *dgram_find(struct netstack *ns, uint8_t proto, const struct net_addr *laddr, uint16_t lport,
-                         const struct net_addr *raddr, uint16_t rport)
+static bool serves(const struct dsock *d, uint8_t family) /* bound to any address: of that family, too? */
+{
+    return d->s.local.family == family || (sock_dual(&d->s) && family == NET_INET);
+}
+
+static bool is_peer(const struct dsock *d, uint32_t net, const struct net_addr *raddr, uint16_t rport)
+{
+    return d->s.peer.port == rport && d->s.peer.family == net_family(net) &&
+           (d->s.peer.scope == 0 || d->s.peer.scope == net_scope(net)) &&
+           addr_equal(&d->s.peer.addr, raddr);
+}
+
+struct dsock *dgram_find(struct netstack *ns, uint32_t net, uint8_t proto, const struct net_addr *laddr,
+                         uint16_t lport, const struct net_addr *raddr, uint16_t rport)
 {
     struct dsock *best = NULL;
     int best_score = -1;
@@ -25,12 +37,14 @@ struct dsock *dgram_find(struct netstack *ns, uint8_t proto, const struct net_ad
         if (d->s.port->port != lport || d->s.proto != proto)
             continue;
         if (!addr_any(&d->s.local.addr)) {
-            if (!addr_equal(&d->s.local.addr, laddr))
+            if (!addr_equal(&d->s.local.addr, laddr) || d->s.local.family != net_family(net))
                 continue;
             score = 1;
+        } else if (!serves(d, net_family(net))) {
+            continue;
         }
         if (d->connected) {
-            if (!addr_equal(&d->s.peer.addr, raddr) || d->s.peer.port != rport)
+            if (!is_peer(d, net, raddr, rport))
                 continue;
             score += 2;
         }
@@ -54,7 +68,9 @@ void dgram_queue(struct dsock *d, const struct ip_in *in, uint16_t rport, const 
     head.addr = in->src;
     head.port = rport;
     head.link = in->rx->link;
-    head.len = n;
+    head.len = (uint16_t)n;
+    head.family = in->family;
+    head.pad = 0;
     if (!bufq_put_dgram(ns, &d->q, &head, data, n)) {
         ns->count.udp_full++;
         return;
@@ -72,10 +88,12 @@ void udp_input(struct netstack *ns, const struct ip_in *in)
 
     if (in->len < 8 || (len = get16(h + 4)) < 8 || len > in->len)
         goto bad;
+    if (in->family == NET_INET6 && (h[6] | h[7]) == 0)
+        goto bad; /* RFC 8200 8.1: it has a checksum, always */
     if (!ip_trusted(in) && (h[6] | h[7]) != 0 &&
         csum_fold(csum_bytes(csum_add(in->pseudo, ns_swap16((uint16_t)len)), h, len)) != 0xffff)
         goto bad;
-    d = dgram_find(ns, NET_UDP, &in->dst, get16(h + 2), &in->src, get16(h));
+    d = dgram_find(ns, in->net, NET_UDP, &in->dst, get16(h + 2), &in->src, get16(h));
     if (d != NULL) {
         ns->count.udp_in++;
         dgram_queue(d, in, get16(h), h + 8, len - 8);
@@ -84,17 +102,19 @@ void udp_input(struct netstack *ns, const struct ip_in *in)
     if (ns->env.unclaimed != NULL && ns->env.unclaimed(ns->env.ctx, in->rx, in->packet - in->rx->l2_len))
         return;
     ns->count.udp_noport++;
-    if (ns->cfg.reset_unbound) /* an error speaks for the host; only netd may */
+    if (ns->cfg.reset_unbound && in->family == NET_INET) /* an error speaks for the host; only netd may */
         icmp_unreachable(ns, in, 3);
+    else if (ns->cfg.reset_unbound)
+        icmp6_error(ns, in, ICMP6_UNREACHABLE, 4, 0);
     return;
 bad:
     ns->count.udp_bad++;
 }
 
-bool udp_error(struct netstack *ns, const struct net_addr *laddr, const struct net_addr *raddr,
+bool udp_error(struct netstack *ns, uint32_t net, const struct net_addr *laddr, const struct net_addr *raddr,
                uint16_t lport, uint16_t rport, int err)
 {
-    struct dsock *d = dgram_find(ns, NET_UDP, laddr, lport, raddr, rport);
+    struct dsock *d = dgram_find(ns, net, NET_UDP, laddr, lport, raddr, rport);
 
     /* Only a connected socket can tell whom the error concerns (RFC 1122 4.1.3.3). */
     if (d == NULL || !d->connected)
@@ -104,7 +124,7 @@ bool udp_error(struct netstack *ns, const struct net_addr *laddr, const struct n
 }
 
 /* --- the socket calls ---------------------------------------------------------------- */
-int dgram_socket(struct netstack *ns, int type, struct nsock **out)
+int dgram_socket(struct netstack *ns, uint8_t family, int type, struct nsock **out)
 {
     struct dsock *d = ns_alloc(ns, sizeof(*d));
     int r;
@@ -113,8 +133,9 @@ int dgram_socket(struct netstack *ns, int type, struct nsock **out)
         return -ENOMEM;
     d->s.ns = ns;
     d->s.type = (uint8_t)type;
-    d->s.proto = type == NS_ICMP ? NET_ICMP : NET_UDP;
-    d->s.family = NET_INET;
+    d->s.proto = type != NS_ICMP ? NET_UDP : family == NET_INET6 ? NET_ICMP6 : NET_ICMP;
+    d->s.family = family;
+    d->s.v6only = type == NS_ICMP; /* the other family's echo is another protocol */
     d->s.ttl = 64;
     d->rcvbuf = ns->cfg.udp_rcvbuf;
     r = sock_add(ns, &d->s);
@@ -137,17 +158,15 @@ void dgram_hash(struct dsock *d)
 
 int dgram_bind(struct dsock *d, const struct ns_addr *a)
 {
-    struct netstack *ns = d->s.ns;
     int r;
 
     if (d->s.port != NULL)
         return -EINVAL;
-    r = port_acquire(ns, d->s.family, d->s.proto, &a->addr, a->port, d->s.reuseport, &d->s.port);
+    r = sock_ports(&d->s, a);
     if (r != 0)
         return r;
-    if (d->s.port->refs > 1 && !d->s.reuseaddr) {
-        port_drop(ns, d->s.port);
-        d->s.port = NULL;
+    if (!d->s.reuseaddr && (d->s.port->refs > 1 || (sock_dual(&d->s) && d->s.port4->refs > 1))) {
+        sock_drop_ports(&d->s);
         return -EADDRINUSE;
     }
     d->s.local = *a;
@@ -158,14 +177,21 @@ int dgram_bind(struct dsock *d, const struct ns_addr *a)
 
 static int bind_any(struct dsock *d)
 {
-    static const struct ns_addr any = {.family = NET_INET};
+    struct ns_addr any = {.family = d->s.family};
 
     return d->s.port != NULL ? 0 : dgram_bind(d, &any);
+}
+
+static bool reachable(const struct dsock *d, uint8_t family) /* from the address that it is bound to */
+{
+    return d->s.local.family == family || sock_dual(&d->s);
 }
 
 int dgram_connect(struct dsock *d, const struct ns_addr *a)
 {
     const struct ip_path *path;
+    struct ns_addr to;
+    uint32_t net;
     int r;
 
     if (a->family == 0) { /* dissolve */
@@ -175,18 +201,22 @@ int dgram_connect(struct dsock *d, const struct ns_addr *a)
         memset(&d->s.peer, 0, sizeof(d->s.peer));
         return 0;
     }
-    if (a->family != d->s.family)
-        return -EAFNOSUPPORT;
-    ns_clock(d->s.ns);
-    if ((r = bind_any(d)) != 0 || (r = ip_route(d->s.ns, d->s.family, &a->addr, &path)) != 0)
+    if ((r = sock_name_in(&d->s, a, &to)) != 0)
         return r;
-    d->s.peer = *a;
+    ns_clock(d->s.ns);
+    net = addr_net(to.family, &to.addr, to.scope);
+    if ((r = bind_any(d)) != 0 || (r = ip_route(d->s.ns, net, &to.addr, &path)) != 0)
+        return r;
+    if (!reachable(d, to.family))
+        return -ENETUNREACH;
+    d->s.peer = to;
     if (d->s.proto == NET_ICMP)
         d->s.peer.port = 0; /* replies have none */
     d->connected = true;
     flow_unpin(d->s.ns, d->s.port, d->flow_id);
-    d->flow_id = flow_pin(d->s.ns, d->s.port, d->s.proto,
-                          addr_any(&d->s.local.addr) ? &path->src : &d->s.local.addr, &a->addr, a->port);
+    d->flow_id =
+        flow_pin(d->s.ns, sock_dual(&d->s) && to.family == NET_INET ? d->s.port4 : d->s.port, net,
+                 addr_any(&d->s.local.addr) ? &path->src : &d->s.local.addr, &to.addr, d->s.peer.port);
     return 0;
 }
 
@@ -208,7 +238,7 @@ static int udp_send(struct dsock *d, const void *buf, size_t n, uint16_t rport, 
                          .cookie = cookie_sock(&d->s)};
     int r;
 
-    if (n > 65507)
+    if (n > 65535u - 8 - (net_family(path->net) == NET_INET6 ? 0 : 20))
         return -EMSGSIZE;
     put16(hdr, d->s.local.port);
     put16(hdr + 2, rport);
@@ -224,6 +254,7 @@ int dgram_send(struct dsock *d, const void *buf, size_t n, const struct ns_addr 
 {
     const struct net_addr *src = addr_any(&d->s.local.addr) ? NULL : &d->s.local.addr;
     const struct ip_path *path;
+    struct ns_addr name;
     int r = d->s.error;
 
     if (r != 0) {
@@ -237,14 +268,22 @@ int dgram_send(struct dsock *d, const void *buf, size_t n, const struct ns_addr 
             return -EDESTADDRREQ;
         to = &d->s.peer;
     }
-    if (to->family != d->s.family)
-        return -EAFNOSUPPORT;
+    if (to != &d->s.peer) {
+        if ((r = sock_name_in(&d->s, to, &name)) != 0)
+            return r;
+        to = &name;
+    }
     if (addr_any(&to->addr))
         return -EADDRNOTAVAIL;
     /* A cached route may be a little old; the kernel would tell. */
-    if ((r = bind_any(d)) != 0 || (r = ip_route(d->s.ns, d->s.family, &to->addr, &path)) != 0)
+    if ((r = bind_any(d)) != 0 ||
+        (r = ip_route(d->s.ns, addr_net(to->family, &to->addr, to->scope), &to->addr, &path)) != 0)
         return r;
-    if (d->s.type == NS_ICMP)
+    if (!reachable(d, to->family))
+        return -ENETUNREACH;
+    if (d->s.proto == NET_ICMP6)
+        r = icmp6_send(d, (const uint8_t *)buf, n, path, src);
+    else if (d->s.type == NS_ICMP)
         r = icmp_send(d, (const uint8_t *)buf, n, path, src);
     else
         r = to->port == 0 ? -EINVAL : udp_send(d, buf, n, to->port, path, src);
@@ -288,9 +327,11 @@ int dgram_recv(struct dsock *d, void *buf, size_t n, int flags, struct ns_addr *
     }
     if (from != NULL) {
         memset(from, 0, sizeof(*from));
-        from->family = d->s.family;
+        from->family = head.family;
         from->port = head.port;
         from->addr = head.addr;
+        from->scope = addr_scoped(head.family, &head.addr) ? (uint16_t)(head.link + 1) : 0;
+        sock_name_out(&d->s, from);
     }
     return (int)(flags & NS_TRUNC ? head.len : take);
 }
@@ -319,7 +360,7 @@ void dgram_close(struct dsock *d)
             }
         }
         flow_unpin(ns, d->s.port, d->flow_id);
-        port_drop(ns, d->s.port);
+        sock_drop_ports(&d->s);
     }
     bufq_free(ns, &d->q);
     sock_remove(&d->s);

@@ -208,7 +208,7 @@ static void ipv6_stops_at_1280(void **st) /* C-MTU-2 */
     (void)st;
     full_segment();
     t = tcb();
-    t->node.family = NET_INET6;
+    t->node.net = NET_INET6;
     t->backoff = 1;
     tcp_mtu_timeout(t);
     assert_int_equal(t->path.mtu, 1400);
@@ -216,7 +216,7 @@ static void ipv6_stops_at_1280(void **st) /* C-MTU-2 */
     assert_int_equal(t->path.mtu, 1280);
     tcp_mtu_timeout(t);
     assert_int_equal(t->path.mtu, 1500);
-    t->node.family = NET_INET;
+    t->node.net = NET_INET;
 }
 
 static void the_table_is_bounded(void **st)
@@ -227,7 +227,7 @@ static void the_table_is_bounded(void **st)
     for (unsigned i = 0; i < 200; i++) {
         dst.b[3] = (uint8_t)i;
         rig.now += RIG_MS;
-        ip_route_mtu(rig.ns, &dst, 1000);
+        ip_route_mtu(rig.ns, NET_INET, &dst, 1000);
     }
     assert_int_equal(rig.ns->path_mtus, PATH_MTUS);
     assert_int_equal(path_mtu_limit(rig.ns, &dst, 1500), 1000); /* the newest are there */
