@@ -177,7 +177,7 @@ void icmp_unreachable(struct netstack *ns, const struct ip_in *in, uint8_t code)
 void ns_reassembly_expired(struct netstack *ns, const void *packet, size_t n)
 {
     const uint8_t *p = packet;
-    struct ip_in in = {.packet = p, .total = (uint32_t)n, .family = NET_INET};
+    struct ip_in in = {.packet = p, .total = (uint32_t)n, .family = NET_INET, .net = NET_INET};
 
     if (n < 20 || p[9] == NET_ICMP) /* which kind of ICMP it is may be in the missing part */
         return;
