@@ -4,7 +4,8 @@
 #
 # NAME in UNIT_TESTS (or SIM_TESTS) with its sources in NAME_SOURCES_LIST makes
 # tests/unit/NAME.tap. Sources are shared among tests unless a test sets flags
-# of its own in NAME_CPPFLAGS; NAME_LIBS are more libraries.
+# of its own in NAME_CPPFLAGS, or others than TEST_FLAGS in NAME_FLAGS; NAME_LIBS
+# are more libraries.
 #
 # NAME.trs is a test's result, made by automake's TAP driver: it runs the
 # program through build-aux/tap-run, which merges the plans of several cmocka
@@ -23,19 +24,22 @@ HOST_TRS = $(HOST_TAPS:.tap=.trs)
 TEST_FLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
     -fno-sanitize-recover=all -Wall -Wextra -Werror $(TREE_INCLUDES) -I$(srcdir)/tests
 TEST_LIBS = -lcmocka
+# Without sanitizers, for what must run often.
+TEST_FAST_FLAGS = -std=gnu11 -g -O2 -Wall -Wextra -Werror $(TREE_INCLUDES) -I$(srcdir)/tests
 
-slw_test_objects = $(patsubst %,obj/t/$(if $($(1)_CPPFLAGS),$(1),common)/%.o,$($(1)_SOURCES_LIST))
+slw_test_objects = $(patsubst %,obj/t/$(if $($(1)_CPPFLAGS)$($(1)_FLAGS),$(1),common)/%.o,$($(1)_SOURCES_LIST))
+slw_test_flags = $(or $($(1)_FLAGS),$(TEST_FLAGS))
 
 # $(1) name, $(2) folder
 define slw_test
 $(2)/$(1).tap: $$(call slw_test_objects,$(1))
 	@mkdir -p $$(@D); $$(slw_say) LINK $$@
-	$$(slw_q)$$(CC) $$(TEST_FLAGS) -o $$@ $$(call slw_test_objects,$(1)) $$(TEST_LIBS) $$($(1)_LIBS)
+	$$(slw_q)$$(CC) $$(call slw_test_flags,$(1)) -o $$@ $$(call slw_test_objects,$(1)) $$(TEST_LIBS) $$($(1)_LIBS)
 endef
 define slw_test_own_flags
 obj/t/$(1)/%.c.o: %.c $(FLAGS_STAMP) | $(VERSION_HEADER)
 	@mkdir -p $$(@D); $$(slw_say) TCC "$$<"
-	$$(slw_q)$$(CC) $$($(1)_CPPFLAGS) $$(TEST_FLAGS) $$(DEPFLAGS) -c -o $$@ $$<
+	$$(slw_q)$$(CC) $$($(1)_CPPFLAGS) $$(call slw_test_flags,$(1)) $$(DEPFLAGS) -c -o $$@ $$<
 endef
 obj/t/common/%.c.o: %.c $(FLAGS_STAMP) | $(VERSION_HEADER)
 	@mkdir -p $(@D); $(slw_say) TCC $<
@@ -64,7 +68,7 @@ $(foreach t,$(FUZZ_TESTS),$(eval $(call slw_libfuzzer,$(t))))
 .PHONY: fuzz
 fuzz: $(FUZZ_TESTS:%=tests/fuzz/%)
 
-$(foreach t,$(UNIT_TESTS) $(SIM_TESTS),$(if $($(t)_CPPFLAGS),$(eval $(call slw_test_own_flags,$(t)))))
+$(foreach t,$(UNIT_TESTS) $(SIM_TESTS),$(if $($(t)_CPPFLAGS)$($(t)_FLAGS),$(eval $(call slw_test_own_flags,$(t)))))
 
 tests/unit/hygiene.tap: $(srcdir)/build-aux/check-hygiene $(FLAGS_STAMP)
 	@mkdir -p $(@D)

@@ -153,7 +153,7 @@ static void device_reads(void *arg)
     sent = wire_send(h->ip, packet, n);
     d->inflight--;
     if (!sent)
-        complete(h, s->tx.cookie, -ENOBUFS);
+        complete(h, s->tx.cookie, n > wire_model.mtu ? -EMSGSIZE : -ENOBUFS);
     else if (s->tx.nseg != 0 || (s->tx.flags & TX_NOTIFY))
         complete(h, s->tx.cookie, 0);
     free(s);

@@ -312,7 +312,7 @@ void machine_start(uint32_t ip, uint64_t seed)
     wire_attach(ip, arrives, NULL);
 }
 
-static void check_books(void)
+void machine_check_books(void)
 {
     struct net_counters c = {.size = sizeof(c)};
     uint64_t dropped = 0;
@@ -328,11 +328,24 @@ static void check_books(void)
                  (unsigned long long)c.in_flight);
 }
 
+void machine_set_mtu(uint16_t mtu)
+{
+    struct net_config c = {
+        .kind = NETCFG_ROUTE_ADD, .link = machine.link.index, .family = NET_INET, .prefix = 24, .mtu = mtu};
+
+    for (int i = 0; i < 3; i++)
+        c.addr.b[i] = (uint8_t)(machine.ip >> (24 - 8 * i));
+    enter();
+    if (net_config_apply(NULL, &c) != 0)
+        sim_fail("the route's limit cannot be set");
+    leave();
+}
+
 /* After the processes have been stopped and every event has run. */
 void machine_stop(void)
 {
     enter();
-    check_books();
+    machine_check_books();
     host_run_polls(1000);
     net_core_fini();
     if (host_allocations != 0)

@@ -6,6 +6,7 @@
 #include <tests/sim/play.h>
 
 uint64_t play_took_ns;
+uint64_t play_first = 1, play_seeds = 40, play_twice = 40;
 
 struct setting {
     const char *program, *pcap;
@@ -29,9 +30,8 @@ static unsigned run_seed(const struct setting *t, const void *scenario, const ch
         printf("# %s: %s\n# replay: %s --scenario %s --from %llu --seeds 1 --pcap sim.pcap -v\n", name,
                sim.why, t->program, name, (unsigned long long)seed);
     sim_stop();
-    if (seed != t->from || t->pcap != NULL)
+    if ((seed - t->from) % play_twice != 0 || t->pcap != NULL || failed)
         return failed;
-    /* The first seed of each kind twice: the same run, bit for bit. */
     if (t->play(scenario, seed, NULL) != digest) {
         printf("# %s: seed %llu did not repeat\n", name, (unsigned long long)seed);
         failed = true;
@@ -49,7 +49,7 @@ static int usage(const char *program)
 int play_main(int argc, char **argv, const char *program, const void *scenarios, size_t n, size_t size,
               uint64_t (*play)(const void *scenario, uint64_t seed, const char *pcap))
 {
-    struct setting t = {.program = argv[0], .play = play, .from = 1, .seeds = 40};
+    struct setting t = {.program = argv[0], .play = play, .from = play_first, .seeds = play_seeds};
     const char *only = NULL;
     unsigned number = 0, bad = 0, wanted = 0;
 

@@ -13,6 +13,9 @@
 #define SIM_EPOCH (1000 * SIM_S) /* where the virtual clock starts */
 
 extern uint64_t play_took_ns; /* set by the play: virtual time until all was over */
+/* What runs unless the command line says otherwise; every play_twice-th seed runs
+ * twice, and both runs must be the same, bit for bit. */
+extern uint64_t play_first, play_seeds, play_twice;
 
 /* `scenarios`: an array whose elements begin with `const char *name`. `play` runs
  * one of them and returns the run's digest; sim.failed tells how it went. */

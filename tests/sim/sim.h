@@ -49,11 +49,15 @@ struct wire_model {
     uint64_t delay_ns, jitter_ns, reorder_ns;
     uint64_t byte_ns;     /* 0: no line rate */
     uint32_t queue_bytes; /* of each sender, with a line rate */
-    uint16_t mtu;
+    uint16_t mtu;         /* of every host's own link */
+    uint16_t path_mtu;    /* of a router between them all, 0: no router */
+    bool black_hole;      /* that router does not say what it drops */
+    bool down;            /* nothing arrives */
 };
 struct wire_stats {
-    uint64_t sent, lost, duplicated, corrupted, delivered, nobody;
+    uint64_t sent, lost, duplicated, corrupted, delivered, nobody, too_big, swallowed;
 };
+/* The model that holds now: a play may change it while it runs. */
 extern struct wire_model wire_model;
 extern struct wire_stats wire_stats;
 void wire_start(const struct wire_model *m, const char *pcap_path);
@@ -77,6 +81,7 @@ struct host_kernel {
 struct host_options {
     struct ns_config cfg;
     uint32_t rx_bytes, tx_entries, arena_bytes;
+    uint64_t lazy_ns; /* up to so long until it runs: its rings fill */
 };
 #define HOST_RINGS 6 /* further receive rings: netd's default slots */
 struct host {
@@ -111,6 +116,8 @@ extern const struct host_kernel direct_kernel;
  * several processes (machine.c). */
 void machine_start(uint32_t ip, uint64_t seed);
 void machine_stop(void); /* checks the core's books */
+void machine_check_books(void); /* at any moment: what came in is somewhere (DESIGN, section 5) */
+void machine_set_mtu(uint16_t mtu); /* of its route to the medium */
 extern const struct host_kernel machine_kernel;
 /* Rights of the process that starts next in this struct host. */
 struct machine_rights {
@@ -126,6 +133,7 @@ struct app_plan {
     uint32_t connections, bytes_up, bytes_down;
     bool closes_first;  /* the client closes before it has read all: half-close */
     bool may_fail;      /* some host dies on the way */
+    bool may_time_out;  /* so much is lost that a connection may not come about */
     uint32_t pause_ms;  /* the server reads this rarely: windows shut */
     uint32_t chunk;     /* bytes a write; 0: chance */
     bool group;         /* the server shares its port */

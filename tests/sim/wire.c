@@ -2,15 +2,16 @@
  *
  * tests/sim/wire.c: a medium that does to packets what networks do.
  *
- * Owns: packets under way, the table of who listens, the pcap file. Chance is
- * drawn in a fixed order for every packet, so that a model's numbers do not
- * shift each other's luck.
+ * Owns: packets under way, the table of who listens, the router in between, the
+ * pcap file. Chance is drawn in a fixed order for every packet, so that a
+ * model's numbers do not shift each other's luck.
  */
 #include <tests/sim/sim.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define WIRE_HOSTS 16
+#define ROUTER_IP  0x0a0000feu /* who speaks when a packet is too big */
 
 struct wire_model wire_model;
 struct wire_stats wire_stats;
@@ -118,6 +119,55 @@ static uint64_t line_delay(uint32_t from_ip, size_t n, bool *full)
     return 0;
 }
 
+static void launch(uint64_t when, const uint8_t *packet, size_t n, int flip_at, unsigned flip_bit)
+{
+    struct flight *f = malloc(sizeof(*f) + n);
+
+    if (f == NULL)
+        abort();
+    f->n = n;
+    memcpy(f->packet, packet, n);
+    f->to = (uint32_t)packet[16] << 24 | (uint32_t)packet[17] << 16 | (uint32_t)packet[18] << 8 | packet[19];
+    if (flip_at >= 0) {
+        f->packet[flip_at] ^= (uint8_t)(1u << flip_bit);
+        wire_stats.corrupted++;
+    }
+    sim_at(when, arrive, f);
+}
+
+static void put_checksum(uint8_t *at, const uint8_t *p, size_t n)
+{
+    uint32_t sum = 0;
+
+    for (size_t i = 0; i < n; i++)
+        sum += (uint32_t)p[i] << ((i & 1) != 0 ? 0 : 8);
+    while (sum >> 16 != 0)
+        sum = (sum & 0xffff) + (sum >> 16);
+    at[0] = (uint8_t)(~sum >> 8);
+    at[1] = (uint8_t)~sum;
+}
+
+/* The router drops it, and unless it is a black hole says so (RFC 1191). */
+static void too_big(const uint8_t *packet, uint64_t delay_ns)
+{
+    size_t quoted = (size_t)(packet[0] & 15) * 4 + 8;
+    uint8_t e[28 + 68] = {0x45, 0, 0, (uint8_t)(28 + quoted), [8] = 64, 1, [20] = 3, 4};
+
+    wire_stats.too_big++;
+    wire_stats.swallowed += wire_model.black_hole;
+    if (wire_model.black_hole || (packet[6] & 0x40) == 0 || packet[9] == 1)
+        return;
+    for (int i = 0; i < 4; i++)
+        e[12 + i] = (uint8_t)(ROUTER_IP >> (24 - 8 * i));
+    memcpy(e + 16, packet + 12, 4);
+    e[26] = (uint8_t)(wire_model.path_mtu >> 8);
+    e[27] = (uint8_t)wire_model.path_mtu;
+    memcpy(e + 28, packet, quoted);
+    put_checksum(e + 10, e, 20);
+    put_checksum(e + 22, e + 20, 8 + quoted);
+    launch(sim.now + delay_ns, e, 28 + quoted, -1, 0);
+}
+
 bool wire_send(uint32_t from_ip, const uint8_t *packet, size_t n)
 {
     const struct wire_model *m = &wire_model;
@@ -129,24 +179,18 @@ bool wire_send(uint32_t from_ip, const uint8_t *packet, size_t n)
     wire_stats.sent++;
     if (full || n > m->mtu)
         return false;
-    if (lost) {
+    if (lost || m->down) {
         wire_stats.lost++;
         return true;
     }
+    if (m->path_mtu != 0 && n > m->path_mtu) {
+        too_big(packet, line + m->delay_ns);
+        return true;
+    }
     for (int copy = 0; copy <= (twice ? 1 : 0); copy++) {
-        struct flight *f = malloc(sizeof(*f) + n);
-        if (f == NULL)
-            abort();
-        f->n = n;
-        memcpy(f->packet, packet, n);
-        f->to =
-            (uint32_t)packet[16] << 24 | (uint32_t)packet[17] << 16 | (uint32_t)packet[18] << 8 | packet[19];
-        if (bad) {
-            f->packet[place] ^= (uint8_t)(1u << bit);
-            wire_stats.corrupted++;
-        }
+        uint64_t under_way = line + m->delay_ns + jitter + (copy == 0 ? late : late / 2 + 1);
         wire_stats.duplicated += copy == 1;
-        sim_at(sim.now + line + m->delay_ns + jitter + (copy == 0 ? late : late / 2 + 1), arrive, f);
+        launch(sim.now + under_way, packet, n, bad ? (int)place : -1, bit);
     }
     return true;
 }
