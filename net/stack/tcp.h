@@ -55,7 +55,8 @@ static inline bool seq_geq(uint32_t a, uint32_t b)
 #define TCP_DELACK          (40 * NS_MS) /* RFC 1122 4.2.3.2: below 500 ms */
 #define TCP_CONNECT_LIMIT   (30 * NS_SEC)
 #define TCP_GIVE_UP         (180 * NS_SEC) /* R2, RFC 1122 4.2.3.5: at least 100 s */
-#define TCP_ORPHAN_LIMIT    (60 * NS_SEC)
+#define TCP_GIVE_UP_ORPHAN  (120 * NS_SEC) /* nobody waits for it, but R2 holds */
+#define TCP_ORPHAN_LIMIT    (60 * NS_SEC)  /* in FIN_WAIT_2 */
 #define TCP_SYN_RETRIES     5
 #define TCP_KEEP_IDLE_S     7200
 #define TCP_KEEP_INTERVAL_S 75

@@ -98,7 +98,7 @@ static bool give_up(struct tcb *t)
 
     if (t->persisting && t->s.ns->now - t->heard_ns < TCP_GIVE_UP && !tcb_orphan(t))
         return false; /* it answers: it may keep its window shut for ever */
-    return silent >= (tcb_orphan(t) ? TCP_ORPHAN_LIMIT : TCP_GIVE_UP);
+    return silent >= (tcb_orphan(t) ? TCP_GIVE_UP_ORPHAN : TCP_GIVE_UP);
 }
 
 static void rtx_fire(struct netstack *ns, struct ns_timer *timer)
