@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-import netns
 
 HOST, GUEST = "10.9.0.1", "10.9.0.2"
 BULK = 4 << 20
@@ -15,7 +14,6 @@ BULK = 4 << 20
 
 @pytest.fixture
 def echo(build):
-    netns.enter()
     device = f"slw{os.getpid() % 10000}"
     for line in (f"tuntap add {device} mode tun", f"addr add {HOST}/24 dev {device}", f"link set {device} up"):
         subprocess.run(["ip", *line.split()], check=True)
