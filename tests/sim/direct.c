@@ -187,7 +187,8 @@ static void pump(struct host *h)
          * than a round trip. */
         if (d->device_free < sim.now)
             d->device_free = sim.now;
-        d->device_free += sim_below(20) * SIM_US + (sim_chance(5) ? sim_below(40) * SIM_MS : 0);
+        if (!sim.exact)
+            d->device_free += sim_below(20) * SIM_US + (sim_chance(5) ? sim_below(40) * SIM_MS : 0);
         sim_at(d->device_free, device_reads, s);
     }
     __atomic_store_n(&r->tx_tail, d->tx_tail, __ATOMIC_RELEASE);

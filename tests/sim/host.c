@@ -137,7 +137,10 @@ void host_wake(struct host *h)
     w->h = h;
     w->serial = h->serial;
     w->when = 0;
-    sim_at(sim.now + 1 * SIM_US + sim_below(50) * SIM_US + sim_random() % (h->options.lazy_ns + 1), run, w);
+    if (sim.exact)
+        sim_at(sim.now, run, w);
+    else
+        sim_at(sim.now + 1 * SIM_US + sim_below(50) * SIM_US + sim_random() % (h->options.lazy_ns + 1), run, w);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */

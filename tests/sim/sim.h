@@ -26,6 +26,7 @@ struct sim_event {
 };
 struct sim {
     uint64_t now, order, rng[4], digest;
+    bool exact; /* hosts and devices take no time (conform.c) */
     struct sim_event *heap;
     uint32_t n, room;
     bool failed;
