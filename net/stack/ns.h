@@ -117,6 +117,10 @@ static inline uint32_t addr_net(uint8_t family, const struct net_addr *a, uint16
 {
     return ns_net(family, addr_scoped(family, a) ? scope : 0);
 }
+static inline bool addr_unicast(uint8_t family, const struct net_addr *a) /* may be one end of a connection */
+{
+    return !addr_any(a) && a->b[0] < (family == NET_INET ? 224 : 255);
+}
 static inline void addr_set4(struct net_addr *a, const uint8_t *four)
 {
     uint32_t v;

@@ -319,6 +319,8 @@ static void no_connection(struct netstack *ns, struct tcp_in *in)
 {
     struct ns_port *p = port_find(ns, in->ip->family, NET_TCP, &in->ip->dst, in->dport);
 
+    if (!addr_unicast(in->ip->family, &in->ip->src)) /* MUST-63 of RFC 9293 */
+        return;
     if (p != NULL && p->listener == NULL && !addr_any(&p->addr)) {
         static const struct net_addr any;
         struct ns_port *wide = port_find(ns, in->ip->family, NET_TCP, &any, in->dport);
