@@ -13,6 +13,7 @@
 #
 #   make check-host                  all host tests
 #   make tests/unit/test_ports.trs   one of them
+#   make conform CASE=NAME           one conformance case, with its packets
 #   make check-matrix                all of the hardware matrix (make check: some of it)
 
 UNIT_TAPS = $(UNIT_TESTS:%=tests/unit/%.tap)
@@ -110,6 +111,12 @@ tests-build: $(HOST_TAPS) bench-plugins hostlib
 check-host: tests-build
 	@MAKE='$(MAKE)' AWK='$(AWK)' HOST_TRS='$(HOST_TRS)' CHECK_SYSTEM=no \
 	    $(SHELL) $(srcdir)/tests/run-checks '$(srcdir)'
+
+# One conformance case with its packets: make conform CASE=zero_window
+.PHONY: conform
+conform: tests/sim/conform.tap
+	@test -n '$(CASE)' || { echo 'which one? make conform CASE=NAME, of $(srcdir)/tests/sim/cases/NAME.case' >&2; exit 1; }
+	$(slw_q)tests/sim/conform.tap -v '$(srcdir)/tests/sim/cases/$(CASE).case'
 
 # Every pair of values of tests/system/test_matrix.py: six minutes on an idle machine.
 .PHONY: check-matrix

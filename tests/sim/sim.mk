@@ -20,3 +20,8 @@ FIRST = 1
 .PHONY: sim
 sim: tests/sim/sim_chaos_fast.tap
 	@$(SHELL) $(srcdir)/tests/sim/run-seeds tests/sim/sim_chaos_fast.tap $(FIRST) $(SEEDS)
+
+# The conformance cases: make conform CASE=name shows one with its packets.
+SIM_TESTS += conform
+conform_SOURCES_LIST = tests/sim/conform.c tests/sim/conform_cmd.c tests/sim/conform_parse.c tests/sim/conform_seg.c \
+	tests/sim/sim.c tests/sim/wire.c tests/sim/host.c tests/sim/direct.c tests/sim/app.c $(NET_STACK_SOURCES)
