@@ -5,29 +5,30 @@
  *
  * Owns: a connection's path.mtu after its start, and the trial: when full
  * segments time out twice, smaller ones are tried, each size for one time-out.
- * The first that gets through is the path's (path_mtu.c); when none does, it was
- * not the size, and the connection has its own back.
+ * The first that gets through is the path's (path_mtu.c); when none does, the
+ * connection has its own back for a time-out and then tries them anew: what made
+ * a small one fail may have been an outage.
  *
  * Called by icmp.c (by way of tcp_error), tcp_timer.c, tcp_ack.c and path_mtu.c.
  * Context: netstack.h.
  */
 #include <net/stack/tcp.h>
 
-enum { NO_TRIAL = 0, TRYING, IN_VAIN };
+enum { NO_TRIAL = 0, TRYING };
 
 #define TIMEOUTS_BEFORE 1u /* the second begins the trial */
 
 /* Sizes of packets that are tried: what tunnels and old links leave over. IPv6
  * has no path below 1280 (RFC 8200 5), IPv4 none that matters below 576. */
-static uint16_t next_smaller(const struct tcb *t)
+static uint16_t next_smaller(const struct tcb *t, uint32_t than)
 {
     static const uint16_t sizes[] = {1500, 1400, 1280, 576};
     uint16_t known = path_mtu_remembered(t->s.ns, &t->node.raddr);
 
-    if (known != 0 && known < t->path.mtu && t->mtu_trial == NO_TRIAL)
+    if (known != 0 && known < than && t->mtu_trial == NO_TRIAL)
         return known;
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-        if (sizes[i] < t->path.mtu && (net_family(t->node.net) == NET_INET || sizes[i] >= 1280)) /* C-MTU-2 */
+        if (sizes[i] < than && (net_family(t->node.net) == NET_INET || sizes[i] >= 1280)) /* C-MTU-2 */
             return sizes[i];
     return 0;
 }
@@ -42,18 +43,17 @@ static void set_mtu(struct tcb *t, uint16_t mtu)
 void tcp_mtu_timeout(struct tcb *t) /* C-MTU-4 */
 {
     bool known = path_mtu_remembered(t->s.ns, &t->node.raddr) != 0;
+    uint32_t text = t->snd_max - t->snd_una < t->snd_mss ? t->snd_max - t->snd_una : t->snd_mss;
     uint16_t next;
 
-    if (t->mtu_trial == IN_VAIN || t->state < TCP_ESTABLISHED || (t->path.flags & LINKF_LOOPBACK) ||
+    if (t->state < TCP_ESTABLISHED || (t->path.flags & LINKF_LOOPBACK) ||
         (!known && t->backoff < TIMEOUTS_BEFORE) || t->snd_wnd == 0)
         return;
-    if (t->mtu_trial == NO_TRIAL && t->snd_max - t->snd_una < t->snd_mss)
-        return; /* a small one was lost: its size was not why */
-    next = next_smaller(t);
+    next = next_smaller(t, text + t->path.mtu - t->snd_mss); /* than the packet that was lost */
     if (next == 0) {
         if (t->mtu_trial == TRYING) {
             set_mtu(t, t->mtu_before);
-            t->mtu_trial = IN_VAIN;
+            t->mtu_trial = NO_TRIAL;
         }
         return;
     }
