@@ -101,7 +101,6 @@ static void drain(struct tcb *t)
                 bufq_splice(t->s.ns, &t->rcv, &o->q);
         }
         ooo_remove(t, &t->ooo);
-        t->ack_now = true; /* a gap was filled, RFC 5681 4.2 */
     }
 }
 
@@ -129,8 +128,10 @@ void tcp_text(struct tcb *t, struct tcp_in *in)
         return;
     }
     t->rcv_nxt += in->len;
-    if (t->ooo != NULL)
+    if (t->ooo != NULL) {
         drain(t);
+        t->ack_now = true; /* a gap was filled, or a part of it: RFC 5681 4.2 */
+    }
     sock_changed(&t->s);
     if (++t->ack_pending >= 2) /* at least every second segment, RFC 1122 4.2.3.2 */
         t->ack_now = true;
