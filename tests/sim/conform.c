@@ -65,7 +65,6 @@ static void capture(void *arg, const uint8_t *packet, size_t n)
     s->when = sim.now;
     run.nsent++;
     show(">", sim.now, &s->seg);
-    seg_note(&s->seg);
 }
 
 static void unexpected(const struct step *p)
@@ -133,6 +132,7 @@ static void step_out(const struct step *p, uint64_t lo, uint64_t hi)
     else if (s.when + TOLERANCE < lo || s.when > hi + TOLERANCE)
         run_fail(p, "> %s came at %.6f, not between %.6f and %.6f", got, (double)(s.when - run.start) / SIM_S,
                  (double)(lo - run.start) / SIM_S, (double)(hi - run.start) / SIM_S);
+    seg_note(&s.seg);
     run.last = s.when;
 }
 

@@ -48,6 +48,7 @@ enum {
 };
 struct topt {
     uint16_t kind;
+    bool any;      /* whatever its value */
     uint8_t n;     /* blocks of a SACK, bytes of a raw option */
     uint32_t v[8]; /* MSS, shift, edges of blocks (relative) */
     struct tsval ts[2];

@@ -192,6 +192,7 @@ static bool parse_option(char *text, struct tseg *s)
         return parse_ts(arg, o);
     if (o->kind == TO_SACK)
         return parse_sack(arg, o);
+    o->any = strcmp(arg, "*") == 0;
     o->v[0] = (uint32_t)strtoul(arg, NULL, 10);
     return true;
 }

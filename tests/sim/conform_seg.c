@@ -333,7 +333,7 @@ static bool option_matches(const struct flow *f, const struct topt *want, const 
     if (want->kind == TO_TS)
         return ts_matches(f, &want->ts[0], got->ts[0].number) &&
                ts_matches(f, &want->ts[1], got->ts[1].number);
-    return want->n == got->n && memcmp(want->v, got->v, sizeof(want->v)) == 0;
+    return want->any || (want->n == got->n && memcmp(want->v, got->v, sizeof(want->v)) == 0);
 }
 
 static bool options_match(const struct tseg *want, const struct tseg *got, char *why, size_t room)
