@@ -201,7 +201,7 @@ static void name_absent_links(void)
     const char *key;
 
     for (unsigned n = 0; (key = option_key("net.", n)) != NULL; n++) {
-        bool found = false;
+        bool found = option_is_setting(key); /* net.dns and the like */
         const struct link *l;
 
         for (unsigned i = 0; (l = link_by_index(i)) != NULL; i++)

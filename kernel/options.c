@@ -130,13 +130,19 @@ static bool is_watchdog(const char *v, const char *arg)
     return part_in(v, 0, arg) || (number(&v, 2, 1000) && *v == 0);
 }
 
-/* comma-separated names, none empty */
+static bool has_char(const char *set, char c)
+{
+    while (*set != 0 && *set != c)
+        set++;
+    return c != 0 && *set == c;
+}
+
+/* Comma-separated names, none empty; arg: what else may be in one. */
 static bool is_names(const char *v, const char *arg)
 {
-    (void)arg;
     for (bool empty = true;; v++) {
         bool letter = (*v >= 'a' && *v <= 'z') || (*v >= 'A' && *v <= 'Z') || (*v >= '0' && *v <= '9') ||
-                      *v == '-' || *v == '_' || *v == '.';
+                      *v == '-' || *v == '_' || *v == '.' || has_char(arg, *v);
         if (letter) {
             empty = false;
             continue;
@@ -167,6 +173,10 @@ static const struct rule {
     {"console", is_one_of, "com2|com1|screen", "expected com2, com1 or screen"},
     {"com1", is_port_use, PORT_USES, "expected slip, slipmux, console or off, then ,BAUD[,rtscts]"},
     {"com2", is_port_use, PORT_USES, "expected slip, slipmux, console or off, then ,BAUD[,rtscts]"},
+    {"net.dns", is_names, ":", "expected ADDR[,ADDR]"},
+    {"net.search", is_names, "", "expected DOMAIN[,DOMAIN]"},
+    {"net.hosts", is_names, ":/", "expected ADDR/NAME[,ADDR/NAME]"},
+    {"net.ntp", is_names, ":", "expected off, or ADDR or NAME, [,...]"},
     {"net.", is_address_choice, "dhcp|off", "expected dhcp, off or ADDR/LEN[,GATEWAY]"},
     {"slip.mtu", is_mtu, "", "expected a number from 296 to 1500"},
     {"slip.vj", is_one_of, "on|auto|off", "expected on, auto or off"},
@@ -235,6 +245,13 @@ void options_parse(const char *cmdline, void (*report)(const char *word, const c
             break;
         p++;
     }
+}
+
+bool option_is_setting(const char *key)
+{
+    const struct rule *rule = rule_for(key);
+
+    return rule != NULL && same(rule->key, key);
 }
 
 const char *option(const char *key)

@@ -17,6 +17,8 @@ void options_parse(const char *cmdline, void (*report)(const char *word, const c
 const char *option(const char *key);
 /* The n-th option whose key starts with prefix: its key, NULL past the last. */
 const char *option_key(const char *prefix, unsigned n);
+/* Is the key known as a whole, and not only by how it begins (net.eth0)? */
+bool option_is_setting(const char *key);
 bool option_is(const char *key, const char *value);
 /* Is `word` in the comma-separated value of key? */
 bool option_has(const char *key, const char *word);

@@ -7,6 +7,9 @@
 LIBC_SOURCES = \
     libc/crt0.S \
     libc/abi_check.c \
+    libc/addrinfo.c \
+    libc/addrsort.c \
+    libc/bootopt.c \
     libc/children.c \
     libc/dev.c \
     libc/devnode.c \
@@ -23,6 +26,7 @@ LIBC_SOURCES = \
     libc/spawn.c \
     libc/file.c \
     libc/heap.c \
+    libc/hosts.c \
     libc/inet.c \
     libc/locks.c \
     libc/mman.c \
@@ -37,6 +41,7 @@ LIBC_SOURCES = \
     libc/poll.c \
     libc/process.c \
     libc/ready.c \
+    libc/resolve.c \
     libc/rwlock.c \
     libc/semaphore.c \
     libc/socket.c \

@@ -2,7 +2,8 @@
 # servers/servers.mk: the programs on the ISO; SERVER_<name>_SOURCES each.
 
 SERVERS += netd httpd
-SERVER_netd_SOURCES = servers/netd/main.c servers/netd/env.c servers/netd/links.c
+SERVER_netd_SOURCES = servers/netd/main.c servers/netd/env.c servers/netd/links.c \
+    servers/netd/names.c
 SERVER_httpd_SOURCES = servers/httpd/main.c servers/httpd/files.c servers/httpd/http.c servers/httpd/status.c
 
 # Tests in ring 3 (test=calls, ... registry); init starts it when test= is given.
@@ -23,7 +24,7 @@ SERVERS += init shell echo
 SERVER_init_SOURCES = servers/init/main.c servers/init/manifest.c servers/init/supervise.c \
     servers/init/control.c servers/init/announce.c
 SERVER_shell_SOURCES = servers/shell/main.c servers/shell/edit.c servers/shell/sys_cmds.c servers/shell/hw_cmds.c \
-    servers/shell/net_cmds.c servers/shell/ping.c servers/shell/run.c servers/shell/clock_cmd.c
+    servers/shell/net_cmds.c servers/shell/ping.c servers/shell/host_cmd.c servers/shell/run.c servers/shell/clock_cmd.c
 SERVERS += strace
 SERVER_strace_SOURCES = servers/strace/main.c servers/strace/decode.c
 SERVER_echo_SOURCES = servers/echo/main.c

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * netdb.h: names and services (POSIX.1-2017, RFC 3493). Names come from
- * /etc/hosts of the initrd; services from a small table.
+ * netdb.h: names and services (POSIX.1-2017, RFC 3493). Names come from the boot
+ * option net.hosts, /etc/hosts of the initrd, and the name servers of the network
+ * (for programs that may call netd); services from a small table.
  */
 #ifndef SLIPWAY_NETDB_H
 #define SLIPWAY_NETDB_H
@@ -65,7 +66,8 @@ struct servent {
 #define TRY_AGAIN 2
 #define NO_RECOVERY 3
 #define NO_DATA 4
-extern int h_errno;
+int *__h_errno_location(void);
+#define h_errno (*__h_errno_location())
 
 int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints, struct addrinfo **out);
 void freeaddrinfo(struct addrinfo *list);
@@ -73,6 +75,8 @@ const char *gai_strerror(int code);
 int getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, socklen_t host_len, char *service,
                 socklen_t service_len, int flags);
 struct hostent *gethostbyname(const char *name);
+struct hostent *gethostbyname2(const char *name, int family);
+struct hostent *gethostbyaddr(const void *addr, socklen_t len, int family);
 struct servent *getservbyname(const char *name, const char *proto);
 struct servent *getservbyport(int port, const char *proto);
 

@@ -372,7 +372,7 @@ static unsigned jobs_of(const struct dns *d, uint32_t owner, unsigned *newest)
 /* A place for one more of the owner's jobs (C-DNS-7): 0, or -EAGAIN. */
 static int make_place(struct dns *d, uint32_t owner)
 {
-    unsigned newest, most = 0, victim = 0, mine = jobs_of(d, owner, &newest);
+    unsigned newest = 0, most = 0, victim = 0, mine = jobs_of(d, owner, &newest);
 
     if (mine >= DNS_JOBS_PER_OWNER)
         return -EAGAIN;

@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TURN_BUDGET 256 /* packets of one ring before the others have their turn */
-
 static struct netd netd;
 
 /* --- what comes in by the slots -------------------------------------------- */
@@ -73,7 +71,7 @@ static void drain(struct netd *n, unsigned slot)
 {
     struct net_ring *r = n->slot[slot].ring;
     uint32_t *tail = &n->slot[slot].rx_tail;
-    for (int i = 0; i < TURN_BUDGET; i++) {
+    for (int i = 0; i < NETD_TURN_BUDGET; i++) {
         const struct net_rx *rx = ns_ring_peek(r, tail);
         if (!rx)
             return;
@@ -92,6 +90,7 @@ static void answer_request(struct netd *n)
     if (sys_recv(n->endpoint, &m, 0) != 0 || m.token == 0)
         return;
     uint64_t token = m.token; /* the answer is built in the same place */
+    int resolving = m.type == NETD_RESOLVE ? names_resolve(n, &m, sys_now_ns()) : -1;
     if (m.handle >= 0)
         sys_handle_close(m.handle);
     if (m.len >= sizeof(index))
@@ -109,6 +108,11 @@ static void answer_request(struct netd *n)
         sys_msg_set(&m, 0, &d, sizeof(d));
         break;
     }
+    case NETD_RESOLVE:
+        if (resolving == 0)
+            return; /* the reply comes with the answer */
+        sys_msg_set(&m, (uint32_t)resolving, NULL, 0);
+        break;
     case NETD_RENEW:
         sys_msg_set(&m, (uint32_t)links_renew(n, index, sys_now_ns()), NULL, 0);
         break;
@@ -171,6 +175,8 @@ static uint64_t earliest(struct netd *n)
     d = t < d ? t : d;
     t = frag_deadline(&n->frag);
     d = t < d ? t : d;
+    t = names_deadline(n);
+    d = t < d ? t : d;
     return n->dhcp_next_ns < d ? n->dhcp_next_ns : d;
 }
 
@@ -180,13 +186,15 @@ static void run_timers(struct netd *n)
     arp_run(&n->arp, now_ns);
     frag_run(&n->frag, now_ns);
     links_run(n, now_ns);
+    if (names_deadline(n) <= now_ns)
+        names_run(n, now_ns);
 }
 
 int main(int argc, char **argv)
 {
     static const struct ns_config config = {.sockets_max = 16, .icmp_echo_reply = true, .reset_unbound = true};
     struct netd *n = &netd;
-    struct wait_item items[NETD_SLOTS + 1] = {0};
+    struct wait_item items[NETD_SLOTS + 2] = {0};
     struct ns_env stack_env;
     struct arp_env arp_env;
 
@@ -203,6 +211,7 @@ int main(int argc, char **argv)
     if (n->endpoint < 0 || (r = sys_name_register("netd", n->endpoint)) < 0)
         fail("cannot serve under the name netd", n->endpoint < 0 ? n->endpoint : r);
     links_init(n, argc, argv);
+    names_init(n);
     adopt_neighbours(n);
     sys_ready();
 
@@ -213,16 +222,19 @@ int main(int argc, char **argv)
         uint64_t deadline_ns = earliest(n);
         if (deadline_ns <= sys_now_ns())
             run_timers(n);
+        items[NETD_SLOTS + 1] = (struct wait_item){.kind = WAIT_HANDLE, .handle = n->names.handle, .want = READY_IN};
         /* wait() first transmits what the turn before put into the rings. */
-        r = sys_wait(items, NETD_SLOTS + 1, earliest(n));
+        r = sys_wait(items, NETD_SLOTS + (n->names.stack ? 2 : 1), earliest(n));
         if (r < 0 && r != -ETIMEDOUT && r != -EAGAIN && r != -EINTR)
             fail("wait", r);
-        for (unsigned i = 0; r < 0 && i <= NETD_SLOTS; i++)
+        for (unsigned i = 0; r < 0 && i <= NETD_SLOTS + 1; i++)
             items[i].got = 0;
         for (unsigned i = 0; i < NETD_SLOTS; i++)
             if (i != SLOT_ICMP && items[i].got)
                 drain(n, i);
-        netstack_run(n->stack, TURN_BUDGET);
+        netstack_run(n->stack, NETD_TURN_BUDGET);
+        if (items[NETD_SLOTS + 1].got)
+            names_run(n, sys_now_ns());
         if (items[NETD_SLOTS].got & READY_IN)
             answer_request(n);
     }

@@ -11,6 +11,7 @@
  *   main.c   rings, event loop, requests of other servers
  *   env.c    what libnet and ARP need from outside; answers to ARP
  *   links.c  one DHCP client a link; addresses and routes; the blob
+ *   names.c  the resolver that all processes share
  *
  * One thread; nothing here blocks but the wait in main.c.
  */
@@ -19,6 +20,7 @@
 
 #include <net/stack/arp.h>
 #include <net/stack/dhcp.h>
+#include <net/stack/dns.h>
 #include <net/stack/frag.h>
 #include <net/stack/netstack.h>
 #include <slipway/netdproto.h>
@@ -28,6 +30,9 @@
 
 #define NETD_LINKS_MAX 16
 #define NETD_SLOTS 5 /* all but `forward`, which natd owns */
+#define NETD_TURN_BUDGET 256 /* packets of one ring before the others have their turn */
+#define NETD_TICKETS (DNS_JOBS_MAX + 1)
+#define NETD_RDNSS_MAX 8
 
 struct netd_ring {
     int handle;
@@ -48,6 +53,39 @@ struct netd_if {
     uint8_t fallback[4], fallback_prefix, fallback_gw[4];
 };
 
+/* A request for a name that has no answer yet. */
+struct netd_ticket {
+    uint64_t token;            /* to reply to */
+    struct netd_resolve *page; /* mapped; NULL: this place is free */
+};
+
+/* What one question to a name server has open. */
+struct netd_wire {
+    struct nsock *s;
+    bool tcp;
+    uint16_t out_len, out_at;
+    uint8_t out[2 + DNS_QUERY_MAX];
+    uint8_t head[2]; /* TCP: the length, then as many bytes in `in` */
+    uint32_t have;   /* of both */
+    uint8_t *in;
+};
+
+struct netd_rdnss { /* a name server from a router advertisement (RFC 8106) */
+    uint64_t expiry_ns; /* 0: none */
+    uint16_t link;
+    struct net_addr addr;
+};
+
+struct netd_names {
+    struct dns dns;
+    int handle;             /* of the ring of */
+    struct netstack *stack; /* NULL until somebody asks */
+    struct netd_wire wire[DNS_FLIGHTS_MAX];
+    struct netd_ticket ticket[NETD_TICKETS];
+    struct netd_rdnss rdnss[NETD_RDNSS_MAX];
+    uint64_t next_expiry_ns; /* of those in use */
+};
+
 struct netd {
     struct netd_ring slot[NETD_SLOTS]; /* index: enum net_slot */
     struct netstack *stack;            /* sends through the ICMP slot's ring */
@@ -56,6 +94,7 @@ struct netd {
     struct netd_if links[NETD_LINKS_MAX]; /* index: link index */
     uint64_t dhcp_next_ns;             /* earliest deadline of the clients */
     int endpoint;                      /* requests of other servers */
+    struct netd_names names;
 };
 
 /* env.c */
@@ -71,5 +110,19 @@ void links_conflict(struct netd *n, uint16_t link, const uint8_t ip[4], uint64_t
 int links_status(struct netd *n, uint32_t index, struct netd_link *out);
 void links_dns(struct netd *n, struct netd_dns *out);
 int links_renew(struct netd *n, uint32_t index, uint64_t now_ns);
+
+/* names.c */
+void names_init(struct netd *n); /* after links_init */
+void names_run(struct netd *n, uint64_t now_ns);
+uint64_t names_deadline(struct netd *n);
+/* The request NETD_RESOLVE: 0, and the reply comes later; or -errno for it. */
+int names_resolve(struct netd *n, const struct sys_msg *m, uint64_t now_ns);
+/* Leases or advertisements have changed: which servers there are now. */
+void names_servers(struct netd *n);
+/* A router names a server (its link for a link-local address), or that it is one no
+ * longer (expiry_ns in the past). */
+void names_rdnss(struct netd *n, uint16_t link, const struct net_addr *server, uint64_t expiry_ns);
+/* The stack for netd's own errands; NULL: no memory for its ring. */
+struct netstack *names_stack(struct netd *n);
 
 #endif

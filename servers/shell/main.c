@@ -32,6 +32,7 @@ const struct shell_entry shell_commands[] = {
     {"echo", cmd_echo, "[WORD ...]", "repeat the words"},
     {"free", cmd_free, "", "memory"},
     {"help", cmd_help, "", "this list"},
+    {"host", cmd_host, "NAME|ADDRESS [SERVER]", "ask the name servers"},
     {"ifconfig", cmd_ifconfig, "", "links and their addresses"},
     {"irq", cmd_irq, "", "interrupt sources and counts"},
     {"kill", cmd_kill, "PID|NAME", "end a process"},

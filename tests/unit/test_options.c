@@ -47,6 +47,9 @@ static void test_values(void **state)
     assert_false(option_has("test", "all"));
     assert_string_equal(option_key("net.", 0), "net.eth0");
     assert_null(option_key("net.", 1));
+    assert_true(option_is_setting("net.dns"));
+    assert_false(option_is_setting("net.eth0"));
+    assert_false(option_is_setting("net.dns2"));
     assert_string_equal(option_key("log", 1), "log"); /* each time it was given */
     parse("");
     assert_null(option("clock"));
@@ -96,6 +99,11 @@ static void test_checks(void **state)
         "com2=console,115200",
         "com2=off",
         "net.eth0=dhcp",
+        "net.dns=10.0.0.1,fd00::53",
+        "net.search=example.org,lab.test",
+        "net.hosts=10.0.0.5/server,fd00::1/box",
+        "net.ntp=off",
+        "net.ntp=10.0.0.1,time.example.org",
         "net.eth1=off",
         "net.eth0=10.0.0.1/8",
         "slip=192.168.7.2:192.168.7.1",
@@ -128,6 +136,10 @@ static void test_checks(void **state)
         "com1=ppp",
         "com1=slipmux2",
         "net.=dhcp",
+        "net.dns=10.0.0.1,",
+        "net.dns=10.0.0.1/8",
+        "net.hosts=",
+        "net.search=a:b",
         "net.eth0=",
         "net.eth0=10.0.0.1",
         "net.eth0=10.0.0.1/33",

@@ -11,6 +11,7 @@
 #define SLIPWAY_SYS_H
 
 #include <slipway/syscall.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -388,6 +389,16 @@ void sys_ready(void);
 #define SYS_LOG_INFO  2u
 #define SYS_LOG_DEBUG 3u
 void sys_logf(uint32_t level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+/* The value of key=VALUE among the boot options, the last one if there are several;
+ * false when there is none, or it has no room. */
+bool sys_boot_option(const char *key, char *value, size_t room);
+
+/* Ask the resolver (slipway/netdproto.h): in and out in *r. 0, or -errno: -EACCES
+ * without the right to call netd, -EAGAIN, -EINVAL, -ETIMEDOUT. Waits at most
+ * NETD_RESOLVE_MS. */
+struct netd_resolve;
+int sys_resolve(struct netd_resolve *r);
 
 /* Read-only file of the initrd in place, without a copy. NULL: no such file. */
 const void *initrd_map_file(const char *path, size_t *len);

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * servers/netd/names.c: the resolver for all processes: requests come in as messages,
+ * questions go out from sockets of a stack that netd has for its own errands.
+ *
+ * Owns: n->names. That stack has a ring of its own, opened with the first question, so
+ * that no flood of what else netd takes care of can push an answer out.
+ */
+#include "netd.h"
+#include <arpa/inet.h>
+#include <net/stack/ns.h>
+#include <stdlib.h>
+
+#define UDP_ROOM     4096
+#define TCP_ROOM     16384u /* longer answers are for other resolvers */
+#define DATAGRAMS    16     /* read of one socket before the next has its turn */
+
+_Static_assert((int)DNS_WANT_A == NETD_WANT_A && (int)DNS_WANT_AAAA == NETD_WANT_AAAA &&
+                   (int)DNS_WANT_PTR == NETD_WANT_PTR && (int)DNS_USE_SEARCH == NETD_USE_SEARCH &&
+                   (int)DNS_OK == NETD_FOUND && (int)DNS_FAILED == NETD_FAILED && DNS_TEXT_MAX == NETD_NAME_MAX &&
+                   2 * DNS_ADDRS_MAX == NETD_ADDRS_MAX,
+               "the message says what the resolver says");
+
+/* --- the stack for netd's own errands --------------------------------------- */
+
+static int client_port_register(void *ctx, struct net_port_op *op)
+{
+    struct netd *n = ctx;
+    op->endpoint = n->names.handle;
+    return sys_port_register(op);
+}
+
+static int client_port_unregister(void *ctx, const struct net_port_op *op)
+{
+    struct net_port_op mine = *op;
+    mine.endpoint = ((struct netd *)ctx)->names.handle;
+    return sys_port_unregister(&mine);
+}
+
+struct netstack *names_stack(struct netd *n)
+{
+    static const struct ns_config config = {
+        .sockets_max = DNS_FLIGHTS_MAX + 4, .tcp_sndbuf = 4096, .tcp_rcvbuf = 16384, .udp_rcvbuf = 16384, .time_wait_ms = 1};
+    struct sys_net_open o = {.rx_bytes = NET_RING_RX_MIN, .tx_entries = 64, .arena_bytes = 64 * 1024};
+    struct netd_names *m = &n->names;
+    struct ns_env env;
+    struct arp_env unused;
+
+    if (m->stack)
+        return m->stack;
+    int h = sys_net_open(&o);
+    if (h < 0)
+        return NULL;
+    netd_env_fill(n, &env, &unused);
+    env.port_register = client_port_register;
+    env.port_unregister = client_port_unregister;
+    m->handle = h;
+    if (netstack_create(&m->stack, &env, &config, (struct net_ring *)(uintptr_t)o.base) < 0) {
+        m->stack = NULL;
+        m->handle = -1;
+        sys_handle_close(h);
+    }
+    return m->stack;
+}
+
+/* --- sockets of the questions under way -------------------------------------- */
+
+static void wire_close(void *ctx, unsigned flight)
+{
+    struct netd_wire *w = &((struct netd *)ctx)->names.wire[flight];
+
+    if (w->s)
+        ns_close(w->s);
+    free(w->in);
+    memset(w, 0, sizeof(*w));
+}
+
+/* What can be sent now; the rest when the connection stands. */
+static int wire_push(struct netd_wire *w)
+{
+    while (w->out_at < w->out_len) {
+        int r = ns_send(w->s, w->out + w->out_at, w->out_len - w->out_at, 0, NULL);
+        if (r == -EAGAIN || r == -ENOTCONN)
+            return 0;
+        if (r < 0)
+            return r;
+        w->out_at = (uint16_t)(w->out_at + r);
+    }
+    return 0;
+}
+
+static int wire_send(void *ctx, unsigned flight, const struct dns_server *to, bool tcp, const uint8_t *msg, size_t len)
+{
+    struct netd *n = ctx;
+    struct netd_wire *w = &n->names.wire[flight];
+    struct ns_addr a = {.family = to->family, .port = to->port, .addr = to->addr};
+    struct netstack *stack = names_stack(n);
+
+    wire_close(n, flight);
+    if (!stack)
+        return -ENOMEM;
+    int r = ns_socket(stack, to->family, tcp ? NS_STREAM : NS_DGRAM, &w->s);
+    if (r < 0) {
+        w->s = NULL;
+        return r;
+    }
+    w->tcp = tcp;
+    if (tcp) /* RFC 1035 section 4.2.2 */
+        put16(w->out, (uint16_t)len);
+    memcpy(w->out + (tcp ? 2 : 0), msg, len);
+    w->out_len = (uint16_t)(len + (tcp ? 2 : 0));
+    r = ns_connect(w->s, &a); /* from now on nobody else's datagrams come in */
+    if (r == 0 || r == -EINPROGRESS)
+        r = wire_push(w);
+    if (r < 0)
+        wire_close(n, flight);
+    return r;
+}
+
+static void read_datagrams(struct netd *n, unsigned i, uint64_t now_ns)
+{
+    static uint8_t buf[UDP_ROOM];
+    const struct netd_wire *w = &n->names.wire[i];
+    const struct nsock *s = w->s;
+
+    for (int turn = 0; turn < DATAGRAMS && w->s == s && !w->tcp; turn++) {
+        struct ns_addr from;
+        int r = ns_recv(w->s, buf, sizeof(buf), 0, &from);
+        if (r == -EAGAIN)
+            return;
+        if (r < 0) {
+            dns_broken(&n->names.dns, i, now_ns);
+            return;
+        }
+        dns_input(&n->names.dns, i, from.family, &from.addr, from.port, false, buf, (size_t)r, now_ns);
+    }
+}
+
+/* Two bytes of length, then the message. False: over, one way or the other. */
+static bool read_more(struct netd *n, unsigned i, uint64_t now_ns)
+{
+    struct netd_wire *w = &n->names.wire[i];
+    uint32_t want = w->have < 2 ? 2 : 2u + get16(w->head);
+
+    if (w->have == 2 && !w->in && (want < 2 + 12 || want > TCP_ROOM || !(w->in = malloc(want - 2)))) {
+        dns_broken(&n->names.dns, i, now_ns);
+        return false;
+    }
+    uint8_t *to = w->have < 2 ? w->head + w->have : w->in + w->have - 2;
+    int r = ns_recv(w->s, to, want - w->have, 0, NULL);
+    if (r == -EAGAIN)
+        return false;
+    if (r <= 0) {
+        dns_broken(&n->names.dns, i, now_ns);
+        return false;
+    }
+    w->have += (uint32_t)r;
+    if (w->have < want || w->have == 2)
+        return true;
+    uint8_t *message = w->in; /* the wire may be closed before we are through with it */
+    struct ns_addr from;
+    w->in = NULL;
+    if (ns_getpeer(w->s, &from) == 0)
+        dns_input(&n->names.dns, i, from.family, &from.addr, from.port, true, message, want - 2, now_ns);
+    free(message);
+    return false;
+}
+
+static void read_stream(struct netd *n, unsigned i, unsigned events, uint64_t now_ns)
+{
+    struct netd_wire *w = &n->names.wire[i];
+
+    if ((events & NS_OUT) && wire_push(w) < 0)
+        events |= NS_ERR;
+    if (events & NS_ERR)
+        dns_broken(&n->names.dns, i, now_ns);
+    else if (events & (NS_IN | NS_HUP | NS_RDHUP))
+        for (int turn = 0; turn < DATAGRAMS && read_more(n, i, now_ns); turn++)
+            ;
+}
+
+/* --- requests ---------------------------------------------------------------- */
+
+static void finish(struct netd_ticket *t, int error)
+{
+    struct sys_msg m;
+
+    sys_mem_unmap((uint64_t)(uintptr_t)t->page, NETD_RESOLVE_BYTES);
+    sys_msg_set(&m, (uint32_t)error, NULL, 0);
+    sys_reply(t->token, &m);
+    t->page = NULL;
+}
+
+/* The page is the asker's, too, who may write to it at any time: nothing in it is believed. */
+static void on_done(void *ctx, uint64_t ticket, const struct dns_reply *r)
+{
+    struct netd *n = ctx;
+
+    struct netd_ticket *t = &n->names.ticket[ticket];
+    struct netd_resolve *out = t->page;
+    out->status = r->status;
+    out->count = r->naddrs;
+    out->hops = r->hops;
+    out->ttl_s = r->ttl_s;
+    memcpy(out->found, r->name, sizeof(out->found));
+    for (unsigned i = 0; i < r->naddrs; i++)
+        out->address[i] = (struct netd_address){.family = r->addr[i].family, .addr = r->addr[i].addr};
+    finish(t, 0);
+}
+
+static void read_question(const struct netd_resolve *from, struct dns_question *q)
+{
+    memset(q, 0, sizeof(*q));
+    memcpy(q->name, from->name, sizeof(q->name));
+    q->want = from->want;
+    q->family = from->family;
+    q->addr = from->addr;
+    q->server = (struct dns_server){
+        .family = from->server_family, .port = from->server_port, .link = from->server_link, .addr = from->server};
+}
+
+int names_resolve(struct netd *n, const struct sys_msg *m, uint64_t now_ns)
+{
+    struct netd_names *s = &n->names;
+    struct dns_question q;
+    unsigned i = 0;
+
+    int64_t at = m->handle < 0 ? -EINVAL : sys_memobj_map(m->handle, 0, 0, NETD_RESOLVE_BYTES, PROT_R | PROT_W);
+    if (at < 0)
+        return (int)at;
+    while (i < NETD_TICKETS && s->ticket[i].page)
+        i++;
+    if (i == NETD_TICKETS) { /* there are more tickets than the resolver has places */
+        sys_mem_unmap((uint64_t)at, NETD_RESOLVE_BYTES);
+        return -EAGAIN;
+    }
+    s->ticket[i] = (struct netd_ticket){.token = m->token, .page = (struct netd_resolve *)at};
+    read_question(s->ticket[i].page, &q);
+    if (now_ns >= s->next_expiry_ns)
+        names_servers(n);
+    int r = dns_ask(&s->dns, i, m->sender_pid, &q, now_ns);
+    if (r < 0)
+        finish(&s->ticket[i], r);
+    return 0;
+}
+
+/* --- servers and search list --------------------------------------------------- */
+
+static unsigned add_server(struct dns_server *list, unsigned count, uint8_t family, uint16_t link, const void *addr)
+{
+    struct dns_server s = {.family = family, .port = DNS_PORT, .link = link};
+
+    memcpy(s.addr.b, addr, family == NET_INET ? 4 : 16);
+    for (unsigned i = 0; i < count; i++)
+        if (list[i].family == family && list[i].link == link && addr_equal(&list[i].addr, &s.addr))
+            return count;
+    if (count < DNS_SERVERS_MAX && !addr_any(&s.addr))
+        list[count++] = s;
+    return count;
+}
+
+/* net.dns=ADDR[,ADDR]: these alone. */
+static unsigned chosen_servers(struct dns_server *list)
+{
+    char text[256], *at = text, *word;
+    unsigned count = 0;
+
+    if (!sys_boot_option("net.dns", text, sizeof(text)))
+        return 0;
+    while ((word = strsep(&at, ",")) != NULL) {
+        struct net_addr a = {{0}};
+        if (inet_pton(AF_INET, word, a.b) == 1)
+            count = add_server(list, count, NET_INET, LINK_ANY, a.b);
+        else if (inet_pton(AF_INET6, word, a.b) == 1)
+            count = add_server(list, count, NET_INET6, LINK_ANY, a.b);
+        else
+            sys_logf(SYS_LOG_WARN, "net.dns: %s is no address", word);
+    }
+    return count;
+}
+
+static unsigned offered_servers(struct netd *n, struct dns_server *list)
+{
+    unsigned count = 0;
+    uint64_t now_ns = sys_now_ns();
+
+    for (unsigned i = 0; i < NETD_LINKS_MAX; i++)
+        for (unsigned k = 0; n->links[i].configured && k < n->links[i].lease.ndns; k++)
+            count = add_server(list, count, NET_INET, LINK_ANY, n->links[i].lease.dns[k]);
+    n->names.next_expiry_ns = UINT64_MAX;
+    for (unsigned i = 0; i < NETD_RDNSS_MAX; i++) {
+        const struct netd_rdnss *s = &n->names.rdnss[i];
+        if (s->expiry_ns <= now_ns)
+            continue;
+        count = add_server(list, count, NET_INET6, s->addr.b[0] == 0xfe ? s->link : LINK_ANY, s->addr.b);
+        if (s->expiry_ns < n->names.next_expiry_ns)
+            n->names.next_expiry_ns = s->expiry_ns;
+    }
+    return count;
+}
+
+void names_servers(struct netd *n)
+{
+    struct dns_server list[DNS_SERVERS_MAX];
+    char search[256] = "";
+    unsigned count = chosen_servers(list);
+
+    if (count == 0)
+        count = offered_servers(n, list);
+    else
+        n->names.next_expiry_ns = UINT64_MAX;
+    dns_set_servers(&n->names.dns, list, count);
+    if (!sys_boot_option("net.search", search, sizeof(search)))
+        for (unsigned i = 0; i < NETD_LINKS_MAX; i++)
+            if (n->links[i].configured && strlen(search) + sizeof(n->links[i].lease.domain) + 1 < sizeof(search))
+                strcat(strcat(search, " "), n->links[i].lease.domain);
+    dns_set_search(&n->names.dns, search, 1);
+}
+
+void names_rdnss(struct netd *n, uint16_t link, const struct net_addr *server, uint64_t expiry_ns)
+{
+    struct netd_rdnss *free_place = NULL, *mine = NULL;
+
+    for (unsigned i = 0; i < NETD_RDNSS_MAX; i++) {
+        struct netd_rdnss *s = &n->names.rdnss[i];
+        if (s->expiry_ns != 0 && s->link == link && addr_equal(&s->addr, server))
+            mine = s;
+        else if (s->expiry_ns == 0 || s->expiry_ns <= sys_now_ns())
+            free_place = s;
+    }
+    mine = mine ? mine : free_place;
+    if (!mine)
+        return;
+    *mine = (struct netd_rdnss){.link = link, .addr = *server, .expiry_ns = expiry_ns};
+    names_servers(n);
+}
+
+/* --- the loop's part ----------------------------------------------------------- */
+
+void names_init(struct netd *n)
+{
+    struct ns_env e;
+    struct arp_env unused;
+
+    netd_env_fill(n, &e, &unused);
+    n->names.handle = -1;
+    struct dns_env env = {.ctx = n, .random = e.random, .alloc = e.alloc, .free = e.free, .send = wire_send,
+                          .close = wire_close, .done = on_done};
+    dns_init(&n->names.dns, &env);
+    names_servers(n);
+}
+
+void names_run(struct netd *n, uint64_t now_ns)
+{
+    struct netd_names *m = &n->names;
+
+    dns_run(&m->dns, now_ns);
+    if (!m->stack)
+        return;
+    netstack_run(m->stack, NETD_TURN_BUDGET);
+    for (unsigned i = 0; i < DNS_FLIGHTS_MAX && m->dns.njobs != 0; i++) {
+        struct netd_wire *w = &m->wire[i];
+        unsigned events = w->s ? ns_events(w->s) : 0;
+        if (w->s && w->tcp)
+            read_stream(n, i, events, now_ns);
+        else if (events & (NS_IN | NS_ERR))
+            read_datagrams(n, i, now_ns);
+    }
+}
+
+uint64_t names_deadline(struct netd *n)
+{
+    uint64_t d = dns_deadline(&n->names.dns), t = n->names.stack ? netstack_deadline(n->names.stack) : UINT64_MAX;
+
+    return t < d ? t : d;
+}
