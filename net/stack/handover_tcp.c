@@ -68,6 +68,8 @@ static void put_times(const struct tcb *t, struct handover_tcp *r)
     r->sent_age_ns = age(now, t->sent_ns);
     r->opened_age_ns = age(now, t->opened_ns);
     r->rtx_ns = left(now, &t->rtx);
+    if (timer_armed(&t->rtx) && t->rc.rtx_kind != RTX_RTO)
+        r->rtx_ns = t->rc.rto_at > now ? t->rc.rto_at - now : 0; /* what it waited for before stays here */
     r->delack_ns = left(now, &t->delack);
     r->misc_ns = left(now, &t->misc);
 }
@@ -279,14 +281,16 @@ static void take_sequence(struct tcb *t, const struct handover_tcp *r)
 /* How fast one may send: the algorithm goes on where it was, if it is known here. */
 static void take_congestion(struct tcb *t, const struct handover_tcp *r)
 {
+    const struct tcp_cc *cc = tcp_cc_by_name(r->cc, sizeof(r->cc));
+
     t->srtt_us = r->srtt_us;
     t->rttvar_us = r->rttvar_us;
     t->rto_ns = r->rto_ns;
     t->retransmits = r->retransmits;
-    if (strncmp(r->cc, t->cc->name, sizeof(r->cc)) != 0)
-        t->cc->init(t);
-    else
+    if (cc != NULL) {
+        t->cc = cc;
         memcpy(t->cc_priv, r->cc_priv, sizeof(t->cc_priv));
+    }
     t->cwnd = r->cwnd < t->snd_mss ? t->snd_mss : r->cwnd < (1u << 30) ? r->cwnd : 1u << 30;
     t->ssthresh = r->ssthresh;
     t->recover = r->recover;
@@ -347,6 +351,8 @@ static void resume(struct tcb *t, const struct handover_tcp *r, uint64_t base)
     tcp_link(ns, &t->node);
     t->hashed = true;
     arm(ns, &t->rtx, base, r->rtx_ns);
+    t->rc.rto_at = t->rtx.when;
+    tcp_rec_rebuild(t);
     arm(ns, &t->delack, base, r->delack_ns);
     arm(ns, &t->misc, base, r->misc_ns);
     tcp_output(t);
@@ -390,6 +396,7 @@ int tcp_import(struct netstack *ns, const struct handover *h, uint32_t flow_id, 
     take_sequence(t, r);
     tcb_set_mss(t);
     take_times(t, r, base);
+    tcp_recovery_init(t);
     take_congestion(t, r);
     tcb_names(t);
     if (t->s.port == NULL || !take_data(t, r)) { /* the record is still whole */

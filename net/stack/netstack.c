@@ -118,6 +118,7 @@ void netstack_destroy(struct netstack *ns)
         ns->chunk_free = c->next;
         ns_free(ns, c);
     }
+    tcp_rec_pool_free(ns);
     if (ns->socks != NULL)
         ns_free(ns, ns->socks);
     if (ns->heap != NULL)

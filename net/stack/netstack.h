@@ -132,6 +132,7 @@ bool ns_starved(const struct nsock *s);
 /* Changes whenever any socket's events may have changed: poll compares it. */
 uint64_t ns_generation(const struct netstack *ns);
 
+enum ns_congestion { NS_CUBIC = 1, NS_NEWRENO = 2 };
 enum ns_opt {
     NSO_NODELAY = 1,
     NSO_KEEPALIVE,
@@ -148,6 +149,7 @@ enum ns_opt {
     NSO_KEEPIDLE,
     NSO_KEEPINTVL, /* seconds */
     NSO_KEEPCNT,
+    NSO_CONGESTION, /* enum ns_congestion; a listener's goes to what it accepts */
     NSO_REUSEPORT, /* set before bind: other endpoints may serve the port, too */
     NSO_V6ONLY,    /* set before bind: no IPv4 peers as ::ffff:a.b.c.d [off] */
 };
@@ -172,6 +174,10 @@ struct ns_counters {
     uint64_t ip_in, ip_bad, ip_out, icmp_in, icmp_out, udp_in, udp_bad, udp_noport, udp_full, udp_out;
     uint64_t tcp_in, tcp_bad, tcp_out, tcp_retransmit, tcp_rst_in, tcp_rst_out, tcp_ooo, tcp_dup,
         tcp_timeouts, tcp_accept_overflow, tcp_conn_in, tcp_conn_out, tx_failed, tx_nobufs,
+        sack_in, dsack_in, sack_reneged, /* ACKs with SACK blocks; blocks of what came twice */
+        recoveries, rack_lost,           /* fast recoveries; segments deemed lost, each time */
+        tlp_sent, tlp_repaired,          /* loss probes; those that repaired a loss by themselves */
+        tcp_spurious,                    /* reductions undone: nothing had been lost */
         unpinned; /* connections on a shared port without a flow entry: a newcomer may get them */
     uint64_t cookies_sent, cookies_accepted, cookies_refused; /* SYN cookies, RFC 4987 */
     uint64_t mtu_told, mtu_trials, mtu_blackholes, mtu_raised; /* path MTU: by ICMP; sizes tried without;

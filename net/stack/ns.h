@@ -334,6 +334,8 @@ struct netstack {
 
     struct chunk *chunk_free;
     uint32_t chunk_nfree;
+    void *rec_spare; /* tcp_sack.c's small arrays */
+    uint32_t rec_nspare;
 
     struct ns_timer **heap;
     uint32_t heap_n, heap_room, heap_promised;

@@ -39,6 +39,11 @@ static int set_tcp(struct tcb *t, enum ns_opt o, int v)
     case NSO_LINGER:
         t->linger_s = v;
         return 0;
+    case NSO_CONGESTION:
+        if (tcp_cc_by_id(v) == NULL)
+            return -ENOENT;
+        tcp_cc_set(t, tcp_cc_by_id(v));
+        return 0;
     case NSO_SNDBUF:
         t->sndbuf_limit = clamp_buf(v);
         return 0;
@@ -108,6 +113,9 @@ static int get_tcp(const struct tcb *t, enum ns_opt o, int *v)
         return 0;
     case NSO_LINGER:
         *v = t->linger_s;
+        return 0;
+    case NSO_CONGESTION:
+        *v = tcp_cc_id(t->cc);
         return 0;
     case NSO_SNDBUF:
         *v = (int)t->sndbuf_limit;

@@ -20,6 +20,8 @@ NET_STACK_SOURCES = \
 	net/stack/sockopt.c \
 	net/stack/tcp_ack.c \
 	net/stack/tcp_cc.c \
+	net/stack/tcp_cc_cubic.c \
+	net/stack/tcp_cc_newreno.c \
 	net/stack/tcp_conn.c \
 	net/stack/tcp_cookie.c \
 	net/stack/tcp_input.c \
@@ -27,7 +29,11 @@ NET_STACK_SOURCES = \
 	net/stack/tcp_mtu.c \
 	net/stack/tcp_opt.c \
 	net/stack/tcp_output.c \
+	net/stack/tcp_rack.c \
 	net/stack/tcp_reass.c \
+	net/stack/tcp_recover.c \
+	net/stack/tcp_sack.c \
+	net/stack/tcp_sack_rcv.c \
 	net/stack/tcp_sock.c \
 	net/stack/tcp_timer.c \
 	net/stack/timer.c \

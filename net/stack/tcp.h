@@ -6,11 +6,13 @@
  * (half open), struct tcp_tw (TIME_WAIT). Field names follow RFC 9293 3.3.1.
  *
  *   tcp_input.c   a segment arrives: demultiplex, the states of RFC 9293 3.10.7
- *   tcp_ack.c     what an acknowledgement does: RTT, buffers, windows, recovery
+ *   tcp_ack.c     what an acknowledgement does: RTT, buffers, windows, NewReno
+ *   tcp_sack.h    its part for connections with SACK: tcp_sack.c tcp_rack.c
+ *                 tcp_recover.c tcp_sack_rcv.c
  *   tcp_reass.c   text in and out of order
  *   tcp_output.c  what may be sent now; building segments
  *   tcp_timer.c   retransmission, persist, delayed ACK, keep-alive, time-outs
- *   tcp_cc.c      congestion control behind struct tcp_cc
+ *   tcp_cc*.c     congestion control behind struct tcp_cc
  *   tcp_listen.c  SYN queue and accept queue
  *   tcp_cookie.c  SYN cookies, when the queue is full
  *   tcp_conn.c    creation, look-up, end, TIME_WAIT
@@ -21,6 +23,7 @@
 #define NET_STACK_TCP_H
 
 #include <net/stack/ns.h>
+#include <net/stack/tcp_sack.h>
 
 #define TCP_FIN 0x01u
 #define TCP_SYN 0x02u
@@ -67,6 +70,7 @@ static inline bool seq_geq(uint32_t a, uint32_t b)
 #define TCP_MSS_DEFAULT6 1220u /* IPv6 */
 #define TCP_MSS_MIN     88u                             /* below it a peer would have us send headers only */
 #define TCP_MSS_MAX     ((NET_TX_SEGS - 1) * BLK_BYTES) /* lies in NET_TX_SEGS pieces wherever it begins */
+#define TCP_QUICK_ACKS  32u /* after a gap: a sender with few segments in flight must not wait for its ACK */
 #define TCP_OOO_MAX     64u                             /* separate pieces kept out of order */
 #define TCP_WSCALE_MAX  14
 
@@ -110,18 +114,28 @@ void sndbuf_segs(struct netstack *ns, struct sndbuf *b, uint32_t off, uint32_t *
 struct tcb;
 struct tcp_cc {
     const char *name;
-    void (*init)(struct tcb *t);
-    void (*acked)(struct tcb *t, uint32_t bytes); /* cwnd grows; not called in recovery */
-    uint32_t (*ssthresh)(struct tcb *t);          /* after a loss: bytes */
-    void (*restart)(struct tcb *t);               /* after an idle time, RFC 5681 4.1 */
+    /* cwnd grows by what was acknowledged, as it was used up; not called in recovery. */
+    void (*acked)(struct tcb *t, uint32_t bytes);
+    uint32_t (*ssthresh)(struct tcb *t); /* a loss was found: the new ssthresh, in bytes */
+    void (*timeout)(struct tcb *t);      /* after ssthresh, when it was found by a time-out; or NULL */
+    void (*restart)(struct tcb *t);      /* after an idle time, or NULL */
 };
-extern const struct tcp_cc tcp_cc_newreno;
+extern const struct tcp_cc tcp_cc_newreno, tcp_cc_cubic;
+/* What an algorithm keeps is in cc_priv; all zero is how it begins. */
+void tcp_cc_init(struct tcb *t);
+void tcp_cc_set(struct tcb *t, const struct tcp_cc *cc);
+const struct tcp_cc *tcp_cc_by_id(int id); /* enum ns_congestion; NULL: none */
+const struct tcp_cc *tcp_cc_by_name(const char *name, size_t n);
+int tcp_cc_id(const struct tcp_cc *cc);
+void tcp_cc_slow_start(struct tcb *t, uint32_t bytes);
+uint32_t tcp_cc_flight(const struct tcb *t); /* FlightSize, as far as cwnd allowed it */
 uint32_t tcp_initial_window(const struct tcb *t);
 
 /* --- out of order ------------------------------------------------------------ */
 struct ooo {
     struct ooo *next;
     uint32_t seq, end;
+    uint32_t stamp; /* grows with each change: SACK reports the newest first */
     struct bufq q;
 };
 
@@ -168,7 +182,10 @@ struct tcb {
     uint32_t rcvbuf_limit;
     struct bufq rcv;
     struct ooo *ooo;
-    uint32_t ooo_n;
+    uint32_t ooo_n, ooo_stamp;
+    uint32_t dsack_seq, dsack_end; /* came twice, to be reported once while dsack_on */
+    bool dsack_on;
+    uint8_t quick_acks; /* segments that are acknowledged at once: losses are about */
     uint32_t fin_at; /* where the peer's FIN stands, once fin_seen */
     /* time stamps, RFC 7323 */
     uint32_t ts_recent, ts_offset;
@@ -184,6 +201,7 @@ struct tcb {
     const struct tcp_cc *cc;
     uint32_t cwnd, ssthresh, recover, cc_acked;
     uint64_t cc_priv[4];
+    struct tcp_recovery rc;
     uint64_t retransmits;
     /* challenge ACKs, RFC 5961 */
     uint64_t challenge_ns;
@@ -238,12 +256,15 @@ struct tcp_in {
     uint8_t wscale;
     uint16_t mss; /* 0 when absent */
     uint32_t tsval, tsecr;
+    uint32_t sack_n; /* blocks, of 8 bytes each, at sack */
+    const uint8_t *sack;
 };
 
 /* tcp_opt.c */
 void tcp_parse_options(struct tcp_in *in, const uint8_t *opt, uint32_t n);
 unsigned tcp_put_ts(uint8_t *p, uint32_t val, uint32_t ecr);
-unsigned tcp_put_syn_options(uint8_t *p, uint16_t mss, int wscale, bool ts, uint32_t tsval, uint32_t tsecr);
+unsigned tcp_put_syn_options(uint8_t *p, uint16_t mss, int wscale, bool sack, bool ts, uint32_t tsval,
+                             uint32_t tsecr);
 
 /* tcp_conn.c */
 uint32_t tcp_hash(const struct netstack *ns, const struct net_addr *l, const struct net_addr *r,
@@ -316,6 +337,7 @@ void tcp_send_ctl(struct netstack *ns, const struct tcp_ctl *c);
 void tcp_reset_for(struct netstack *ns, const struct tcp_in *in); /* RST that answers `in` */
 void tcp_send_rst(struct tcb *t);
 void tcp_later(struct tcb *t); /* output again when there is room */
+bool tcp_line_busy(const struct tcb *t);
 static inline uint32_t tcp_ts_now(const struct netstack *ns, uint32_t offset)
 {
     return (uint32_t)(ns->now / NS_MS) + offset;
@@ -334,8 +356,25 @@ static inline bool tcp_unsent(const struct tcb *t) /* text or a FIN that has not
     return t->snd_nxt != tcp_fin_seq(t) + (t->fin_queued ? 1 : 0);
 }
 
+/* What is in the network, as far as we know (RFC 6675's pipe). */
+static inline uint32_t tcp_pipe(const struct tcb *t)
+{
+    return t->snd_nxt - t->snd_una - t->rc.sacked - t->rc.lost;
+}
+
+/* The segment from snd_nxt to `end` was sent; tcp_rec_room has made room. */
+static inline void tcp_rec_push(struct tcb *t, uint32_t end)
+{
+    struct tcp_recovery *c = &t->rc;
+
+    if (c->rec == NULL || (c->n == 0 && t->snd_nxt != t->snd_una))
+        return; /* untracked */
+    c->rec[c->head + c->n++] = (struct tcp_rec){.sent_ns = t->s.ns->now, .seq = t->snd_nxt, .end = end};
+}
+
 /* tcp_timer.c */
 void tcp_timers_init(struct tcb *t);
+void tcp_rtx_restart(struct tcb *t); /* something new was acknowledged, or is the first in flight */
 void tcp_arm_rtx(struct tcb *t);
 void tcp_arm_keepalive(struct tcb *t);
 void tcp_tx_failed(struct tcb *t, int status);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * net/stack/tcp_ack.c: what an acknowledgement does: round-trip time (RFC
- * 6298), the send buffer, the peer's window, loss recovery (RFC 5681, 6582).
+ * 6298), the send buffer, the peer's window, and loss recovery by duplicate ACKs
+ * (RFC 5681, 6582) for a peer without SACK; with it tcp_recover.c's.
  *
  * Owns: snd_una, snd_wnd, recovery state. Called by tcp_input.c for segments
  * that were found acceptable.
@@ -31,14 +32,18 @@ void tcp_rtt_sample(struct tcb *t, uint64_t rtt_ns)
 }
 
 /* One sample from this acknowledgement, if it gives one: our own clock when
- * the timed segment was sent once only, else the echoed time stamp. */
+ * the timed segment was sent once only, or the last one that it covers was; else
+ * the echoed time stamp. */
 static void sample_rtt(struct tcb *t, const struct tcp_in *in)
 {
     uint64_t now = t->s.ns->now;
+    uint64_t sent = t->timing ? 0 : tcp_rec_sent_once(t, in->ack);
 
     if (t->timing && seq_geq(in->ack, t->rtt_seq)) {
         t->timing = false;
         tcp_rtt_sample(t, now - t->rtt_start_ns);
+    } else if (sent != 0) {
+        tcp_rtt_sample(t, now - sent);
     } else if (t->ts_on && in->ts_on && in->tsecr != 0 && !t->timing) {
         uint32_t ms = tcp_ts_now(t->s.ns, t->ts_offset) - in->tsecr;
         if (ms < 120000)
@@ -61,15 +66,27 @@ void tcp_repeat_first(struct tcb *t)
 
 void tcp_enter_loss(struct tcb *t)
 {
-    if (t->backoff == 0 || t->in_recovery)
+    if (!t->in_recovery && !t->rc.in_loss)
+        tcp_undo_save(t);
+    if (t->backoff == 0 || t->in_recovery) {
         t->ssthresh = t->cc->ssthresh(t);
-    t->cwnd = t->snd_mss;
-    t->cc_acked = 0;
+        if (t->cc->timeout != NULL)
+            t->cc->timeout(t);
+    }
     t->recover = t->snd_max;
     t->in_recovery = false;
     t->dupacks = 0;
     t->timing = false;
-    t->snd_nxt = t->snd_una;
+    if (t->rc.n != 0 && t->snd_wnd != 0) {
+        tcp_rack_on_rto(t);
+        t->rc.in_loss = t->rc.attend = true;
+    } else {
+        t->rc.in_loss = false;
+        tcp_rec_forget(t);
+        t->snd_nxt = t->snd_una;
+    }
+    t->cwnd = tcp_pipe(t) + t->snd_mss;
+    t->cc_acked = 0;
 }
 
 static void update_window(struct tcb *t, const struct tcp_in *in)
@@ -81,6 +98,7 @@ static void update_window(struct tcb *t, const struct tcp_in *in)
     if (wnd > t->snd_wnd && t->persisting) {
         t->persisting = false; /* tcp_output arms the ordinary timer */
         t->backoff = t->probes = 0;
+        t->rc.rtx_kind = RTX_RTO;
         timer_stop(&t->rtx);
     }
     t->snd_wnd = wnd;
@@ -95,7 +113,6 @@ static void duplicate_ack(struct tcb *t)
 {
     uint32_t mss = t->snd_mss;
 
-    t->s.ns->count.tcp_dup++;
     if (t->in_recovery) {
         t->cwnd += mss;
         return;
@@ -110,7 +127,7 @@ static void duplicate_ack(struct tcb *t)
     t->partial_seen = false;
     tcp_repeat_first(t);
     t->cwnd = t->ssthresh + 3 * mss;
-    timer_set(t->s.ns, &t->rtx, t->s.ns->now + tcp_rto(t));
+    tcp_rtx_restart(t);
 }
 
 /* An advance while in recovery. */
@@ -134,13 +151,15 @@ static void recovery_ack(struct tcb *t, uint32_t acked)
         t->cwnd = mss;
 }
 
-static void advance(struct tcb *t, const struct tcp_in *in)
+/* Returns how many bytes this delivers that were not reported before. */
+static uint32_t advance(struct tcb *t, const struct tcp_in *in)
 {
     struct netstack *ns = t->s.ns;
-    uint32_t acked = in->ack - t->snd_una, end = tcp_fin_seq(t);
+    uint32_t acked = in->ack - t->snd_una, end = tcp_fin_seq(t), delivered = acked;
     uint32_t text = (seq_lt(in->ack, end) ? in->ack : end) - t->buf_seq;
     bool limited =
         t->snd_max - t->snd_una + t->snd_mss >= t->cwnd; /* RFC 7661's concern: unused cwnd must not grow */
+    bool tracked = t->rc.n != 0;
 
     sample_rtt(t, in);
     if (text != 0) {
@@ -155,17 +174,21 @@ static void advance(struct tcb *t, const struct tcp_in *in)
         t->snd_nxt = t->snd_una;
     if (seq_lt(t->snd_sml, t->snd_una))
         t->snd_sml = t->snd_una;
+    if (tracked)
+        delivered -= tcp_sack_advance(t, in);
+    else if (t->rc.undo_on && tcp_undo(t, in))
+        limited = false;
     t->progress_ns = ns->now;
     t->probes = 0;
     t->line_full = false; /* the timer that would end it is set anew below */
     t->persisting = false; /* tcp_output finds out whether there is something to probe for */
-    if (t->in_recovery) {
+    if (t->in_recovery && !tracked) {
         bool first = !t->partial_seen;
         recovery_ack(t, acked);
         t->partial_seen = true;
         if (t->in_recovery && !first)
-            return; /* impatient variant: only the first partial ACK restarts the timer */
-    } else {
+            return delivered; /* impatient variant: only the first partial ACK restarts the timer */
+    } else if (!t->in_recovery) {
         t->dupacks = 0;
         if (limited)
             t->cc->acked(t, acked);
@@ -175,24 +198,32 @@ static void advance(struct tcb *t, const struct tcp_in *in)
     if (t->snd_una == t->snd_max)
         timer_stop(&t->rtx);
     else
-        timer_set(ns, &t->rtx, ns->now + tcp_rto(t));
+        tcp_rtx_restart(t);
+    return delivered;
 }
 
 bool tcp_ack(struct tcb *t, const struct tcp_in *in)
 {
-    bool same_wnd = (in->wnd << t->snd_wscale) == t->snd_wnd;
+    bool same_wnd = (in->wnd << t->snd_wscale) == t->snd_wnd, tracked = t->rc.n != 0, moved = false;
+    uint32_t delivered = 0;
 
     if (seq_gt(in->ack, t->snd_max) || seq_lt(in->ack, t->snd_una - t->max_wnd)) {
         tcp_challenge(t); /* RFC 5961 5.2 */
         return false;
     }
     if (seq_gt(in->ack, t->snd_una)) {
-        advance(t, in);
+        delivered = advance(t, in);
+        moved = true;
     } else if (in->ack == t->snd_una) {
         t->probes = 0;
-        if (!in->has_text && same_wnd && !(in->flags & TCP_FIN) && t->snd_max != t->snd_una && !t->persisting)
-            duplicate_ack(t);
+        if (!in->has_text && same_wnd && !(in->flags & TCP_FIN) && t->snd_max != t->snd_una && !t->persisting) {
+            t->s.ns->count.tcp_dup++;
+            if (!tracked)
+                duplicate_ack(t);
+        }
     }
     update_window(t, in);
+    if (tracked && (t->rc.attend || in->sack_n != 0))
+        tcp_recovery(t, in, delivered, moved);
     return true;
 }

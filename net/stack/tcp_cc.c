@@ -1,12 +1,44 @@
 /* SPDX-License-Identifier: MIT
  *
- * net/stack/tcp_cc.c: congestion control: NewReno (RFC 5681) behind struct
- * tcp_cc. Recovery itself (RFC 6582) is in tcp_ack.c and asks for numbers here.
+ * net/stack/tcp_cc.c: congestion control: what all algorithms behind struct
+ * tcp_cc share, and which there are. Recovery itself is elsewhere (tcp_recover.c,
+ * tcp_ack.c) and asks for numbers here.
  *
  * Owns: cwnd outside of recovery, ssthresh's value. Called by tcp_ack.c,
- * tcp_output.c and tcp_timer.c.
+ * tcp_recover.c, tcp_output.c and tcp_timer.c.
  */
 #include <net/stack/tcp.h>
+
+static const struct {
+    int id;
+    const struct tcp_cc *cc;
+} algorithms[] = {{NS_CUBIC, &tcp_cc_cubic}, {NS_NEWRENO, &tcp_cc_newreno}};
+#define ALGORITHMS (sizeof(algorithms) / sizeof(algorithms[0]))
+
+const struct tcp_cc *tcp_cc_by_id(int id)
+{
+    for (unsigned i = 0; i < ALGORITHMS; i++)
+        if (algorithms[i].id == id)
+            return algorithms[i].cc;
+    return NULL;
+}
+
+/* `name` has n bytes, zero-padded. */
+const struct tcp_cc *tcp_cc_by_name(const char *name, size_t n)
+{
+    for (unsigned i = 0; i < ALGORITHMS; i++)
+        if (strncmp(name, algorithms[i].cc->name, n) == 0)
+            return algorithms[i].cc;
+    return NULL;
+}
+
+int tcp_cc_id(const struct tcp_cc *cc)
+{
+    for (unsigned i = 0; i < ALGORITHMS; i++)
+        if (algorithms[i].cc == cc)
+            return algorithms[i].id;
+    return 0;
+}
 
 /* RFC 6928: ten segments; on a slow line no more than it carries in a second,
  * or the first flight would outlast its own retransmission timer. */
@@ -21,48 +53,38 @@ uint32_t tcp_initial_window(const struct tcb *t)
     return w;
 }
 
-static void newreno_init(struct tcb *t)
+void tcp_cc_init(struct tcb *t)
 {
     t->cwnd = tcp_initial_window(t);
     t->ssthresh = UINT32_MAX;
     t->cc_acked = 0;
+    memset(t->cc_priv, 0, sizeof(t->cc_priv));
 }
 
-static void newreno_acked(struct tcb *t, uint32_t bytes)
+/* Another algorithm goes on from where this one stood. */
+void tcp_cc_set(struct tcb *t, const struct tcp_cc *cc)
 {
-    uint32_t mss = t->snd_mss;
-
-    if (t->cwnd < t->ssthresh) { /* slow start, counting bytes (RFC 3465, L = 2) */
-        t->cwnd += bytes < 2 * mss ? bytes : 2 * mss;
+    if (t->cc == cc)
         return;
-    }
-    t->cc_acked += bytes; /* congestion avoidance: one segment each window */
-    if (t->cc_acked >= t->cwnd) {
-        t->cc_acked -= t->cwnd;
-        if (t->cwnd < (1u << 30))
-            t->cwnd += mss;
-    }
+    t->cc = cc;
+    t->cc_acked = 0;
+    memset(t->cc_priv, 0, sizeof(t->cc_priv));
+    t->rc.undo_on = false; /* what it would bring back belongs to the other one */
 }
 
-static uint32_t newreno_ssthresh(struct tcb *t)
+/* Slow start, counting bytes: two segments at most for one acknowledgement, and
+ * after a time-out one (RFC 3465 2.3). */
+void tcp_cc_slow_start(struct tcb *t, uint32_t bytes)
 {
-    uint32_t flight = t->snd_max - t->snd_una, half = flight / 2, least = 2u * t->snd_mss;
+    uint32_t most = t->rc.in_loss ? t->snd_mss : 2u * t->snd_mss;
 
-    return half > least ? half : least;
+    t->cwnd += bytes < most ? bytes : most;
 }
 
-static void newreno_restart(struct tcb *t)
+/* What limited transmit sent beyond cwnd does not count (RFC 3042). */
+uint32_t tcp_cc_flight(const struct tcb *t)
 {
-    uint32_t iw = tcp_initial_window(t);
+    uint32_t flight = t->snd_max - t->snd_una;
 
-    if (t->cwnd > iw)
-        t->cwnd = iw;
+    return flight < t->cwnd ? flight : t->cwnd;
 }
-
-const struct tcp_cc tcp_cc_newreno = {
-    .name = "newreno",
-    .init = newreno_init,
-    .acked = newreno_acked,
-    .ssthresh = newreno_ssthresh,
-    .restart = newreno_restart,
-};

@@ -154,7 +154,7 @@ struct tcb *tcb_new(struct netstack *ns, uint32_t net)
     t->keep_idle_s = TCP_KEEP_IDLE_S;
     t->keep_interval_s = TCP_KEEP_INTERVAL_S;
     t->keep_probes = TCP_KEEP_PROBES;
-    t->cc = &tcp_cc_newreno;
+    t->cc = &tcp_cc_cubic;
     sndbuf_init(&t->snd);
     tcp_timers_init(t);
     return t;
@@ -226,6 +226,7 @@ void tcb_established(struct tcb *t)
 {
     t->state = TCP_ESTABLISHED;
     t->progress_ns = t->heard_ns = t->s.ns->now;
+    tcp_recovery_init(t);
 }
 
 /* The socket's own claim on the port's name ends; connections keep the port. */
@@ -253,6 +254,7 @@ void tcb_end(struct tcb *t)
     timer_stop(&t->delack);
     timer_stop(&t->misc);
     sndbuf_free(ns, &t->snd);
+    tcp_rec_forget(t);
     tcp_ooo_free(t);
     t->state = TCP_CLOSED;
     t->ack_now = false;
@@ -291,6 +293,7 @@ void tcb_free(struct tcb *t)
     timer_remove(ns, &t->delack);
     timer_remove(ns, &t->misc);
     timer_release(ns, TCB_TIMERS);
+    tcp_rec_forget(t);
     bufq_free(ns, &t->rcv);
     tcp_ooo_free(t);
     ns_free(ns, t);

@@ -56,6 +56,7 @@ static bool trim_to_window(struct tcb *t, struct tcp_in *in)
                 t->ack_now = true;
             else
                 tcp_challenge(t);
+            tcp_dsack(t, in->seq, in->seq + in->len);
             if ((in->flags & TCP_SYN) || old > (1u << 30))
                 return false;
             in->flags &= (uint8_t)~TCP_FIN;
@@ -104,7 +105,7 @@ static void take_syn_options(struct tcb *t, const struct tcp_in *in)
     t->snd_wl1 = in->seq;
     t->snd_wl2 = in->ack;
     tcb_set_mss(t);
-    t->cc->init(t);
+    tcp_cc_init(t);
     t->recover = t->iss;
 }
 
@@ -310,7 +311,7 @@ void tcp_segment(struct tcb *t, struct tcp_in *in)
         return;
     }
     synchronised_segment(t, in);
-    if (t->state > TCP_LISTEN && t->state != TCP_TIME_WAIT && (t->ack_now || tcp_unsent(t)))
+    if (t->state > TCP_LISTEN && t->state != TCP_TIME_WAIT && (t->ack_now || tcp_unsent(t) || t->rc.lost != 0))
         tcp_output(t);
 }
 
@@ -365,7 +366,7 @@ void tcp_input(struct netstack *ns, const struct ip_in *ip)
     in.has_text = in.len != 0;
     in.ts_on = in.sack_ok = in.wscale_on = false;
     in.mss = 0;
-    in.tsval = in.tsecr = 0;
+    in.tsval = in.tsecr = in.sack_n = 0;
     if (hdr > 20)
         tcp_parse_options(&in, h + 20, hdr - 20);
 

@@ -25,8 +25,8 @@ void tcp_send_syn_ack(struct netstack *ns, const struct tcp_syn *y)
     c.seq = y->iss;
     c.ack = y->irs + 1;
     c.window = y->window;
-    c.opt_len =
-        tcp_put_syn_options(c.opt, y->mss_own, wscale, y->ts_on, tcp_ts_now(ns, y->ts_offset), y->ts_recent);
+    c.opt_len = tcp_put_syn_options(c.opt, y->mss_own, wscale, y->sack_ok, y->ts_on,
+                                    tcp_ts_now(ns, y->ts_offset), y->ts_recent);
     tcp_send_ctl(ns, &c);
 }
 
@@ -256,7 +256,7 @@ struct tcb *tcp_establish(struct netstack *ns, struct tcp_syn *y, struct tcp_syn
     t->snd_wl1 = y->irs;
     t->snd_wl2 = y->iss + 1;
     tcb_set_mss(t);
-    t->cc->init(t);
+    tcp_cc_init(t);
     if (queued != NULL && y->retries == 0)
         tcp_rtt_sample(t, ns->now - y->started_ns);
     else if (queued != NULL)

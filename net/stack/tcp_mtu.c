@@ -91,7 +91,7 @@ void tcp_mtu_told(struct tcb *t, uint16_t mtu)
     t->s.ns->count.mtu_told++;
     t->mtu_trial = NO_TRIAL;
     set_mtu(t, mtu);
-    t->snd_nxt = t->snd_una; /* what was too big goes again, smaller */
+    tcp_rewind(t); /* what was too big goes again, smaller */
     tcp_output(t);
 }
 

@@ -5,7 +5,7 @@
  */
 #include <net/stack/tcp.h>
 
-enum { OPT_END = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WSCALE = 3, OPT_SACK_OK = 4, OPT_TS = 8 };
+enum { OPT_END = 0, OPT_NOP = 1, OPT_MSS = 2, OPT_WSCALE = 3, OPT_SACK_OK = 4, OPT_SACK = 5, OPT_TS = 8 };
 
 void tcp_parse_options(struct tcp_in *in, const uint8_t *p, uint32_t n)
 {
@@ -34,6 +34,9 @@ void tcp_parse_options(struct tcp_in *in, const uint8_t *p, uint32_t n)
             in->wscale = p[2] > TCP_WSCALE_MAX ? TCP_WSCALE_MAX : p[2]; /* RFC 7323 2.3 */
         } else if (*p == OPT_SACK_OK && len == 2 && syn) {
             in->sack_ok = true;
+        } else if (*p == OPT_SACK && len >= 10 && (len - 2) % 8 == 0 && !syn) {
+            in->sack_n = (len - 2) / 8;
+            in->sack = p + 2;
         } else if (*p == OPT_TS && len == 10) {
             in->ts_on = true;
             in->tsval = get32(p + 2);
@@ -52,7 +55,8 @@ unsigned tcp_put_ts(uint8_t *p, uint32_t val, uint32_t ecr)
     return 12;
 }
 
-unsigned tcp_put_syn_options(uint8_t *p, uint16_t mss, int wscale, bool ts, uint32_t tsval, uint32_t tsecr)
+unsigned tcp_put_syn_options(uint8_t *p, uint16_t mss, int wscale, bool sack, bool ts, uint32_t tsval,
+                             uint32_t tsecr)
 {
     unsigned n = 4;
 
@@ -61,6 +65,10 @@ unsigned tcp_put_syn_options(uint8_t *p, uint16_t mss, int wscale, bool ts, uint
         n += tcp_put_ts(p + n, tsval, tsecr);
     if (wscale >= 0) {
         put32(p + n, 0x01030300u | (uint32_t)wscale);
+        n += 4;
+    }
+    if (sack) {
+        put32(p + n, 0x01010402u);
         n += 4;
     }
     return n;

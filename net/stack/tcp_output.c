@@ -29,18 +29,23 @@ uint32_t tcp_window_edge(const struct tcb *t)
 }
 
 /* --- building ------------------------------------------------------------------ */
-static unsigned put_options(struct tcb *t, uint8_t *p, uint8_t flags)
+/* `room`: what a full segment would leave for options beyond the time stamp. */
+static unsigned put_options(struct tcb *t, uint8_t *p, uint8_t flags, uint32_t room)
 {
     uint32_t now = tcp_ts_now(t->s.ns, t->ts_offset);
+    unsigned n = 0;
 
     if (flags & TCP_SYN) {
         bool reply = (flags & TCP_ACK) != 0;
         bool ts = (!reply && !(t->path.flags & LINKF_VJ)) || t->ts_on, ws = !reply || t->wscale_on;
-        return tcp_put_syn_options(p, tcp_mss_own(t->node.net, &t->path), ws ? t->rcv_wscale : -1, ts, now, reply ? t->ts_recent : 0);
+        return tcp_put_syn_options(p, tcp_mss_own(t->node.net, &t->path), ws ? t->rcv_wscale : -1,
+                                   !reply || t->sack_ok, ts, now, reply ? t->ts_recent : 0);
     }
     if (t->ts_on)
-        return tcp_put_ts(p, now, t->ts_recent);
-    return 0;
+        n = tcp_put_ts(p, now, t->ts_recent);
+    if (t->ooo != NULL || t->dsack_on)
+        n += tcp_sack_put(t, p + n, room);
+    return n;
 }
 
 static void put_header(struct tcb *t, uint8_t *h, uint32_t seq, uint8_t flags, unsigned tcp_len)
@@ -130,7 +135,7 @@ int tcp_xmit(struct tcb *t, uint32_t seq, uint32_t len, uint8_t flags)
 
     if (tx == NULL)
         return -1;
-    here = tcp_len = 20 + put_options(t, h + ip + 20, flags);
+    here = tcp_len = 20 + put_options(t, h + ip + 20, flags, t->snd_mss > len ? t->snd_mss - len : 0);
     hdr_len = ip + tcp_len;
     if (hdr_len + len <= NET_TX_HDR_MAX) {
         if (len != 0)
@@ -156,7 +161,8 @@ int tcp_xmit(struct tcb *t, uint32_t seq, uint32_t len, uint8_t flags)
     if (len != 0 || (flags & (TCP_SYN | TCP_FIN)) != 0)
         note_sent(t, seq, seq + len + ((flags & TCP_SYN) != 0) + ((flags & TCP_FIN) != 0));
     if (flags & TCP_ACK) {
-        t->ack_now = false;
+        /* What had no room to be reported here follows without text. */
+        t->ack_now = t->ooo != NULL && t->sack_ok && len != 0 && tcp_len == 20u + (t->ts_on ? 12 : 0);
         t->ack_pending = 0;
         timer_stop(&t->delack);
     }
@@ -176,11 +182,11 @@ void tcp_later(struct tcb *t)
 /* Is a segment of `len` bytes worth sending? Nagle (RFC 9293 3.7.4) in
  * Minshall's form: only an unacknowledged small segment holds the next small
  * one back; and the sender's side of silly-window avoidance (3.8.6.2.1). */
-static bool worth_sending(const struct tcb *t, uint32_t len, uint32_t avail, bool fin)
+static bool worth_sending(const struct tcb *t, uint32_t len, uint32_t mss, uint32_t avail, bool fin)
 {
     if (len == 0)
         return false;
-    if (len == t->snd_mss || fin || seq_lt(t->snd_nxt, t->snd_max))
+    if (len == mss || fin || seq_lt(t->snd_nxt, t->snd_max))
         return true;
     if (len == avail && (t->nodelay || seq_leq(t->snd_sml, t->snd_una)))
         return true;
@@ -189,7 +195,7 @@ static bool worth_sending(const struct tcb *t, uint32_t len, uint32_t avail, boo
 
 /* Does the segment before still wait for a slow line? Its completion comes here
  * again. Acknowledged is as good as completed: then its blocks belong to others. */
-static bool line_busy(const struct tcb *t)
+bool tcp_line_busy(const struct tcb *t)
 {
     const struct ablk *b;
 
@@ -205,31 +211,40 @@ static bool may_send_text(const struct tcb *t)
            t->state == TCP_CLOSING || t->state == TCP_LAST_ACK;
 }
 
-static uint32_t send_window(const struct tcb *t)
+/* How much more may be sent: cwnd bounds what is in the network, the peer's window
+ * how far beyond snd_una it may lie. */
+static uint32_t usable_window(const struct tcb *t)
 {
-    uint32_t w = t->cwnd;
+    uint32_t cwnd = t->cwnd, pipe = tcp_pipe(t), ahead = t->snd_nxt - t->snd_una, w;
 
     if (!t->in_recovery && t->dupacks > 0 && t->dupacks < 3)
-        w += t->dupacks * (uint32_t)t->snd_mss; /* limited transmit, RFC 3042 */
-    return w < t->snd_wnd ? w : t->snd_wnd;
+        cwnd += t->dupacks * (uint32_t)t->snd_mss; /* limited transmit, RFC 3042 */
+    if (cwnd <= pipe || t->snd_wnd <= ahead)
+        return 0;
+    w = cwnd - pipe;
+    return w < t->snd_wnd - ahead ? w : t->snd_wnd - ahead;
 }
 
 /* One segment of new (or, after a time-out, repeated) text. True: go on. */
 static bool output_one(struct tcb *t)
 {
-    uint32_t end = tcp_fin_seq(t), flight = t->snd_nxt - t->snd_una, wnd = send_window(t);
-    uint32_t avail = seq_lt(t->snd_nxt, end) ? end - t->snd_nxt : 0;
-    uint32_t usable = wnd > flight ? wnd - flight : 0, len = avail;
+    uint32_t end = tcp_fin_seq(t), usable = usable_window(t), mss = t->snd_mss;
+    uint32_t avail = seq_lt(t->snd_nxt, end) ? end - t->snd_nxt : 0, len = avail;
     uint8_t flags = TCP_ACK;
+    uint32_t next;
     bool fin;
     int r;
 
     if (len > usable)
         len = usable;
-    if (len > t->snd_mss)
-        len = t->snd_mss;
+    if (t->ooo != NULL)
+        mss -= tcp_sack_bytes(t); /* TCP_MSS_MIN leaves room for it */
+    if (len > mss)
+        len = mss;
     fin = t->fin_queued && seq_leq(t->snd_nxt, end) && len == avail && len < usable;
-    if (!worth_sending(t, len, avail, fin) && !(fin && len == 0))
+    if (!worth_sending(t, len, mss, avail, fin) && !(fin && len == 0))
+        return false;
+    if (t->sack_ok && t->rc.head + t->rc.n == t->rc.room && !tcp_rec_room(t))
         return false;
     if (fin)
         flags |= TCP_FIN;
@@ -240,11 +255,27 @@ static bool output_one(struct tcb *t)
         tcp_later(t);
         return false;
     }
-    if ((uint32_t)r < t->snd_mss && r > 0)
+    if ((uint32_t)r < mss && r > 0)
         t->snd_sml = t->snd_nxt + (uint32_t)r;
-    t->snd_nxt += (uint32_t)r + (fin && (uint32_t)r == len ? 1 : 0);
+    next = t->snd_nxt + (uint32_t)r + (fin && (uint32_t)r == len ? 1 : 0);
+    if (t->sack_ok)
+        tcp_rec_push(t, next);
+    if (t->in_recovery)
+        t->rc.prr_out += next - t->snd_nxt;
+    t->snd_nxt = next;
     t->persisting = false;
     return true;
+}
+
+/* RFC 5681 4.1. */
+static void restart_idle(struct tcb *t)
+{
+    uint32_t iw = tcp_initial_window(t);
+
+    if (t->cwnd > iw)
+        t->cwnd = iw;
+    if (t->cc->restart != NULL)
+        t->cc->restart(t);
 }
 
 void tcp_output(struct tcb *t)
@@ -255,8 +286,10 @@ void tcp_output(struct tcb *t)
         return;
     if (may_send_text(t)) {
         if (t->snd_max == t->snd_una && t->snd.bytes != 0 && ns->now - t->sent_ns > tcp_rto(t))
-            t->cc->restart(t);
-        while (!t->line_full && tcp_unsent(t) && !line_busy(t) && output_one(t))
+            restart_idle(t);
+        if (t->rc.lost != 0)
+            tcp_repeat_lost(t);
+        while (!t->line_full && tcp_unsent(t) && !tcp_line_busy(t) && output_one(t))
             ;
         tcp_arm_rtx(t);
     }

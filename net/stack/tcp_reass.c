@@ -63,8 +63,10 @@ static void ooo_insert(struct tcb *t, uint32_t seq, const uint8_t *data, uint32_
         o = *at;
         if (o != NULL && seq_leq(o->seq, seq)) { /* o->seq <= seq <= o->end */
             uint32_t have = o->end - seq;
-            if (have >= len)
+            if (have >= len) {
+                tcp_dsack(t, seq, seq + len);
                 return;
+            }
             seq += have;
             data += have;
             len -= have;
@@ -78,6 +80,7 @@ static void ooo_insert(struct tcb *t, uint32_t seq, const uint8_t *data, uint32_
             return;
         }
         o->end += take;
+        o->stamp = ++t->ooo_stamp;
         seq += take;
         data += take;
         len -= take;
@@ -119,6 +122,7 @@ void tcp_text(struct tcb *t, struct tcp_in *in)
         ns->count.tcp_ooo++;
         ooo_insert(t, in->seq, in->data, in->len);
         t->ack_now = true; /* tells the sender of the gap, RFC 5681 4.2 */
+        t->quick_acks = TCP_QUICK_ACKS;
         return;
     }
     if (!t->rd_shut && !bufq_put(ns, &t->rcv, in->data, in->len)) {
@@ -133,8 +137,12 @@ void tcp_text(struct tcb *t, struct tcp_in *in)
         t->ack_now = true; /* a gap was filled, or a part of it: RFC 5681 4.2 */
     }
     sock_changed(&t->s);
-    if (++t->ack_pending >= 2) /* at least every second segment, RFC 1122 4.2.3.2 */
+    if (++t->ack_pending >= 2) { /* at least every second segment, RFC 1122 4.2.3.2 */
         t->ack_now = true;
-    else if (!t->ack_now)
+    } else if (t->quick_acks != 0) {
+        t->quick_acks--;
+        t->ack_now = true;
+    } else if (!t->ack_now) {
         timer_set(ns, &t->delack, ns->now + TCP_DELACK);
+    }
 }

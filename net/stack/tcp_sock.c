@@ -107,7 +107,7 @@ static void forget_attempt(struct tcb *t)
     t->mtu_trial = 0;
     t->timing = t->syn_repeated = t->in_recovery = t->persisting = false;
     t->mss_peer = tcp_mss_default(t->node.net);
-    t->ts_on = t->sack_ok = t->wscale_on = false;
+    t->ts_on = t->sack_ok = t->wscale_on = t->dsack_on = false;
     t->snd_wscale = 0;
     t->snd_wnd = t->max_wnd = 0;
     t->rd_eof = t->fin_queued = t->fin_seen = t->rd_shut = false;

@@ -35,14 +35,24 @@ static bool must_persist(const struct tcb *t)
     return t->snd_max == t->snd_una && (t->snd.bytes != 0 || (t->fin_queued && t->snd_una == tcp_fin_seq(t)));
 }
 
+void tcp_rtx_restart(struct tcb *t)
+{
+    t->rc.tlp_n = 0;
+    t->rc.rto_at = t->s.ns->now + tcp_rto(t);
+    tcp_rtx_schedule(t);
+}
+
 void tcp_arm_rtx(struct tcb *t)
 {
     struct netstack *ns = t->s.ns;
 
-    if (timer_armed(&t->rtx))
+    if (timer_armed(&t->rtx)) {
+        if (t->rc.lone && t->snd_nxt - t->snd_una > t->snd_mss && t->rc.n != 0 && !t->line_full)
+            tcp_rtx_schedule(t); /* with more in flight no delayed ACK need be waited for */
         return;
+    }
     if (t->snd_max != t->snd_una && !t->persisting) {
-        timer_set(ns, &t->rtx, ns->now + tcp_rto(t));
+        tcp_rtx_restart(t);
     } else if (t->persisting || (must_persist(t) && !t->in_outq)) {
         t->persisting = true;
         timer_set(ns, &t->rtx, ns->now + tcp_rto(t));
@@ -112,6 +122,10 @@ static void rtx_fire(struct netstack *ns, struct ns_timer *timer)
     } else if (t->line_full) {
         t->line_full = false;
         tcp_output(t);
+    } else if (t->rc.n != 0 && t->rc.rtx_kind == RTX_REO) {
+        tcp_reo_fire(t);
+    } else if (t->rc.n != 0 && t->rc.rtx_kind == RTX_TLP) {
+        tcp_tlp_fire(t);
     } else if (t->persisting) {
         probe_window(t);
     } else if (t->snd_max != t->snd_una) {
@@ -123,11 +137,15 @@ static void rtx_fire(struct netstack *ns, struct ns_timer *timer)
             t->persisting = true;
             probe_window(t);
         } else {
+            tcp_rtx_restart(t);
             tcp_output(t);
         }
     }
-    if (t->state != TCP_CLOSED && !timer_armed(&t->rtx))
-        timer_set(ns, &t->rtx, ns->now + tcp_rto(t));
+    if (t->state != TCP_CLOSED && !timer_armed(&t->rtx)) {
+        t->rc.rtx_kind = RTX_RTO;
+        t->rc.rto_at = ns->now + tcp_rto(t);
+        timer_set(ns, &t->rtx, t->rc.rto_at);
+    }
 }
 
 /* --- delack -------------------------------------------------------------------- */
@@ -199,7 +217,7 @@ static void path_shrank(struct tcb *t)
         return;
     t->path.mtu = now->mtu;
     tcb_set_mss(t);
-    t->snd_nxt = t->snd_una;
+    tcp_rewind(t);
     tcp_later(t);
 }
 
@@ -220,6 +238,9 @@ static void line_refused(struct tcb *t)
             t->snd_sml = t->snd_una;
         if (t->timing && seq_gt(t->rtt_seq, t->snd_max))
             t->timing = false;
+        tcp_rec_unsend(t, t->line_seq, true);
+    } else {
+        tcp_rec_unsend(t, t->line_seq, false);
     }
     t->line_full = true; /* C-SLIP-8 */
     t->line_blk = NS_NONE;
@@ -248,7 +269,10 @@ void tcp_tx_failed(struct tcb *t, int status)
         if (soon < 2 * NS_MS)
             soon = 2 * NS_MS;
         soon <<= t->backoff < 6 ? t->backoff : 6;
-        if (!timer_armed(&t->rtx) || t->rtx.when > ns->now + soon)
-            timer_set(ns, &t->rtx, ns->now + soon);
+        if (!timer_armed(&t->rtx) || t->rtx.when > ns->now + soon) {
+            t->rc.rtx_kind = RTX_RTO;
+            t->rc.rto_at = ns->now + soon;
+            timer_set(ns, &t->rtx, t->rc.rto_at);
+        }
     }
 }

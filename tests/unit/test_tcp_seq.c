@@ -59,7 +59,7 @@ static void test_options(void **st)
 {
     uint8_t p[40];
     struct tcp_in in = {.flags = TCP_SYN};
-    unsigned n = tcp_put_syn_options(p, 1460, 7, true, 11, 22);
+    unsigned n = tcp_put_syn_options(p, 1460, 7, true, true, 11, 22);
 
     (void)st;
     assert_int_equal(n % 4, 0);
