@@ -55,7 +55,9 @@ static const struct {
     {IPPROTO_TCP, TCP_KEEPIDLE, NSO_KEEPIDLE, true},
     {IPPROTO_TCP, TCP_KEEPINTVL, NSO_KEEPINTVL, true},
     {IPPROTO_TCP, TCP_KEEPCNT, NSO_KEEPCNT, true},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT, NSO_USER_TIMEOUT, true},
     {IPPROTO_IP, IP_TTL, NSO_TTL, true},
+    {IPPROTO_IP, IP_TOS, NSO_TOS, true},
 };
 
 static uint64_t timeval_ns(const struct timeval *tv)

@@ -48,7 +48,7 @@ struct handover {
     uint8_t token[NET_SECRET_BYTES];
     struct net_addr laddr, raddr; /* raddr all zero where there is no peer */
     uint16_t lport, rport;
-    uint8_t ttl, pad;
+    uint8_t ttl, tos;
     uint16_t flags; /* HANDOVERF_* */
     int32_t error;  /* pending on the socket, an errno, 0 for none */
     uint32_t registry_id4; /* HANDOVERF_DUAL: the same for the IPv4 port */
@@ -83,7 +83,7 @@ struct handover_tcp {
     /* time stamps (RFC 7323): ours is this at taken_ns and ticks every ms */
     uint32_t ts_now, ts_recent;
     /* round trip (RFC 6298), congestion (RFC 5681) */
-    uint32_t srtt_us, rttvar_us, cwnd, ssthresh, recover, cc_acked, pad1;
+    uint32_t srtt_us, rttvar_us, cwnd, ssthresh, recover, cc_acked, user_timeout_ms;
     char cc[8]; /* name of the algorithm; the reader begins anew with one that it lacks */
     uint64_t cc_priv[4];
     uint64_t rto_ns, retransmits;

@@ -42,6 +42,7 @@ void handover_head(const struct nsock *s, struct handover *h, uint8_t kind, uint
                            .raddr = s->peer.addr,
                            .rport = s->peer.port,
                            .ttl = s->ttl,
+                           .tos = s->tos,
                            .error = s->error};
     h->flags =
         (uint16_t)((s->reuseaddr ? HANDOVERF_REUSEADDR : 0) | (s->broadcast ? HANDOVERF_BROADCAST : 0) |
@@ -401,6 +402,7 @@ static int listener_import(struct netstack *ns, const struct handover *h, const 
         l->s.local = (struct ns_addr){.family = p->family, .port = h->lport, .addr = h->laddr};
         l->s.reuseaddr = (h->flags & HANDOVERF_REUSEADDR) != 0;
         l->s.ttl = h->ttl != 0 ? h->ttl : 64;
+        l->s.tos = h->tos & 0xfc;
         l->nodelay = (r->flags & HANDOVER_TCPF_NODELAY) != 0;
         l->keepalive = (r->flags & HANDOVER_TCPF_KEEPALIVE) != 0;
         l->sndbuf_limit = r->sndbuf_limit < (4u << 20) ? r->sndbuf_limit : 4u << 20;

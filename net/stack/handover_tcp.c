@@ -90,6 +90,7 @@ static void put_state(const struct tcb *t, struct handover_tcp *r)
         .recover = t->recover, .cc_acked = t->cc_acked, .retransmits = t->retransmits,
         .sndbuf_limit = t->sndbuf_limit, .rcvbuf_limit = t->rcvbuf_limit, .keep_idle_s = t->keep_idle_s,
         .keep_interval_s = t->keep_interval_s, .keep_probes = t->keep_probes, .linger_s = t->linger_s,
+        .user_timeout_ms = t->user_timeout_ms,
         .rcv_bytes = t->rcv.bytes, .snd_bytes = t->snd.bytes, .pieces = t->ooo_n,
     };
     for (unsigned i = 0; i < sizeof(r->cc) && t->cc->name[i] != 0; i++)
@@ -312,6 +313,7 @@ static void take_times(struct tcb *t, const struct handover_tcp *r, uint64_t bas
 static void take_options(struct tcb *t, const struct handover *h, const struct handover_tcp *r)
 {
     t->s.ttl = h->ttl != 0 ? h->ttl : 64;
+    t->s.tos = h->tos & 0xfc; /* ECN is not ours to claim */
     t->mss_peer = r->mss_peer;
     t->sndbuf_limit = r->sndbuf_limit;
     t->rcvbuf_limit = r->rcvbuf_limit;
@@ -319,6 +321,7 @@ static void take_options(struct tcb *t, const struct handover *h, const struct h
     t->keep_interval_s = r->keep_interval_s;
     t->keep_probes = r->keep_probes;
     t->linger_s = r->linger_s;
+    t->user_timeout_ms = r->user_timeout_ms & INT32_MAX;
 }
 
 /* All of it, or false: no room. */

@@ -151,7 +151,9 @@ enum ns_opt {
     NSO_KEEPCNT,
     NSO_CONGESTION, /* enum ns_congestion; a listener's goes to what it accepts */
     NSO_REUSEPORT, /* set before bind: other endpoints may serve the port, too */
-    NSO_V6ONLY,    /* set before bind: no IPv4 peers as ::ffff:a.b.c.d [off] */
+    NSO_TOS,       /* TCP: differentiated services, as IP_TOS has them; the two low bits stay zero */
+    NSO_USER_TIMEOUT, /* TCP: ms that text, or a SYN, may wait for its acknowledgement; 0: the default */
+    NSO_V6ONLY,       /* set before bind: no IPv4 peers as ::ffff:a.b.c.d [off] */
 };
 int ns_setopt(struct nsock *s, enum ns_opt o, int value);
 int ns_getopt(struct nsock *s, enum ns_opt o, int *value); /* NSO_ERROR clears it */

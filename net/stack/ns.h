@@ -253,7 +253,7 @@ struct nsock {
     bool watched;    /* ns_env.changed is told */
     uint32_t index;  /* in ns->socks */
     uint32_t serial; /* tells a reused index apart */
-    uint8_t type, proto, family, ttl;
+    uint8_t type, proto, family, ttl, tos;
     bool reuseaddr, reuseport, broadcast, bound, closed; /* closed: nobody holds it any more */
     bool v6only;
     int error;                                /* pending, positive */

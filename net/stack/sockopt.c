@@ -36,6 +36,11 @@ static int set_tcp(struct tcb *t, enum ns_opt o, int v)
                                : &t->keep_probes) = (uint32_t)v;
         tcp_arm_keepalive(t);
         return 0;
+    case NSO_USER_TIMEOUT:
+        if (v < 0)
+            return -EINVAL;
+        t->user_timeout_ms = (uint32_t)v;
+        return 0;
     case NSO_LINGER:
         t->linger_s = v;
         return 0;
@@ -75,9 +80,12 @@ int ns_setopt(struct nsock *s, enum ns_opt o, int v)
         s->broadcast = v != 0;
         return 0;
     case NSO_TTL:
-        if (v < 1 || v > 255)
+    case NSO_TOS:
+        if (v < (o == NSO_TTL) || v > 255)
             return -EINVAL;
-        s->ttl = (uint8_t)v;
+        if (o == NSO_TOS && s->type != NS_STREAM)
+            return -ENOPROTOOPT;
+        *(o == NSO_TTL ? &s->ttl : &s->tos) = (uint8_t)(o == NSO_TTL ? v : v & 0xfc); /* two bits are ECN's */
         if (s->type == NS_STREAM && ((struct tcb *)s)->state >= TCP_SYN_SENT)
             tcb_set_path((struct tcb *)s, &((struct tcb *)s)->path);
         return 0;
@@ -110,6 +118,9 @@ static int get_tcp(const struct tcb *t, enum ns_opt o, int *v)
         return 0;
     case NSO_KEEPCNT:
         *v = (int)t->keep_probes;
+        return 0;
+    case NSO_USER_TIMEOUT:
+        *v = (int)t->user_timeout_ms;
         return 0;
     case NSO_LINGER:
         *v = t->linger_s;
@@ -147,6 +158,9 @@ int ns_getopt(struct nsock *s, enum ns_opt o, int *v)
     case NSO_TTL:
         *v = s->ttl;
         return 0;
+    case NSO_TOS:
+        *v = s->tos;
+        return s->type == NS_STREAM ? 0 : -ENOPROTOOPT;
     case NSO_REUSEADDR:
         *v = s->reuseaddr;
         return 0;

@@ -165,7 +165,7 @@ struct tcb {
     uint8_t mtu_trial;   /* smaller packets are being tried */
     uint32_t mtu_una;    /* snd_una when that began */
     uint8_t ip_bytes;  /* of our IP header */
-    uint32_t label;    /* IPv6: its first word, with the flow label */
+    uint32_t label;    /* the first word: IPv6 with the flow label, IPv4 without the length */
     struct tcb *outq_next;
 
     /* send */
@@ -208,6 +208,9 @@ struct tcb {
     uint32_t challenges;
 
     uint32_t keep_idle_s, keep_interval_s, keep_probes;
+    uint32_t user_timeout_ms; /* RFC 5482; 0: TCP_GIVE_UP, TCP_CONNECT_LIMIT */
+    int soft_error;           /* what an ICMP error said, and when */
+    uint64_t soft_error_ns;
     int linger_s;
     struct ns_timer rtx, delack, misc;
     struct ip_path path;

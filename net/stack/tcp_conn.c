@@ -179,10 +179,13 @@ void tcb_set_path(struct tcb *t, const struct ip_path *path)
     t->path = *path;
     t->ip_bytes = (uint8_t)ip_header_bytes(t->node.net);
     if (net_family(t->node.net) == NET_INET6) {
-        t->label = ip6_label(t->s.ns, &t->node.laddr, &t->node.raddr, t->node.lport, t->node.rport);
+        t->label = ip6_label(t->s.ns, &t->node.laddr, &t->node.raddr, t->node.lport, t->node.rport) |
+                   (uint32_t)t->s.tos << 20;
     } else {
         ip4_header(h, 0, 0, IP4_DF, t->s.ttl, NET_TCP, &t->node.laddr, &t->node.raddr);
+        h[1] = t->s.tos;
         h[10] = h[11] = 0;
+        t->label = 0x45000000u | (uint32_t)t->s.tos << 16;
         t->ip_sum = csum_20(h);
     }
     t->rcvbuf_limit = tcp_line_window(path, t->rcvbuf_limit);

@@ -398,7 +398,11 @@ bool tcp_error(struct netstack *ns, uint32_t net, const struct net_addr *l, cons
         tcp_mtu_told(t, mtu); /* C-MTU-1 */
         return true;
     }
-    if (t->state == TCP_SYN_SENT || t->state == TCP_SYN_RCVD)
+    if (t->state == TCP_SYN_SENT || t->state == TCP_SYN_RCVD) {
         tcb_abort(t, err, false); /* RFC 5461 4.1; an established connection outlives it */
+    } else {
+        t->soft_error = err; /* what the application hears should text never arrive */
+        t->soft_error_ns = t->s.ns->now;
+    }
     return true;
 }

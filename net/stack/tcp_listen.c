@@ -217,11 +217,13 @@ struct tcb *tcp_establish(struct netstack *ns, struct tcp_syn *y, struct tcp_syn
     t->s.closed = true; /* nobody holds it before accept */
     t->s.family = l->s.family;
     t->s.ttl = l->s.ttl;
+    t->s.tos = l->s.tos;
     t->nodelay = l->nodelay;
     t->keepalive = l->keepalive;
     t->keep_idle_s = l->keep_idle_s;
     t->keep_interval_s = l->keep_interval_s;
     t->keep_probes = l->keep_probes;
+    t->user_timeout_ms = l->user_timeout_ms;
     t->sndbuf_limit = l->sndbuf_limit;
     t->rcvbuf_limit = l->rcvbuf_limit;
     t->linger_s = l->linger_s;

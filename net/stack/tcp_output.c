@@ -80,7 +80,7 @@ static void put_ip(struct tcb *t, struct net_tx *tx, uint8_t *h, uint32_t total)
         tx->link = net_link(t->node.net);
         return;
     }
-    put32(h, 0x45000000u | total);
+    put32(h, t->label | total);
     put32(h + 4, IP4_DF); /* identification 0: never fragmented (RFC 6864) */
     put32(h + 8, (uint32_t)t->s.ttl << 24 | NET_TCP << 16);
     __builtin_memcpy(h + 12, &t->node.laddr, 4);

@@ -25,6 +25,11 @@ uint64_t tcp_rto(const struct tcb *t)
     for (uint8_t i = 0; i < t->backoff && rto < TCP_RTO_MAX; i++)
         rto *= 2;
     rto += line_ns(t, t->snd_max - t->snd_una + t->path.mtu);
+    if (t->user_timeout_ms != 0 && t->snd_max != t->snd_una) { /* be there in time to give up */
+        uint64_t end = t->progress_ns + t->user_timeout_ms * NS_MS, now = t->s.ns->now;
+        if (end > now && end - now < rto)
+            rto = end - now;
+    }
     return rto < TCP_RTO_MAX ? rto : TCP_RTO_MAX;
 }
 
@@ -65,13 +70,18 @@ void tcp_arm_keepalive(struct tcb *t)
         timer_set(t->s.ns, &t->misc, t->heard_ns + (uint64_t)t->keep_idle_s * NS_SEC);
 }
 
+static uint64_t patience(const struct tcb *t, uint64_t otherwise_ns)
+{
+    return t->user_timeout_ms != 0 ? t->user_timeout_ms * NS_MS : otherwise_ns;
+}
+
 /* --- rtx ---------------------------------------------------------------------- */
 static void repeat_syn(struct tcb *t)
 {
     struct netstack *ns = t->s.ns;
     uint8_t flags = t->state == TCP_SYN_SENT ? TCP_SYN : TCP_SYN | TCP_ACK;
 
-    if (ns->now - t->opened_ns >= TCP_CONNECT_LIMIT) { /* C-TIME-3 */
+    if (ns->now - t->opened_ns >= patience(t, TCP_CONNECT_LIMIT)) { /* C-TIME-3 */
         tcb_abort(t, ETIMEDOUT, false);
         return;
     }
@@ -108,7 +118,7 @@ static bool give_up(struct tcb *t)
 
     if (t->persisting && t->s.ns->now - t->heard_ns < TCP_GIVE_UP && !tcb_orphan(t))
         return false; /* it answers: it may keep its window shut for ever */
-    return silent >= (tcb_orphan(t) ? TCP_GIVE_UP_ORPHAN : TCP_GIVE_UP);
+    return silent >= (tcb_orphan(t) ? TCP_GIVE_UP_ORPHAN : patience(t, TCP_GIVE_UP));
 }
 
 static void rtx_fire(struct netstack *ns, struct ns_timer *timer)
@@ -117,8 +127,9 @@ static void rtx_fire(struct netstack *ns, struct ns_timer *timer)
 
     if (t->state == TCP_SYN_SENT || t->state == TCP_SYN_RCVD) {
         repeat_syn(t);
-    } else if (give_up(t)) {
-        tcb_abort(t, ETIMEDOUT, true);
+    } else if (give_up(t)) { /* for the reason that a router gave since, if one did */
+        bool told = t->soft_error != 0 && t->soft_error_ns >= t->progress_ns;
+        tcb_abort(t, told ? t->soft_error : ETIMEDOUT, true);
     } else if (t->line_full) {
         t->line_full = false;
         tcp_output(t);

@@ -65,6 +65,7 @@ struct tseg {
     uint8_t nopts;
     uint32_t src, dst; /* the usual ones without has_ */
     uint8_t ttl;       /* 0: 64, or unchecked */
+    uint8_t tos;       /* of ours: always as written, 0 if not */
     uint8_t reserved;  /* the four bits beside the data offset */
     uint8_t doff;      /* 0: as the options need */
     uint8_t ip_opt[40], ip_opt_n;

@@ -41,6 +41,8 @@ static const struct {
                {"rcvbuf", NSO_RCVBUF},
                {"error", NSO_ERROR},
                {"ttl", NSO_TTL},
+               {"tos", NSO_TOS},
+               {"user_timeout", NSO_USER_TIMEOUT},
                {"inq", NSO_INQ},
                {"keepidle", NSO_KEEPIDLE},
                {"keepintvl", NSO_KEEPINTVL},

@@ -286,6 +286,8 @@ static bool parse_word(const char *w, const char *arg, struct tseg *s, bool *too
         s->urg = (uint32_t)n;
     } else if (strcmp(w, "ttl") == 0) {
         s->ttl = (uint8_t)n;
+    } else if (strcmp(w, "tos") == 0) {
+        s->tos = (uint8_t)n;
     } else if (strcmp(w, "doff") == 0) {
         s->doff = (uint8_t)n;
     } else if (strcmp(w, "reserved") == 0) {

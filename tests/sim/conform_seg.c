@@ -60,6 +60,7 @@ static size_t put_ip(uint8_t *p, uint8_t proto, const struct tseg *s)
 
     memset(p, 0, head);
     p[0] = (uint8_t)(0x40 | head / 4);
+    p[1] = s->tos;
     p[8] = s->ttl != 0 ? s->ttl : 64;
     p[9] = proto;
     put32(p + 12, s->has_src ? s->src : PEER_IP);
@@ -274,6 +275,7 @@ bool seg_read(const uint8_t *packet, size_t n, struct tseg *out, char *why, size
     out->src = get32(packet + 12);
     out->dst = get32(packet + 16);
     out->ttl = packet[8];
+    out->tos = packet[1];
     out->ours = get16(h);
     out->peer = get16(h + 2);
     out->flags = h[13];
@@ -378,6 +380,8 @@ bool seg_matches(const struct tseg *want, const struct tseg *got, char *why, siz
         return wrong(why, room, "urgent pointers differ");
     if (want->ttl != 0 && got->ttl != want->ttl)
         return wrong(why, room, "TTLs differ");
+    if (got->tos != want->tos)
+        return wrong(why, room, "types of service differ: %u", got->tos);
     return !want->has_opts || options_match(want, got, why, room);
 }
 
