@@ -119,6 +119,54 @@ bool bufq_put(struct netstack *ns, struct bufq *q, const void *data, uint32_t n)
     return true;
 }
 
+bool bufq_early_put(struct netstack *ns, struct bufq *q, struct bufq_early *e, const void *data, uint32_t n,
+                    uint64_t *sum)
+{
+    const uint8_t *p = (const uint8_t *)data;
+    struct chunk *c = q->tail;
+    uint32_t first = c != NULL ? chunk_room(c) : 0;
+
+    if (first > n)
+        first = n;
+    e->first = first;
+    e->fresh = NULL;
+    if (first < n && (e->fresh = chunk_get(ns)) == NULL)
+        return false;
+    if (first != 0)
+        *sum = csum_copy(*sum, c->data + c->off + c->len, p, first);
+    if (e->fresh != NULL) {
+        uint64_t rest = csum_copy(0, e->fresh->data, p + first, n - first);
+        *sum = csum_add(*sum, first & 1 ? csum_odd(rest) : rest);
+        e->fresh->len = (uint16_t)(n - first);
+    }
+    return true;
+}
+
+void bufq_early_keep(struct bufq *q, struct bufq_early *e)
+{
+    struct chunk *c = e->fresh;
+
+    if (e->first != 0)
+        q->tail->len = (uint16_t)(q->tail->len + e->first);
+    q->bytes += e->first;
+    if (c == NULL)
+        return;
+    q->bytes += c->len;
+    if (q->tail != NULL)
+        q->tail->next = c;
+    else
+        q->head = c;
+    q->tail = c;
+    e->fresh = NULL;
+}
+
+void bufq_early_drop(struct netstack *ns, struct bufq_early *e)
+{
+    if (e->fresh != NULL)
+        chunk_put(ns, e->fresh);
+    e->fresh = NULL;
+}
+
 bool bufq_put_dgram(struct netstack *ns, struct bufq *q, const struct dgram_head *head, const void *data,
                     uint32_t n)
 {

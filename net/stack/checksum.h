@@ -49,6 +49,9 @@ static inline uint64_t csum_odd(uint64_t sum)
 /* Sum of n bytes added to `sum`. */
 uint64_t csum_bytes(uint64_t sum, const void *p, size_t n);
 
+/* The same while it copies them to dst: memory is read once. Not overlapping. */
+uint64_t csum_copy(uint64_t sum, void *dst, const void *src, size_t n);
+
 /* A 20-byte header, such as IPv4 without options: no loop. */
 static inline uint64_t csum_20(const void *p)
 {

@@ -21,7 +21,8 @@ static uint64_t padded(uint64_t n)
 
 bool tcp_exportable(const struct tcb *t)
 {
-    return t->state >= TCP_SYN_RCVD && t->state <= TCP_FIN_WAIT_2;
+    return t->state >= TCP_SYN_RCVD && t->state <= TCP_FIN_WAIT_2 &&
+           t->post == NULL; /* text in the application's own buffer cannot be told apart */
 }
 
 uint64_t tcp_export_bytes(const struct tcb *t)

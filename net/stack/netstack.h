@@ -121,6 +121,15 @@ int ns_accept(struct nsock *s, struct nsock **out, struct ns_addr *peer);
 int ns_connect(struct nsock *s, const struct ns_addr *a); /* -EINPROGRESS for TCP */
 int ns_send(struct nsock *s, const void *buf, size_t n, int flags, const struct ns_addr *to);
 int ns_recv(struct nsock *s, void *buf, size_t n, int flags, struct ns_addr *from);
+/* A stream's text without a copy of its own: until ns_posted, what arrives in turn
+ * is written straight to buf, as long as nothing waits in the socket (read that
+ * first) and it fits. NS_IN says that there is some. One buffer at a time, which
+ * must stay until ns_posted; the socket cannot be exported meanwhile, and what lies
+ * behind the returned length is undefined.
+ * 0; -EBUSY: there is one; -ENOTCONN: not connected; -EOPNOTSUPP: not a stream. */
+int ns_post(struct nsock *s, void *buf, size_t n);
+/* Take the buffer back. Returns the bytes in it; read the socket after them. */
+int ns_posted(struct nsock *s);
 int ns_shutdown(struct nsock *s, int how); /* 0 read, 1 write, 2 both */
 void ns_close(struct nsock *s);            /* orderly; the nsock is gone for the caller */
 int ns_getname(const struct nsock *s, struct ns_addr *local);

@@ -143,6 +143,17 @@ struct bufq {
     uint32_t bytes;
 };
 bool bufq_put(struct netstack *ns, struct bufq *q, const void *data, uint32_t n); /* all or nothing */
+/* Bytes that lie behind a queue's end and do not count yet: they are summed while
+ * they are copied, and only then it is known whether they are good. Until keep or
+ * drop the queue must not grow. */
+struct bufq_early {
+    struct chunk *fresh; /* not linked yet; NULL: the tail takes them all */
+    uint32_t first;      /* bytes in the tail; the others are in `fresh` */
+};
+bool bufq_early_put(struct netstack *ns, struct bufq *q, struct bufq_early *e, const void *data, uint32_t n,
+                    uint64_t *sum); /* n <= CHUNK_BYTES; false: no memory */
+void bufq_early_keep(struct bufq *q, struct bufq_early *e);
+void bufq_early_drop(struct netstack *ns, struct bufq_early *e);
 /* A datagram: its head, then its bytes. */
 struct dgram_head {
     struct net_addr addr;

@@ -160,6 +160,16 @@ int ns_recv(struct nsock *s, void *buf, size_t n, int flags, struct ns_addr *fro
     return tcp_recv(stream(s), buf, n, flags);
 }
 
+int ns_post(struct nsock *s, void *buf, size_t n)
+{
+    return stream(s) != NULL ? tcp_post(stream(s), buf, n) : -EOPNOTSUPP;
+}
+
+int ns_posted(struct nsock *s)
+{
+    return stream(s) != NULL ? tcp_posted(stream(s)) : 0;
+}
+
 int ns_shutdown(struct nsock *s, int how)
 {
     return stream(s) != NULL ? tcp_shutdown(stream(s), how) : dgram_shutdown((struct dsock *)s, how);

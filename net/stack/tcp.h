@@ -181,6 +181,8 @@ struct tcb {
     uint32_t irs, rcv_nxt, rcv_adv, last_ack_sent;
     uint32_t rcvbuf_limit;
     struct bufq rcv;
+    uint8_t *post; /* the application's buffer (ns_post), or NULL */
+    uint32_t post_room, post_len;
     struct ooo *ooo;
     uint32_t ooo_n, ooo_stamp;
     uint32_t dsack_seq, dsack_end; /* came twice, to be reported once while dsack_on */
@@ -261,6 +263,10 @@ struct tcp_in {
     uint32_t tsval, tsecr;
     uint32_t sack_n; /* blocks, of 8 bytes each, at sack */
     const uint8_t *sack;
+    /* Text that was copied while its checksum was taken (tcp_text_early). */
+    enum { EARLY_NONE, EARLY_QUEUE, EARLY_POST } early_in;
+    uint32_t early_len;
+    struct bufq_early early;
 };
 
 /* tcp_opt.c */
@@ -319,6 +325,9 @@ void tcp_repeat_first(struct tcb *t); /* send the segment at snd_una again */
 void tcp_enter_loss(struct tcb *t);
 /* tcp_reass.c; true when something was delivered in order */
 void tcp_text(struct tcb *t, struct tcp_in *in);
+/* Copy the text where it will most likely go and add it to the sum, ahead of any
+ * check: nothing else is touched. False: it was not done. */
+bool tcp_text_early(struct tcb *t, struct tcp_in *in, uint64_t *sum);
 void tcp_ooo_free(struct tcb *t);
 void tcp_ooo_put(struct tcb *t, uint32_t seq, const uint8_t *data, uint32_t len); /* seq beyond rcv_nxt */
 
@@ -425,6 +434,8 @@ int tcp_accept(struct tcb *l, struct nsock **out, struct ns_addr *peer);
 int tcp_connect(struct tcb *t, const struct ns_addr *a);
 int tcp_send(struct tcb *t, const void *buf, size_t n);
 int tcp_recv(struct tcb *t, void *buf, size_t n, int flags);
+int tcp_post(struct tcb *t, void *buf, size_t n);
+int tcp_posted(struct tcb *t);
 int tcp_shutdown(struct tcb *t, int how);
 void tcp_close(struct tcb *t);
 unsigned tcp_events(const struct tcb *t);

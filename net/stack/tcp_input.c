@@ -340,6 +340,18 @@ static void no_connection(struct netstack *ns, struct tcp_in *in)
         tcp_reset_for(ns, in);
 }
 
+/* Text is summed while it is copied where its connection wants it, if that can be
+ * told: nothing counts before the sum is right (RFC 9293 3.1). */
+static bool checksum_good(struct tcp_node *n, struct tcp_in *in, uint32_t hdr)
+{
+    const struct ip_in *ip = in->ip;
+    uint64_t sum = csum_add(ip->pseudo, ns_swap16((uint16_t)ip->len));
+    bool early = n != NULL && n->kind == NODE_TCB &&
+                 tcp_text_early(ns_container(n, struct tcb, node), in, &sum);
+
+    return csum_finish(csum_bytes(sum, ip->data, early ? hdr : ip->len)) == 0;
+}
+
 void tcp_input(struct netstack *ns, const struct ip_in *ip)
 {
     const uint8_t *h = ip->data;
@@ -348,9 +360,7 @@ void tcp_input(struct netstack *ns, const struct ip_in *ip)
     uint32_t hdr;
 
     ns->count.tcp_in++;
-    if (ip->len < 20 || (hdr = (uint32_t)(h[12] >> 4) * 4) < 20 || hdr > ip->len ||
-        (!ip_trusted(ip) &&
-         csum_finish(csum_bytes(csum_add(ip->pseudo, ns_swap16((uint16_t)ip->len)), h, ip->len)) != 0)) {
+    if (ip->len < 20 || (hdr = (uint32_t)(h[12] >> 4) * 4) < 20 || hdr > ip->len) {
         ns->count.tcp_bad++;
         return;
     }
@@ -367,10 +377,16 @@ void tcp_input(struct netstack *ns, const struct ip_in *ip)
     in.ts_on = in.sack_ok = in.wscale_on = false;
     in.mss = 0;
     in.tsval = in.tsecr = in.sack_n = 0;
+    in.early_in = EARLY_NONE;
+    in.early.fresh = NULL;
+    n = tcp_lookup(ns, ip->net, &ip->dst, &ip->src, in.dport, in.sport);
+    if (!ip_trusted(ip) && !checksum_good(n, &in, hdr)) {
+        ns->count.tcp_bad++;
+        bufq_early_drop(ns, &in.early);
+        return;
+    }
     if (hdr > 20)
         tcp_parse_options(&in, h + 20, hdr - 20);
-
-    n = tcp_lookup(ns, ip->net, &ip->dst, &ip->src, in.dport, in.sport);
     if (n == NULL)
         no_connection(ns, &in);
     else if (n->kind == NODE_TCB)
@@ -379,6 +395,7 @@ void tcp_input(struct netstack *ns, const struct ip_in *ip)
         tcp_syn_segment(ns, ns_container(n, struct tcp_syn, node), &in);
     else
         tw_input(ns, ns_container(n, struct tcp_tw, node), &in);
+    bufq_early_drop(ns, &in.early); /* of a segment that was refused after all */
 }
 
 /* An ICMP error that quotes a segment of ours (RFC 5927: only believed when the

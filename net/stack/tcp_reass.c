@@ -8,6 +8,15 @@
  */
 #include <net/stack/tcp.h>
 
+#define EARLY_MIN 64u /* below it two short passes are as cheap */
+
+/* The application's own buffer takes what comes in turn, as long as nothing that
+ * came before waits elsewhere. */
+static bool post_fits(const struct tcb *t, uint32_t len)
+{
+    return t->post != NULL && t->rcv.bytes == 0 && t->post_room - t->post_len >= len;
+}
+
 static void ooo_remove(struct tcb *t, struct ooo **at)
 {
     struct ooo *o = *at;
@@ -107,6 +116,46 @@ static void drain(struct tcb *t)
     }
 }
 
+/* Worth it for text of some length that is next in turn: what is likely. The place
+ * is the one that store() finds as long as nothing comes between. */
+bool tcp_text_early(struct tcb *t, struct tcp_in *in, uint64_t *sum)
+{
+    if (t->state != TCP_ESTABLISHED || (in->flags & ~TCP_PSH) != TCP_ACK || in->seq != t->rcv_nxt ||
+        in->len < EARLY_MIN || in->len > CHUNK_BYTES || seq_gt(in->seq + in->len, t->rcv_adv) ||
+        t->ooo != NULL || t->rd_shut)
+        return false;
+    if (post_fits(t, in->len)) {
+        *sum = csum_copy(*sum, t->post + t->post_len, in->data, in->len);
+        in->early_in = EARLY_POST;
+    } else {
+        if (!bufq_early_put(t->s.ns, &t->rcv, &in->early, in->data, in->len, sum))
+            return false;
+        in->early_in = EARLY_QUEUE;
+    }
+    in->early_len = in->len;
+    return true;
+}
+
+/* Text that is next in turn, to the reader. False: no memory. */
+static bool store(struct tcb *t, struct tcp_in *in)
+{
+    bool early = in->early_in != EARLY_NONE && in->early_len == in->len;
+
+    if (t->rd_shut)
+        return true;
+    if (post_fits(t, in->len)) {
+        if (!early || in->early_in != EARLY_POST)
+            memcpy(t->post + t->post_len, in->data, in->len);
+        t->post_len += in->len;
+        return true;
+    }
+    if (early && in->early_in == EARLY_QUEUE) {
+        bufq_early_keep(&t->rcv, &in->early);
+        return true;
+    }
+    return bufq_put(t->s.ns, &t->rcv, in->data, in->len);
+}
+
 void tcp_text(struct tcb *t, struct tcp_in *in)
 {
     struct netstack *ns = t->s.ns;
@@ -125,7 +174,7 @@ void tcp_text(struct tcb *t, struct tcp_in *in)
         t->quick_acks = TCP_QUICK_ACKS;
         return;
     }
-    if (!t->rd_shut && !bufq_put(ns, &t->rcv, in->data, in->len)) {
+    if (!store(t, in)) {
         t->ack_now = true; /* no memory: as if it had been lost */
         if (in->flags & TCP_FIN)
             t->fin_seen = false;

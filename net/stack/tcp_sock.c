@@ -249,6 +249,29 @@ int tcp_recv(struct tcb *t, void *buf, size_t n, int flags)
     return t->state == TCP_CLOSED ? -ENOTCONN : -EAGAIN;
 }
 
+int tcp_post(struct tcb *t, void *buf, size_t n)
+{
+    if (t->state < TCP_ESTABLISHED)
+        return -ENOTCONN;
+    if (t->post != NULL)
+        return -EBUSY;
+    t->post = (uint8_t *)buf;
+    t->post_room = n < INT32_MAX ? (uint32_t)n : INT32_MAX;
+    t->post_len = 0;
+    return 0;
+}
+
+int tcp_posted(struct tcb *t)
+{
+    int n = (int)t->post_len;
+
+    t->post = NULL;
+    t->post_room = t->post_len = 0;
+    if (n != 0)
+        tcp_readable(t);
+    return n;
+}
+
 /* Our side is through: a FIN follows what is buffered. */
 static void send_fin(struct tcb *t)
 {
@@ -312,7 +335,7 @@ unsigned tcp_events(const struct tcb *t)
         ev |= NS_ERR | NS_IN | NS_OUT;
     if (t->state == TCP_SYN_SENT || t->state == TCP_SYN_RCVD)
         return ev;
-    if (t->rcv.bytes != 0 || t->rd_eof || t->rd_shut)
+    if (t->rcv.bytes != 0 || t->post_len != 0 || t->rd_eof || t->rd_shut)
         ev |= NS_IN;
     if (t->rd_eof || t->rd_shut)
         ev |= NS_RDHUP;

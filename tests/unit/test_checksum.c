@@ -7,15 +7,19 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <setjmp.h>
 #include <cmocka.h>
 #include <net/stack/checksum.h>
 
 #define csum_bytes portable_csum_bytes
+#define csum_copy  portable_csum_copy
 #define NS_CSUM_PORTABLE
 #include <net/stack/checksum.c>
 #undef csum_bytes
+#undef csum_copy
 uint64_t csum_bytes(uint64_t sum, const void *p, size_t n);
+uint64_t csum_copy(uint64_t sum, void *dst, const void *src, size_t n);
 
 static uint16_t by_definition(const uint8_t *p, size_t n)
 {
@@ -52,6 +56,15 @@ static void fill(int kind)
     }
 }
 
+static void check_copy(const uint8_t *p, size_t n, uint64_t (*copy)(uint64_t, void *, const void *, size_t))
+{
+    uint8_t *to = malloc(n + 1);
+
+    same(csum_finish(copy(0, to, p, n)), by_definition(p, n));
+    assert_int_equal(memcmp(to, p, n), 0);
+    free(to);
+}
+
 static void test_every_length(void **st)
 {
     (void)st;
@@ -63,6 +76,8 @@ static void test_every_length(void **st)
                 __builtin_memcpy(exact, bytes + off, n);
                 same(csum_finish(csum_bytes(0, exact, n)), by_definition(exact, n));
                 same(csum_finish(portable_csum_bytes(0, exact, n)), by_definition(exact, n));
+                check_copy(exact, n, csum_copy);
+                check_copy(exact, n, portable_csum_copy);
                 free(exact);
             }
         }

@@ -564,11 +564,115 @@ static void test_slow_line_refuses(void **st) /* C-SLIP-8 */
     assert_true(o.any && o.seq == our_iss + 1 + 2 * 1460);
 }
 
+/* Text of any length, summed while it is copied, across the ends of chunks at even
+ * and odd places. */
+static void test_text_of_every_length(void **st)
+{
+    uint32_t seq = PEER_ISS + 1, got = 0, sent = 0, all = 0;
+    static uint8_t buf[8192];
+    int r;
+
+    (void)st;
+    accepted(65535);
+    for (uint32_t n = 1; n <= 1460; n += n < 120 || n > 1440 ? 1 : 7) {
+        in_text(seq, our_iss + 1, pattern + sent, n);
+        seq += n;
+        sent += n;
+        while (rig_out().any) /* an acknowledgement */
+            ;
+        if (n % 3 != 0 && sent < 40000)
+            continue;
+        while ((r = ns_recv(s, buf, sizeof(buf), 0, NULL)) > 0) {
+            assert_memory_equal(buf, pattern + got, (size_t)r);
+            got += (uint32_t)r;
+            all += (uint32_t)r;
+        }
+        assert_int_equal(got, sent);
+        if (sent >= 40000) /* the pattern's end is near */
+            sent = got = 0;
+    }
+    assert_true(all > 150000);
+}
+
+/* One wrong bit, wherever it is, and the text has never been there. */
+static void test_damaged_text_leaves_no_trace(void **st)
+{
+    static uint8_t buf[4096];
+    struct seg g;
+
+    (void)st;
+    accepted(65535);
+    in_text(PEER_ISS + 1, our_iss + 1, pattern, 1001);
+    for (int bit = 0; bit < 8 * 1200; bit += 37) {
+        uint8_t p[20 + 20 + 1200];
+        struct net_addr from = {{0}}, to = {{0}};
+        put32(from.b, PEER_IP);
+        put32(to.b, OUR_IP);
+        ip4_header(p, sizeof(p), 1, 0, 64, NET_TCP, &from, &to);
+        memset(p + 20, 0, 20);
+        put16(p + 20, PEER_PORT);
+        put16(p + 22, PORT);
+        put32(p + 24, PEER_ISS + 1 + 1001);
+        put32(p + 28, our_iss + 1);
+        p[32] = 0x50;
+        p[33] = TCP_ACK | TCP_PSH;
+        put16(p + 34, 65535);
+        memcpy(p + 40, pattern + 1001, 1200);
+        put16_raw(p + 36, csum_finish(csum_bytes(csum_add(ip_pseudo(NET_INET, NET_TCP, &from, &to),
+                                                         ns_swap16(1220)), p + 20, 1220)));
+        p[40 + bit / 8] ^= (uint8_t)(1u << bit % 8);
+        rig_in_raw(p, sizeof(p), 0);
+    }
+    assert_int_equal(((struct tcb *)s)->rcv_nxt, PEER_ISS + 1 + 1001);
+    assert_int_equal(ns_counters(rig.ns)->tcp_bad, (8 * 1200 + 36) / 37);
+    g = seg(TCP_ACK | TCP_PSH, PEER_ISS + 1 + 1001, our_iss + 1 + 999999); /* refused for another reason */
+    g.text = pattern + 5;
+    g.text_len = 1200;
+    rig_in(&g);
+    in_text(PEER_ISS + 1 + 1001, our_iss + 1, pattern + 1001, 1200);
+    assert_int_equal(ns_recv(s, buf, sizeof(buf), 0, NULL), 2201);
+    assert_memory_equal(buf, pattern, 2201);
+}
+
+/* The application's own buffer takes what comes in turn and fits; the rest waits in
+ * the socket, and nothing overtakes. */
+static void test_posted_buffer(void **st)
+{
+    static uint8_t mine[3000], buf[8192];
+
+    (void)st;
+    accepted(65535);
+    in_text(PEER_ISS + 1, our_iss + 1, pattern, 10); /* before the buffer */
+    assert_int_equal(ns_post(s, mine, sizeof(mine)), 0);
+    assert_int_equal(ns_post(s, mine, sizeof(mine)), -EBUSY);
+    in_text(PEER_ISS + 11, our_iss + 1, pattern + 10, 300);
+    assert_int_equal(ns_recv(s, buf, sizeof(buf), 0, NULL), 310); /* in the socket: it came after those */
+    assert_memory_equal(buf, pattern, 310);
+    in_text(PEER_ISS + 311, our_iss + 1, pattern + 310, 20);
+    in_text(PEER_ISS + 331, our_iss + 1, pattern + 330, 1400);
+    assert_true(ns_events(s) & NS_IN);
+    in_text(PEER_ISS + 331, our_iss + 1, pattern, 1400);         /* an old one */
+    in_text(PEER_ISS + 1751, our_iss + 1, pattern + 1750, 100);  /* one ahead of its turn */
+    in_text(PEER_ISS + 1731, our_iss + 1, pattern + 1730, 20);   /* fills the gap */
+    in_text(PEER_ISS + 1851, our_iss + 1, pattern + 1850, 1000); /* the socket holds some now */
+    assert_int_equal(ns_recv(s, buf, sizeof(buf), NS_PEEK, NULL), 1100);
+    assert_int_equal(ns_posted(s), 1440);
+    assert_memory_equal(mine, pattern + 310, 1440);
+    assert_int_equal(ns_recv(s, buf, sizeof(buf), 0, NULL), 1100);
+    assert_memory_equal(buf, pattern + 1750, 1100);
+    assert_int_equal(ns_posted(s), 0);
+    in_text(PEER_ISS + 2851, our_iss + 1, pattern, 5); /* and without one as ever */
+    assert_int_equal(ns_recv(s, buf, sizeof(buf), 0, NULL), 5);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(test_accept_and_data),
         T(test_delayed_ack),
+        T(test_text_of_every_length),
+        T(test_damaged_text_leaves_no_trace),
+        T(test_posted_buffer),
         T(test_reorder_overlap),
         T(test_beyond_window_is_cut),
         T(test_window_update),
