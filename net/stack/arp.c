@@ -213,7 +213,7 @@ static bool is_conflict(struct arp *a, uint16_t link, const uint8_t *f, const ui
     for (unsigned i = 0; i < ARP_PROBES_MAX; i++) {
         const struct arp_probe *p = &a->probe[i];
         /* Another host probes for the same address at the same time. */
-        if (p->active && p->sent < 3 && p->link == link && memcmp(p->ip, f + ARP_TPA, 4) == 0)
+        if (p->active && p->sent <= 3 && p->link == link && memcmp(p->ip, f + ARP_TPA, 4) == 0)
             return true;
     }
     return false;
@@ -295,15 +295,18 @@ void arp_announce(struct arp *a, uint16_t link, const uint8_t ip[4])
     send_arp(a, link, OP_REQUEST, broadcast_mac, ip, ip);
 }
 
-/* Three probes a second apart, then two announcements two seconds apart (RFC
- * 5227 section 1.1; the random waits are left out, the address is in use). */
+/* Three probes a second apart, and two seconds later two announcements two seconds apart
+ * (RFC 5227 section 1.1; the random waits are left out, the address is in use). */
 static void run_probe(struct arp *a, struct arp_probe *p, uint64_t now_ns)
 {
-    bool announce = p->sent >= 3;
+    bool announce = p->sent >= 3, first = p->sent == 3;
     send_arp(a, p->link, OP_REQUEST, broadcast_mac, announce ? p->ip : no_ip, p->ip);
-    due_at(a, &p->next_ns, now_ns + (announce ? 2 : 1) * NS_PER_S);
-    if (++p->sent == 5)
+    p->sent++;
+    due_at(a, &p->next_ns, now_ns + (p->sent >= 3 ? 2 : 1) * NS_PER_S);
+    if (p->sent == 5)
         p->active = false;
+    if (first)
+        a->env.probed(a->env.ctx, p->link, p->ip); /* C-NETD-8 */
 }
 
 void arp_run(struct arp *a, uint64_t now_ns)

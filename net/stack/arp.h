@@ -40,6 +40,8 @@ struct arp_env {
     bool (*source)(void *ctx, uint16_t link, const uint8_t target[4], uint8_t ip[4]);
     /* Somebody else uses an address of ours. */
     void (*conflict)(void *ctx, uint16_t link, const uint8_t ip[4], const uint8_t mac[6]);
+    /* Nobody minded while we probed: the address is ours. */
+    void (*probed)(void *ctx, uint16_t link, const uint8_t ip[4]);
     void *(*alloc)(void *ctx, size_t bytes);
     void (*free)(void *ctx, void *p);
 };
@@ -62,7 +64,7 @@ struct arp_entry {
 struct arp_probe {
     uint8_t ip[4];
     uint16_t link;
-    uint8_t sent; /* 0..2 probes, 3..4 announcements */
+    uint8_t sent; /* 0..2: probes are due, 3..4: announcements */
     bool active;
     uint64_t next_ns;
 };

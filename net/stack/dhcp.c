@@ -8,7 +8,8 @@
 #include <string.h>
 
 #define NS_PER_S 1000000000ull
-#define LEASE_MIN_S 60u /* shorter leases are taken for this long */
+#define PAUSE_MIN_S 30u /* between renewals, where the lease is long enough */
+#define ROUTES_BYTES 512u
 
 /* Message layout (section 2). */
 enum {
@@ -151,14 +152,17 @@ static void build(struct dhcp_client *c, struct dhcp_output *out, uint8_t type, 
         memcpy(out->src, c->lease.address, 4);
     if (c->state == DHCP_RENEWING) /* section 4.3.6: unicast to the server */
         memcpy(out->dst, c->lease.server, 4);
+    c->asked_ns = now_ns;
     c->sent++;
 }
 
-/* Time left until `until`, halved, at least a minute (section 4.4.5). */
-static uint64_t half_way(uint64_t now_ns, uint64_t until)
+/* Time left until `until`, halved, at least a minute (section 4.4.5); for leases so short
+ * that nothing would come of it, a share of what follows T1. */
+static uint64_t half_way(const struct dhcp_lease *l, uint64_t now_ns, uint64_t until)
 {
-    uint64_t left = until > now_ns ? until - now_ns : 0;
-    uint64_t wait = left / 2 < 60 * NS_PER_S ? 60 * NS_PER_S : left / 2;
+    uint64_t left = until > now_ns ? until - now_ns : 0, least = (l->expiry_ns - l->t1_ns) / 4;
+    least = least < 60 * NS_PER_S ? least : 60 * NS_PER_S;
+    uint64_t wait = left / 2 < least ? least : left / 2;
     return now_ns + wait < until ? now_ns + wait : until;
 }
 
@@ -176,7 +180,7 @@ static unsigned poll_bound(struct dhcp_client *c, uint64_t now_ns, struct dhcp_o
     if (c->state == DHCP_RENEWING && now_ns >= c->lease.t2_ns)
         c->state = DHCP_REBINDING;
     build(c, out, REQUEST, now_ns);
-    c->next_ns = half_way(now_ns, c->state == DHCP_RENEWING ? c->lease.t2_ns : c->lease.expiry_ns);
+    c->next_ns = half_way(&c->lease, now_ns, c->state == DHCP_RENEWING ? c->lease.t2_ns : c->lease.expiry_ns);
     return 0;
 }
 
@@ -244,6 +248,8 @@ struct parsed {
     uint32_t lease_s, t1_s, t2_s;
     bool have_t1, have_t2;
     uint8_t overload;
+    size_t routes_len; /* option 121 may come in pieces (RFC 3396) */
+    uint8_t routes[ROUTES_BYTES];
     struct dhcp_lease lease;
 };
 
@@ -270,10 +276,11 @@ static uint8_t prefix_of_mask(const uint8_t mask[4])
 }
 
 /* RFC 3442: width, significant bytes of the destination, router. */
-static void get_routes(struct parsed *p, const uint8_t *d, size_t len)
+static void get_routes(struct parsed *p)
 {
-    p->have_routes = true;
-    p->lease.nroutes = 0;
+    const uint8_t *d = p->routes;
+    size_t len = p->routes_len;
+
     while (len > 0 && p->lease.nroutes < DHCP_ROUTES_MAX) {
         size_t bytes = (size_t)(d[0] + 7) / 8;
         if (d[0] > 32 || len < 1 + bytes + 4)
@@ -311,6 +318,10 @@ static void get_option(struct parsed *p, uint8_t code, const uint8_t *d, size_t 
     case OPT_DNS:
         for (l->ndns = 0; l->ndns < DHCP_DNS_MAX && len >= 4u * (l->ndns + 1u); l->ndns++)
             memcpy(l->dns[l->ndns], d + 4u * l->ndns, 4);
+        break;
+    case OPT_NTP:
+        for (l->nntp = 0; l->nntp < DHCP_NTP_MAX && len >= 4u * (l->nntp + 1u); l->nntp++)
+            memcpy(l->ntp[l->nntp], d + 4u * l->nntp, 4);
         break;
     case OPT_HOSTNAME:
         get_text(l->hostname, sizeof(l->hostname), d, len);
@@ -355,7 +366,11 @@ static void get_option(struct parsed *p, uint8_t code, const uint8_t *d, size_t 
             p->overload = d[0];
         break;
     case OPT_ROUTES:
-        get_routes(p, d, len);
+        p->have_routes = true;
+        if (len <= ROUTES_BYTES - p->routes_len) {
+            memcpy(p->routes + p->routes_len, d, len);
+            p->routes_len += len;
+        }
         break;
     default:
         break;
@@ -393,6 +408,7 @@ static bool parse(const struct dhcp_client *c, const uint8_t *m, size_t len, str
         return false;
     if ((p->overload & 2) && !get_options(p, m + OFF_SNAME, 64))
         return false;
+    get_routes(p);
     memcpy(p->lease.address, m + OFF_YIADDR, 4);
     return p->type != 0;
 }
@@ -411,12 +427,31 @@ static void default_prefix(struct dhcp_lease *l)
 
 /* T1 and T2 come before what they precede, and not so soon that client and server
  * would answer each other without a pause. */
-static bool believable(bool have, uint32_t t_s, uint64_t before_s)
+static bool believable(bool have, uint64_t t_s, uint64_t before_ns, uint64_t lease_s)
 {
-    return have && t_s >= LEASE_MIN_S / 2 && t_s < before_s;
+    uint64_t least = lease_s / 4 < PAUSE_MIN_S ? lease_s / 4 : PAUSE_MIN_S;
+    return have && t_s != 0 && t_s >= least && t_s * NS_PER_S < before_ns;
 }
 
-static unsigned take_ack(struct dhcp_client *c, struct parsed *p, uint64_t now_ns)
+/* When to renew, to rebind, to let go: from when we asked (section 4.4.1). */
+static void take_times(const struct parsed *p, struct dhcp_lease *l, uint64_t asked_ns)
+{
+    uint64_t all_ns = p->lease_s * NS_PER_S;
+
+    if (p->lease_s == 0xffffffffu) {
+        l->t1_ns = l->t2_ns = l->expiry_ns = UINT64_MAX;
+        return;
+    }
+    uint64_t t2 = believable(p->have_t2, p->t2_s, all_ns, p->lease_s) ? p->t2_s * NS_PER_S : all_ns / 8 * 7;
+    uint64_t t1 = believable(p->have_t1, p->t1_s, t2, p->lease_s) ? p->t1_s * NS_PER_S
+                  : t2 < all_ns / 2                               ? t2
+                                                                  : all_ns / 2;
+    l->t1_ns = asked_ns + t1;
+    l->t2_ns = asked_ns + t2;
+    l->expiry_ns = asked_ns + all_ns;
+}
+
+static unsigned take_ack(struct dhcp_client *c, struct parsed *p)
 {
     bool was_bound = c->state != DHCP_REQUESTING;
     bool same = was_bound && memcmp(c->lease.address, p->lease.address, 4) == 0;
@@ -430,18 +465,7 @@ static unsigned take_ack(struct dhcp_client *c, struct parsed *p, uint64_t now_n
     }
     if (!p->have_server)
         memcpy(l->server, was_bound ? c->lease.server : c->offer.server, 4);
-    /* The lease counts from when we asked (section 4.4.1); now is later, but
-     * the difference is at most one retry. */
-    if (p->lease_s == 0xffffffffu) {
-        l->t1_ns = l->t2_ns = l->expiry_ns = UINT64_MAX;
-    } else {
-        uint64_t s = p->lease_s < LEASE_MIN_S ? LEASE_MIN_S : p->lease_s;
-        uint64_t t2 = believable(p->have_t2, p->t2_s, s) ? p->t2_s : s * 7 / 8;
-        uint64_t t1 = believable(p->have_t1, p->t1_s, t2) ? p->t1_s : t2 < s / 2 ? t2 : s / 2;
-        l->t1_ns = now_ns + t1 * NS_PER_S;
-        l->t2_ns = now_ns + t2 * NS_PER_S;
-        l->expiry_ns = now_ns + s * NS_PER_S;
-    }
+    take_times(p, l, c->asked_ns); /* C-DHCP-1 */
     unsigned events = 0;
     if (was_bound && !same)
         events |= DHCP_LOST_LEASE;
@@ -474,8 +498,8 @@ unsigned dhcp_input(struct dhcp_client *c, const void *message, size_t len, uint
                   c->state == DHCP_REBINDING;
     /* A request names one server; another's answer does not count. */
     bool other_server = c->state == DHCP_REQUESTING && p.have_server && memcmp(p.lease.server, c->offer.server, 4) != 0;
-    if (asking && !other_server && p.type == ACK && p.have_lease && usable_address(p.lease.address))
-        return take_ack(c, &p, now_ns);
+    if (asking && !other_server && p.type == ACK && p.have_lease && p.lease_s != 0 && usable_address(p.lease.address))
+        return take_ack(c, &p);
     if (asking && !other_server && p.type == NAK) {
         bool had = c->state != DHCP_REQUESTING;
         c->naks++;

@@ -20,6 +20,7 @@
 #define DHCP_CLIENT_PORT 68
 #define DHCP_MESSAGE_MAX 576 /* RFC 2131 section 2: what every client must accept */
 #define DHCP_DNS_MAX 4
+#define DHCP_NTP_MAX 4
 #define DHCP_ROUTES_MAX 8
 #define DHCP_GIVE_UP_NS 30000000000ull /* reported as failed after this; retried all the same */
 
@@ -44,8 +45,9 @@ struct dhcp_route {
 struct dhcp_lease {
     uint8_t address[4], server[4], router[4], broadcast[4];
     uint8_t prefix, ndns, nroutes, have_router;
-    uint16_t mtu, pad; /* 0: not given */
-    uint8_t dns[DHCP_DNS_MAX][4];
+    uint16_t mtu; /* 0: not given */
+    uint8_t nntp, pad;
+    uint8_t dns[DHCP_DNS_MAX][4], ntp[DHCP_NTP_MAX][4];
     struct dhcp_route route[DHCP_ROUTES_MAX];
     char hostname[32], domain[64];
     uint64_t t1_ns, t2_ns, expiry_ns;
@@ -56,6 +58,7 @@ struct dhcp_client {
     uint8_t mac[6];
     uint32_t xid;
     uint64_t started_ns;  /* when this attempt began ("secs") */
+    uint64_t asked_ns;    /* when the last request went out: a lease counts from there */
     uint64_t next_ns;     /* when dhcp_poll has something to do */
     uint32_t tries;
     bool reported_failure;

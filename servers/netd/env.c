@@ -128,6 +128,11 @@ static void arp_conflict(void *ctx, uint16_t link, const uint8_t ip[4], const ui
     links_conflict(ctx, link, ip, sys_now_ns());
 }
 
+static void arp_probed(void *ctx, uint16_t link, const uint8_t ip[4])
+{
+    links_probed(ctx, link, ip);
+}
+
 void netd_fragment_expired(void *ctx, const uint8_t *quote, size_t len)
 {
     struct netd *n = ctx;
@@ -142,6 +147,7 @@ void netd_env_fill(struct netd *n, struct ns_env *s, struct arp_env *a)
     *a = (struct arp_env){
         .ctx = n, .send = arp_send, .learn = arp_learn, .resend = arp_resend, .unreachable = arp_unreachable,
         .own_mac = arp_own_mac, .own_address = arp_own_address, .source = arp_source, .conflict = arp_conflict,
+        .probed = arp_probed,
         .alloc = s->alloc, .free = s->free,
     };
 }

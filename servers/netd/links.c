@@ -15,7 +15,7 @@
 /* --- the blob -------------------------------------------------------------- */
 
 #define BLOB_MAGIC 0x6e657464u
-#define BLOB_VERSION 1u
+#define BLOB_VERSION 2u
 #define BLOB_LEASES 8
 #define DEFEND_NS 10000000000ull /* RFC 5227 section 1.1, DEFEND_INTERVAL */
 
@@ -59,8 +59,8 @@ static bool blob_find(const struct netd_if *l, struct dhcp_lease *lease)
 
 /* --- configuring ----------------------------------------------------------- */
 
-static void config(uint32_t kind, uint16_t link, const uint8_t dst[4], uint8_t prefix, const uint8_t gw[4],
-                   uint32_t flags, uint32_t mtu)
+void links_config(uint32_t kind, uint16_t link, const uint8_t dst[4], uint8_t prefix, const uint8_t gw[4],
+                  uint32_t flags, uint32_t mtu)
 {
     struct net_config c = {
         .kind = kind, .link = link, .family = NET_INET, .prefix = prefix, .flags = flags, .mtu = mtu};
@@ -72,7 +72,7 @@ static void config(uint32_t kind, uint16_t link, const uint8_t dst[4], uint8_t p
         sys_logf(SYS_LOG_WARN, "%u.%u.%u.%u/%u on link %u: error %d", dst[0], dst[1], dst[2], dst[3], prefix, link, -r);
 }
 
-static void announce(const struct netd_if *l, const uint8_t a[4])
+void links_announce(const struct netd_if *l, const uint8_t a[4])
 {
     struct init_address m = {0};
     struct sys_msg msg;
@@ -90,9 +90,9 @@ static void lease_routes(struct netd_if *l, uint32_t kind, const struct dhcp_lea
     uint16_t link = l->info.index;
     uint32_t mtu = lease->mtu && lease->mtu < l->info.mtu ? lease->mtu : 0;
     if (lease->have_router)
-        config(kind, link, any, 0, lease->router, 0, mtu);
+        links_config(kind, link, any, 0, lease->router, 0, mtu);
     for (unsigned i = 0; i < lease->nroutes; i++)
-        config(kind, link, lease->route[i].dst, lease->route[i].prefix, lease->route[i].gateway, 0, mtu);
+        links_config(kind, link, lease->route[i].dst, lease->route[i].prefix, lease->route[i].gateway, 0, mtu);
 }
 
 static void unconfigure(struct netd *n, struct netd_if *l)
@@ -101,7 +101,7 @@ static void unconfigure(struct netd *n, struct netd_if *l)
         return;
     arp_probe_stop(&n->arp, l->info.index, l->lease.address);
     lease_routes(l, NETCFG_ROUTE_DEL, &l->lease);
-    config(NETCFG_ADDR_DEL, l->info.index, l->lease.address, l->lease.prefix, NULL, 0, 0);
+    links_config(NETCFG_ADDR_DEL, l->info.index, l->lease.address, l->lease.prefix, NULL, 0, 0);
     l->configured = false;
 }
 
@@ -111,7 +111,7 @@ static void configure(struct netd *n, struct netd_if *l, const struct dhcp_lease
 {
     unconfigure(n, l);
     l->lease = *lease;
-    config(NETCFG_ADDR_ADD, l->info.index, lease->address, lease->prefix, NULL, ADDR_TENTATIVE, 0);
+    links_config(NETCFG_ADDR_ADD, l->info.index, lease->address, lease->prefix, NULL, ADDR_TENTATIVE, 0);
     lease_routes(l, NETCFG_ROUTE_ADD, lease);
     l->configured = true;
     arp_probe_start(&n->arp, l->info.index, lease->address, now_ns);
@@ -119,7 +119,7 @@ static void configure(struct netd *n, struct netd_if *l, const struct dhcp_lease
     sys_logf(SYS_LOG_INFO, "%s: %u.%u.%u.%u/%u from DHCP server %u.%u.%u.%u", l->info.name, lease->address[0],
              lease->address[1], lease->address[2], lease->address[3], lease->prefix, lease->server[0],
              lease->server[1], lease->server[2], lease->server[3]);
-    announce(l, lease->address);
+    links_announce(l, lease->address);
 }
 
 /* A renewal may change everything but the address. */
@@ -131,45 +131,50 @@ static void renewed(struct netd *n, struct netd_if *l)
                 memcmp(old->route, now->route, sizeof(old->route)) == 0;
     if (!same) {
         lease_routes(l, NETCFG_ROUTE_DEL, old);
-        config(NETCFG_ADDR_ADD, l->info.index, now->address, now->prefix, NULL, 0, 0); /* in the old one's place */
+        bool probing = arp_probing(&n->arp, l->info.index, now->address);
+        links_config(NETCFG_ADDR_ADD, l->info.index, now->address, now->prefix, NULL, probing ? ADDR_TENTATIVE : 0,
+                     0); /* in the old one's place */
         lease_routes(l, NETCFG_ROUTE_ADD, now);
     }
     l->lease = *now;
     blob_save(n);
 }
 
-static void use_fallback(struct netd_if *l)
+static void use_fallback(struct netd *n, struct netd_if *l, uint64_t now_ns)
 {
-    sys_logf(SYS_LOG_WARN, "%s: no DHCP server answered in 30 s; still asking%s", l->info.name,
-             l->has_fallback ? ", static address meanwhile" : "");
-    if (!l->has_fallback)
+    sys_logf(SYS_LOG_WARN, "%s: no DHCP server answered in 30 s; still asking, %s address meanwhile", l->info.name,
+             l->has_fallback ? "static" : "link-local");
+    if (!l->has_fallback) {
+        linklocal_start(n, l, now_ns);
         return;
-    config(NETCFG_ADDR_ADD, l->info.index, l->fallback, l->fallback_prefix, NULL, ADDR_STATIC, 0);
+    }
+    links_config(NETCFG_ADDR_ADD, l->info.index, l->fallback, l->fallback_prefix, NULL, ADDR_STATIC, 0);
     if (memcmp(l->fallback_gw, any, 4) != 0)
-        config(NETCFG_ROUTE_ADD, l->info.index, any, 0, l->fallback_gw, 0, 0);
-    announce(l, l->fallback);
+        links_config(NETCFG_ROUTE_ADD, l->info.index, any, 0, l->fallback_gw, 0, 0);
+    links_announce(l, l->fallback);
 }
 
-static void drop_fallback(struct netd_if *l)
+static void drop_fallback(struct netd *n, struct netd_if *l)
 {
+    linklocal_stop(n, l);
     if (!l->has_fallback)
         return;
     if (memcmp(l->fallback_gw, any, 4) != 0)
-        config(NETCFG_ROUTE_DEL, l->info.index, any, 0, l->fallback_gw, 0, 0);
-    config(NETCFG_ADDR_DEL, l->info.index, l->fallback, l->fallback_prefix, NULL, ADDR_STATIC, 0);
+        links_config(NETCFG_ROUTE_DEL, l->info.index, any, 0, l->fallback_gw, 0, 0);
+    links_config(NETCFG_ADDR_DEL, l->info.index, l->fallback, l->fallback_prefix, NULL, ADDR_STATIC, 0);
 }
 
 static void apply(struct netd *n, struct netd_if *l, unsigned events, uint64_t now_ns)
 {
     if (events & DHCP_FAILED)
-        use_fallback(l);
+        use_fallback(n, l, now_ns);
     if (events & DHCP_LOST_LEASE) {
         sys_logf(SYS_LOG_WARN, "%s: lease lost", l->info.name);
         unconfigure(n, l);
         blob_save(n);
     }
     if (events & DHCP_GOT_LEASE) {
-        drop_fallback(l);
+        drop_fallback(n, l);
         configure(n, l, &l->client.lease, now_ns);
     }
     if (events & DHCP_RENEWED)
@@ -256,13 +261,27 @@ void links_conflict(struct netd *n, uint16_t link, const uint8_t ip[4], uint64_t
         return;
     struct netd_if *l = &n->links[link];
     l->conflicts++;
+    if (linklocal_conflict(n, l, ip, now_ns))
+        return;
     if (!arp_probing(&n->arp, link, ip) && (l->defended_ns == 0 || now_ns - l->defended_ns >= DEFEND_NS)) {
         l->defended_ns = now_ns;
         arp_announce(&n->arp, link, ip);
-    } else if (l->dhcp && l->configured && memcmp(l->lease.address, ip, 4) == 0) {
+    } else if (!linklocal_conflict(n, l, ip, now_ns) && l->dhcp && l->configured &&
+               memcmp(l->lease.address, ip, 4) == 0) {
         dhcp_conflict(&l->client, now_ns);
         n->dhcp_next_ns = 0;
     }
+}
+
+/* Nobody minded: no longer tentative. */
+void links_probed(struct netd *n, uint16_t link, const uint8_t ip[4])
+{
+    const struct netd_if *l = link < NETD_LINKS_MAX ? &n->links[link] : NULL;
+
+    if (l && l->configured && memcmp(l->lease.address, ip, 4) == 0)
+        links_config(NETCFG_ADDR_ADD, link, ip, l->lease.prefix, NULL, 0, 0); /* C-NETD-8 */
+    else if (l && l->has_linklocal && memcmp(l->linklocal, ip, 4) == 0)
+        links_config(NETCFG_ADDR_ADD, link, ip, LINKLOCAL_PREFIX, NULL, 0, 0);
 }
 
 /* --- start ----------------------------------------------------------------- */
@@ -318,6 +337,20 @@ static bool asked_for_dhcp(const char *cmdline, const char *link)
     return at && (at == cmdline || at[-1] == ' ') && (at[len] == 0 || at[len] == ' ');
 }
 
+/* An address that an earlier netd did not finish probing, or a link-local one of its. */
+static void resume_probe(struct netd *n, struct netd_if *l, uint64_t now_ns)
+{
+    struct net_config a;
+    for (uint64_t i = 0; i < 256 && sys_net_info(NETINFO_ADDR, i, &a, sizeof(a)) == (int64_t)sizeof(a); i++) {
+        if (a.family != NET_INET || a.link != l->info.index)
+            continue;
+        if (!(a.flags & ADDR_STATIC) && a.addr.b[0] == 169 && a.addr.b[1] == 254 && !l->configured)
+            linklocal_adopt(l, a.addr.b);
+        if (a.flags & ADDR_TENTATIVE)
+            arp_probe_start(&n->arp, a.link, a.addr.b, now_ns);
+    }
+}
+
 /* Addresses that the kernel has already: from the command line. The fallback of
  * an earlier netd is not one of them, DHCP goes on beside it. */
 static bool announce_static(const struct netd_if *l)
@@ -327,7 +360,7 @@ static bool announce_static(const struct netd_if *l)
     for (uint64_t i = 0; i < 256 && sys_net_info(NETINFO_ADDR, i, &a, sizeof(a)) == (int64_t)sizeof(a); i++)
         if (a.family == NET_INET && a.link == l->info.index && (a.flags & ADDR_STATIC) &&
             !(l->has_fallback && memcmp(a.addr.b, l->fallback, 4) == 0)) {
-            announce(l, a.addr.b);
+            links_announce(l, a.addr.b);
             any_found = true;
         }
     return any_found;
@@ -371,6 +404,7 @@ void links_init(struct netd *n, int argc, char **argv)
             dhcp_start(&l->client, l->info.mac, seed ^ (uint32_t)now_ns, now_ns);
             unconfigure(n, l); /* it ran out while no netd lived */
         }
+        resume_probe(n, l, now_ns);
     }
     n->dhcp_next_ns = 0;
 }

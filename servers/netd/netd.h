@@ -11,6 +11,7 @@
  *   main.c   rings, event loop, requests of other servers
  *   env.c    what libnet and ARP need from outside; answers to ARP
  *   links.c  one DHCP client a link; addresses and routes; the blob
+ *   linklocal.c  an address of one's own choice when no DHCP server answers
  *   names.c  the resolver that all processes share
  *
  * One thread; nothing here blocks but the wait in main.c.
@@ -33,6 +34,7 @@
 #define NETD_TURN_BUDGET 256 /* packets of one ring before the others have their turn */
 #define NETD_TICKETS (DNS_JOBS_MAX + 1)
 #define NETD_RDNSS_MAX 8
+#define LINKLOCAL_PREFIX 16
 
 struct netd_ring {
     int handle;
@@ -51,6 +53,8 @@ struct netd_if {
     uint64_t defended_ns;      /* when our address was last announced against another's use; 0: never */
     bool has_fallback;         /* --fallback on the command line */
     uint8_t fallback[4], fallback_prefix, fallback_gw[4];
+    bool has_linklocal;
+    uint8_t linklocal[4], linklocal_tries;
 };
 
 /* A request for a name that has no answer yet. */
@@ -110,6 +114,19 @@ void links_conflict(struct netd *n, uint16_t link, const uint8_t ip[4], uint64_t
 int links_status(struct netd *n, uint32_t index, struct netd_link *out);
 void links_dns(struct netd *n, struct netd_dns *out);
 int links_renew(struct netd *n, uint32_t index, uint64_t now_ns);
+void links_probed(struct netd *n, uint16_t link, const uint8_t ip[4]); /* no conflict */
+/* Addresses and routes of IPv4 in the kernel; a failure is logged. */
+void links_config(uint32_t kind, uint16_t link, const uint8_t dst[4], uint8_t prefix, const uint8_t gw[4],
+                  uint32_t flags, uint32_t mtu);
+/* To init, for the `ready:` line. */
+void links_announce(const struct netd_if *l, const uint8_t a[4]);
+
+/* linklocal.c */
+void linklocal_start(struct netd *n, struct netd_if *l, uint64_t now_ns);
+void linklocal_stop(struct netd *n, struct netd_if *l);
+void linklocal_adopt(struct netd_if *l, const uint8_t a[4]); /* as an earlier netd chose it */
+/* True: it was that address, and another one takes its place. */
+bool linklocal_conflict(struct netd *n, struct netd_if *l, const uint8_t ip[4], uint64_t now_ns);
 
 /* names.c */
 void names_init(struct netd *n); /* after links_init */

@@ -17,7 +17,7 @@ static const uint8_t own_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0,
 static const uint8_t own_ip[4] = {10, 0, 0, 1}, peer_ip[4] = {10, 0, 0, 2};
 
 static struct {
-    unsigned sent, resent, unreachable, conflicts, learned, forgotten, blocks;
+    unsigned sent, resent, unreachable, conflicts, learned, forgotten, probed, blocks;
     uint8_t frame[64], mac[6];
 } seen;
 
@@ -68,6 +68,12 @@ static void t_conflict(void *ctx, uint16_t link, const uint8_t ip[4], const uint
     (void)ctx, (void)link, (void)ip, (void)mac;
     seen.conflicts++;
 }
+static void t_probed(void *ctx, uint16_t link, const uint8_t ip[4])
+{
+    (void)ctx, (void)link;
+    assert_memory_equal(ip, own_ip, 4);
+    seen.probed++;
+}
 static void *t_alloc(void *ctx, size_t n)
 {
     (void)ctx;
@@ -86,7 +92,7 @@ static int setup(void **state)
 {
     (void)state;
     static const struct arp_env env = {NULL, t_send, t_learn, t_resend, t_unreachable, t_own_mac,
-                                       t_own_address, t_source, t_conflict, t_alloc, t_free};
+                                       t_own_address, t_source, t_conflict, t_probed, t_alloc, t_free};
     memset(&seen, 0, sizeof(seen));
     arp_init(&a, &env);
     return 0;
@@ -220,6 +226,7 @@ static void probes_announces_and_sees_conflicts(void **state)
     assert_int_equal(seen.sent, 5);
     assert_int_equal(probes, 3);
     assert_int_equal(announcements, 2 + 0);
+    assert_int_equal(seen.probed, 1);
     make(f, 2, peer_mac, own_ip, own_ip);
     arp_input(&a, 0, f, 42, 0);
     assert_int_equal(seen.conflicts, 1);
@@ -227,6 +234,26 @@ static void probes_announces_and_sees_conflicts(void **state)
     arp_input(&a, 0, f, 42, 0);
     assert_int_equal(seen.conflicts, 1);
     assert_int_equal(seen.frame[21], 2);
+}
+
+/* Until nobody has minded for five seconds the address is not known to be ours. */
+static void a_conflict_comes_before_the_verdict(void **state) /* C-NETD-8 */
+{
+    (void)state;
+    uint8_t f[42];
+    arp_probe_start(&a, 0, own_ip, 0);
+    for (int i = 0; i < 3; i++) {
+        assert_true(arp_deadline(&a) == (uint64_t)i * S);
+        arp_run(&a, arp_deadline(&a));
+    }
+    assert_true(arp_deadline(&a) == 4 * S);
+    assert_int_equal(seen.probed, 0);
+    make(f, 1, peer_mac, (const uint8_t[4]){0}, own_ip); /* somebody probes for it after our last probe */
+    arp_input(&a, 0, f, 42, 3 * S);
+    assert_int_equal(seen.conflicts, 1);
+    arp_probe_stop(&a, 0, own_ip);
+    arp_run(&a, 10 * S);
+    assert_int_equal(seen.probed, 0);
 }
 
 static void refuses_malformed(void **state)
@@ -255,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup(dead_hosts_do_not_silence_questions, setup),
         cmocka_unit_test_setup(adopted_neighbours_end, setup),
         cmocka_unit_test_setup(probes_announces_and_sees_conflicts, setup),
+        cmocka_unit_test_setup(a_conflict_comes_before_the_verdict, setup),
         cmocka_unit_test_setup(refuses_malformed, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -93,7 +93,7 @@ static void no_renewal_without_a_pause(void **state)
     static const uint8_t lies[][12] = {
         {58, 4, 0, 0, 0, 0, 59, 4, 0, 0, 0, 0},
         {58, 4, 0, 0, 0, 1, 59, 4, 0, 0, 0, 2},
-        {58, 4, 0, 0, 0, 0, 51, 4, 0, 0, 0, 0},
+        {58, 4, 0, 0, 0, 3, 51, 4, 0, 0, 0, 120},
         {58, 4, 255, 255, 255, 255, 59, 4, 0, 0, 0, 0},
     };
     for (unsigned i = 0; i < sizeof(lies) / sizeof(lies[0]); i++) {
@@ -106,6 +106,55 @@ static void no_renewal_without_a_pause(void **state)
         assert_int_equal(out.len, 0);
         assert_true(c.lease.t1_ns <= c.lease.t2_ns && c.lease.t2_ns <= c.lease.expiry_ns);
     }
+}
+
+/* A short lease is kept as it is given: asked for again, in time and not in a storm. */
+static void short_leases_are_kept(void **state) /* C-DHCP-1 */
+{
+    (void)state;
+    static const uint32_t seconds[] = {1, 2, 10, 20, 59};
+    for (unsigned i = 0; i < sizeof(seconds) / sizeof(seconds[0]); i++) {
+        struct dhcp_client c;
+        struct dhcp_output out;
+        uint64_t now = 5 * S;
+        unsigned asked = 0, lost = 0;
+        const uint8_t extra[] = {51, 4, 0, 0, 0, (uint8_t)seconds[i], 58, 4, 0, 0, 0, 0};
+        bind_client(&c, &now, extra, sizeof(extra));
+        assert_true(c.lease.expiry_ns == now + seconds[i] * S);
+        assert_true(dhcp_deadline(&c) == now + seconds[i] * S / 2);
+        while (!lost && asked < 100) {
+            now = dhcp_deadline(&c);
+            lost = dhcp_poll(&c, now, &out) & DHCP_LOST_LEASE;
+            asked += out.len != 0;
+        }
+        assert_true(now == c.lease.expiry_ns);
+        assert_in_range(asked, 3, 6);
+    }
+    struct dhcp_client c; /* no lease at all is none */
+    struct dhcp_output out;
+    uint8_t m[576];
+    static const uint8_t none[] = {51, 4, 0, 0, 0, 0};
+    dhcp_start(&c, mac, 42, 0);
+    dhcp_poll(&c, 0, &out);
+    dhcp_input(&c, m, answer(m, &out, OFFER, none, 6), 0);
+    dhcp_poll(&c, 0, &out);
+    assert_int_equal(dhcp_input(&c, m, answer(m, &out, ACK, none, 6), 0), 0);
+    assert_int_equal(c.state, DHCP_REQUESTING);
+}
+
+/* The server counts from when it answered, so we count from when we asked. */
+static void lease_counts_from_the_request(void **state)
+{
+    (void)state;
+    struct dhcp_client c;
+    struct dhcp_output out;
+    uint8_t m[576];
+    dhcp_start(&c, mac, 42, 0);
+    dhcp_poll(&c, 0, &out);
+    dhcp_input(&c, m, answer(m, &out, OFFER, NULL, 0), 0);
+    dhcp_poll(&c, 1 * S, &out);
+    dhcp_input(&c, m, answer(m, &out, ACK, NULL, 0), 3 * S);
+    assert_true(c.lease.expiry_ns == 3601 * S);
 }
 
 static void renews_then_rebinds_then_loses(void **state)
@@ -216,6 +265,41 @@ static void classless_routes_replace_the_router(void **state)
     assert_memory_equal(c.lease.route[1].dst, "\xc0\xa8\x09\x00", 4);
 }
 
+/* RFC 3396: an option that is longer than 255 bytes, or simply cut in two. */
+static void routes_may_come_in_pieces(void **state)
+{
+    (void)state;
+    struct dhcp_client c;
+    uint64_t now = 0;
+    static const uint8_t extra[] = {121, 7, 0, 10, 0, 0, 2, 24, 192, 42, 4, 10, 0, 0, 9, 121, 6, 168, 9, 10, 0, 0, 3};
+    bind_client(&c, &now, extra, sizeof(extra));
+    assert_int_equal(c.lease.nroutes, 2);
+    assert_memory_equal(c.lease.route[1].dst, "\xc0\xa8\x09\x00", 4);
+    assert_memory_equal(c.lease.route[1].gateway, "\x0a\x00\x00\x03", 4);
+    assert_int_equal(c.lease.nntp, 1);
+    assert_memory_equal(c.lease.ntp[0], "\x0a\x00\x00\x09", 4);
+}
+
+static void options_in_other_fields(void **state) /* option 52 */
+{
+    (void)state;
+    struct dhcp_client c;
+    struct dhcp_output out;
+    uint8_t m[576];
+    static const uint8_t both[] = {52, 1, 3};
+    dhcp_start(&c, mac, 42, 0);
+    dhcp_poll(&c, 0, &out);
+    dhcp_input(&c, m, answer(m, &out, OFFER, NULL, 0), 0);
+    dhcp_poll(&c, 0, &out);
+    size_t n = answer(m, &out, ACK, both, 3);
+    memcpy(m + 108, "\x06\x04\x01\x02\x03\x04\xff", 7); /* file */
+    memcpy(m + 44, "\x1a\x02\x05\x78\xff", 5);          /* sname */
+    assert_int_equal(dhcp_input(&c, m, n, 0), DHCP_GOT_LEASE);
+    assert_int_equal(c.lease.ndns, 1);
+    assert_memory_equal(c.lease.dns[0], "\x01\x02\x03\x04", 4);
+    assert_int_equal(c.lease.mtu, 1400);
+}
+
 /* Cut and flipped answers: nothing may fault, and a wrong xid is ignored. */
 static void survives_hostile_answers(void **state)
 {
@@ -250,6 +334,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binds),
         cmocka_unit_test(no_renewal_without_a_pause),
+        cmocka_unit_test(short_leases_are_kept),
+        cmocka_unit_test(lease_counts_from_the_request),
+        cmocka_unit_test(routes_may_come_in_pieces),
+        cmocka_unit_test(options_in_other_fields),
         cmocka_unit_test(renews_then_rebinds_then_loses),
         cmocka_unit_test(nak_starts_over),
         cmocka_unit_test(conflict_declines),
