@@ -111,7 +111,7 @@ int slip_attach(struct uart *u)
     __builtin_memcpy(s->link.name, "sl%d", 5);
     s->link.mtu = read_mtu();
     slip_rx_init(&s->rx, s->frame, s->link.mtu);
-    s->link.flags = LINKF_POINTOPOINT;
+    s->link.flags = LINKF_POINTOPOINT | LINKF_IP4_ONLY;
     s->link.speed_bps = uart_baud(u);
     s->link.driver = "slip";
     s->link.irq_mode = uart_irq_mode(u);

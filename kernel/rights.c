@@ -43,9 +43,17 @@ static bool addr_equal(const struct net_addr *a, const struct net_addr *b)
     return true;
 }
 
+/* A line without a family is for both; ICMP's number is another in each. */
+static bool proto_covers(const struct net_port_key *line, const struct net_port_key *key)
+{
+    if (line->family != 0)
+        return line->family == key->family && line->proto == key->proto;
+    return line->proto == key->proto || (line->proto == NET_ICMP && key->proto == NET_ICMP6);
+}
+
 static bool range_covers(const struct net_port_key *line, const struct net_port_key *key)
 {
-    return line->family == key->family && line->proto == key->proto && key->port_lo >= line->port_lo &&
+    return proto_covers(line, key) && key->port_lo >= line->port_lo &&
            key->port_hi <= line->port_hi && key->port_lo <= key->port_hi &&
            (addr_any(&line->addr) || addr_equal(&line->addr, &key->addr));
 }
@@ -91,6 +99,12 @@ bool rights_valid(const struct sys_rights *r)
     for (uint32_t i = 0; i < r->ncalls; i++)
         if (!text_ended(r->calls[i], NAME_MAX_BYTES))
             return false;
+    if (r->nallow > RIGHTS_ALLOW_MAX)
+        return false;
+    for (uint32_t i = 0; i < r->nallow; i++)
+        if (!(r->allow[i].family == NET_INET && r->allow[i].length <= 32) &&
+            !(r->allow[i].family == NET_INET6 && r->allow[i].length <= 128))
+            return false;
     return true;
 }
 
@@ -101,6 +115,32 @@ static bool port_line_held(const struct sys_rights *parent, const struct net_por
             (parent->port_links[i][0] == 0 || text_equal(parent->port_links[i], link, LINK_NAME_MAX)))
             return true;
     return false;
+}
+
+static bool prefix_covers(const struct net_prefix *wide, const struct net_prefix *narrow)
+{
+    if (wide->family != narrow->family || wide->length > narrow->length)
+        return false;
+    for (unsigned i = 0; i < wide->length; i++)
+        if (((wide->addr.b[i / 8] ^ narrow->addr.b[i / 8]) >> (7 - i % 8) & 1) != 0)
+            return false;
+    return true;
+}
+
+/* Who may talk to the child, may talk to the parent. */
+static bool allow_held(const struct sys_rights *child, const struct sys_rights *parent)
+{
+    if (parent->nallow == 0)
+        return true;
+    for (uint32_t i = 0; i < child->nallow; i++) {
+        uint32_t k = 0;
+
+        while (k < parent->nallow && k < RIGHTS_ALLOW_MAX && !prefix_covers(&parent->allow[k], &child->allow[i]))
+            k++;
+        if (k == parent->nallow || k == RIGHTS_ALLOW_MAX)
+            return false;
+    }
+    return child->nallow != 0;
 }
 
 bool rights_subset(const struct sys_rights *child, const struct sys_rights *parent, const char **what)
@@ -121,6 +161,10 @@ bool rights_subset(const struct sys_rights *child, const struct sys_rights *pare
             *what = "calls";
             return false;
         }
+    if (!allow_held(child, parent)) {
+        *what = "allow";
+        return false;
+    }
     if (child->serves[0] != 0 && !rights_may_serve(parent, child->serves)) {
         *what = "serves";
         return false;

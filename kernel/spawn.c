@@ -30,17 +30,14 @@ static int start(struct process *p, const struct start_args *a)
 
 static void all_rights(struct sys_rights *r)
 {
-    static const uint8_t protocols[][2] = {
-        {NET_INET, NET_TCP},  {NET_INET, NET_UDP},  {NET_INET, NET_ICMP},
-        {NET_INET6, NET_TCP}, {NET_INET6, NET_UDP}, {NET_INET6, NET_ICMP6},
-    };
+    static const uint8_t protocols[] = {NET_TCP, NET_UDP, NET_ICMP}; /* in both families */
 
 #define X(bit, id, name, text) r->bits |= 1u << (bit);
     RIGHT_LIST(X)
 #undef X
     for (unsigned i = 0; i < sizeof protocols / sizeof protocols[0]; i++)
         r->ports[r->nports++] = (struct net_port_key){
-            .family = protocols[i][0], .proto = protocols[i][1], .link = LINK_ANY, .port_hi = 0xffff,
+            .proto = protocols[i], .link = LINK_ANY, .port_hi = 0xffff,
         };
     strlcpy(r->calls[r->ncalls++], RIGHTS_ANY_NAME, NAME_MAX_BYTES);
     strlcpy(r->serves, RIGHTS_ANY_NAME, NAME_MAX_BYTES);

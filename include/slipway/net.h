@@ -24,6 +24,12 @@ struct net_addr {
     uint8_t b[16];
 };
 
+struct net_prefix {
+    struct net_addr addr; /* bits behind the prefix are zero */
+    uint8_t family, length;
+    uint8_t pad[6];
+};
+
 #define LINK_ANY 0xffffu
 #define LINK_NAME_MAX 8
 
@@ -46,9 +52,10 @@ struct net_flow_key {
 
 /* Default slots: each has one owner and that owner's ring. */
 enum net_slot {
-    SLOT_NEIGHBOUR = 0, /* ARP, ND, router advertisements; unresolved sends */
+    SLOT_NEIGHBOUR = 0, /* ARP, ND, router advertisements, MLD; unresolved sends */
     SLOT_DHCP = 1,      /* UDP to port 68 (67 on sl0 never) */
-    SLOT_ICMP = 2,      /* ICMP that no port or flow claims */
+    SLOT_ICMP = 2,      /* ICMP that no port or flow claims; packets whose sender must be
+                           told what is wrong with them (struct net_rx, `problem`) */
     SLOT_FRAGMENTS = 3, /* IP fragments */
     SLOT_UNBOUND = 4,   /* TCP and UDP to ports nobody owns */
     SLOT_FORWARD = 5,   /* not for this host */
@@ -115,8 +122,13 @@ struct net_config {
     uint32_t mtu;            /* ROUTE: path limit, 0 for the link's MTU */
     uint32_t pad2;
 };
-#define ADDR_TENTATIVE 0x1u /* conflict probe still runs (RFC 5227) */
+/* Conflict probe still runs. An IPv4 address is in use meanwhile (RFC 5227); an
+ * IPv6 one is not: nothing is sent from it, and it gets neighbour discovery
+ * only (RFC 4862, section 5.4). */
+#define ADDR_TENTATIVE 0x1u
 #define ADDR_STATIC 0x2u    /* from the command line, not from a lease */
+#define ADDR_DEPRECATED 0x4u /* IPv6: its preferred life is over; used when there is no other */
+#define ADDR_OFF_LINK 0x8u   /* its prefix is not known to be on the link (RFC 5942): no route comes with it */
 
 /* --- what can be read by anybody ------------------------------------------ */
 
@@ -136,6 +148,7 @@ enum net_info_kind {
 #define LINKF_ETHERNET 0x04u  /* needs a link header and neighbours */
 #define LINKF_LOOPBACK 0x08u
 #define LINKF_POINTOPOINT 0x10u /* SLIP: `peer` is the other end */
+#define LINKF_IP4_ONLY 0x40u  /* carries no IPv6: a serial line (RFC 1055) */
 #define LINKF_VJ 0x20u        /* TCP headers are compressed (RFC 1144): time stamps would defeat it */
 
 #define LINKO_TX_CSUM 0x01u /* transmit checksum offload */
@@ -225,7 +238,12 @@ struct net_route_info {
     X(TX_LINK_DOWN, "tx-link-down", "the link is down")                        \
     X(TX_MTU, "tx-mtu", "longer than the link's MTU")                          \
     X(INJECT_LOOP, "inject-loop", "injected packet would return to its injector") \
-    X(LINK_DOWN, "link-down", "came in on a link that is switched off")
+    X(LINK_DOWN, "link-down", "came in on a link that is switched off")       \
+    X(NOT_JOINED, "not-joined", "to a multicast group that is not joined here") \
+    X(SOURCE_ROUTE, "source-route", "asks to be sent on by a route of its own") \
+    X(EXT_HEADER, "ext-header", "IPv6 extension headers that make no sense")   \
+    X(HOP_LIMIT, "hop-limit", "neighbour discovery or MLD from beyond this link") \
+    X(NOT_ALLOWED, "not-allowed", "from who may not talk to the port's owner")
 
 enum net_drop {
 #define X(id, name, text) DROP_##id,
@@ -233,6 +251,11 @@ enum net_drop {
 #undef X
     DROP_COUNT
 };
+/* The TX_ ones are packets that processes sent; all others came in. */
+static inline int net_drop_is_sent(unsigned why)
+{
+    return why >= DROP_TX_BAD_RECORD && why <= DROP_TX_MTU;
+}
 #define NET_DROPS_MAX 48 /* room to grow without changing the struct */
 
 /* One consistent snapshot: received + injected = delivered + sum(rx drops) +

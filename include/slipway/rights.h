@@ -37,6 +37,7 @@ enum right_bit {
 #undef X
 };
 
+#define RIGHTS_ALLOW_MAX 8
 #define RIGHTS_PORTS_MAX 16
 #define RIGHTS_CALLS_MAX 16
 
@@ -49,12 +50,16 @@ struct sys_rights {
     uint32_t serve_ports; /* bit i: ports[i] stays reserved while a restart is
                              expected (restart policy other than never) */
     struct net_port_key ports[RIGHTS_PORTS_MAX];   /* ports it may register;
-                             `link` by name: see port_links */
+                             family 0: IPv4 and IPv6; `link` by name: see port_links */
     char port_links[RIGHTS_PORTS_MAX][LINK_NAME_MAX]; /* "" for any link */
     char calls[RIGHTS_CALLS_MAX][NAME_MAX_BYTES];  /* names it may look up */
     char serves[NAME_MAX_BYTES];                   /* name it may register */
     uint64_t memory_limit;   /* bytes; 0 for the default of 16 MiB */
     uint64_t ring_limit;     /* bytes of packet rings; 0 for the default */
+    /* Who may talk to its ports (not to ephemeral ones): peers in one of these
+     * prefixes. None: everybody. */
+    struct net_prefix allow[RIGHTS_ALLOW_MAX];
+    uint32_t nallow, pad;
 };
 
 #endif

@@ -77,7 +77,10 @@ struct net_rx {
     uint8_t csum;       /* enum net_csum */
     uint16_t gso_size;  /* payload size of each merged segment, 0 for one */
     uint8_t slot;       /* enum net_slot + 1 when it came by a slot, else 0 */
-    uint8_t pad[3];
+    uint8_t problem;    /* in SLOT_ICMP: no ICMP message but an IPv6 packet whose sender
+                           must be told: code of the parameter problem (RFC 4443,
+                           section 3.4) + 1; 0 for none */
+    uint16_t problem_at; /* its pointer: offset in the IP packet */
     uint32_t port_id;   /* registry id that matched, 0 for a slot */
     uint64_t time_ns;   /* CLOCK_MONOTONIC at reception */
 };                      /* 32 bytes: the packet keeps 16-byte alignment */
@@ -104,7 +107,8 @@ struct net_tx {
     uint8_t gso_type;
     uint8_t pad;
     uint8_t nexthop_mac[6]; /* TX_RAW_NEXTHOP: as netd resolved it */
-    uint16_t pad2;
+    uint16_t path_mtu; /* cut into fragments of at most so many bytes (0: as the route
+                          says), for a path that is known to carry less */
     struct net_seg seg[NET_TX_SEGS];
 };
 
@@ -118,6 +122,9 @@ struct net_tx {
 #define TX_RESEND 0x08u      /* a packet that another process sent and that came
                                 unresolved (net.default): ownership was checked */
 #define TX_BROADCAST_OK 0x10u /* destination may be a broadcast address */
+/* Longer than the way's MTU: -EMSGSIZE, do not cut. A datagram of UDP or ICMP is cut
+ * into fragments otherwise (IPv4: unless its header has DF); TCP never is. */
+#define TX_DONT_CUT 0x20u
 
 struct net_cqe {
     uint64_t cookie;

@@ -53,16 +53,9 @@ uint16_t ip_checksum(const uint8_t *h, unsigned bytes)
 
 /* A piece that begins at an odd offset contributes its sum with the bytes of
  * each word exchanged (RFC 1071, section 2 (B)). */
-uint16_t netbuf_checksum(const struct netbuf *nb, uint32_t start)
+uint16_t checksum_turned(const void *data, size_t bytes, uint32_t at)
 {
-    uint32_t done = nb->head_len - start;
-    uint64_t sum = checksum_add(0, nb->head + start, done);
+    uint16_t part = checksum_fold(checksum_add(0, data, bytes));
 
-    for (unsigned i = 0; i < nb->nfrags; i++) {
-        uint16_t part = checksum_fold(checksum_add(0, nb->frag[i].virt, nb->frag[i].len));
-
-        sum += (done & 1) != 0 ? __builtin_bswap16(part) : part;
-        done += nb->frag[i].len;
-    }
-    return checksum_fold(sum);
+    return (at & 1) != 0 ? __builtin_bswap16(part) : part;
 }

@@ -10,26 +10,25 @@
  * us, is it whole, which transport port, who owns flow or port, else which
  * default slot.
  */
-#include <net/core/ports.h>
+#include <net/core/classify.h>
+#include <net/core/ip6.h>
 
 #define ETHERTYPE_IPV4      0x0800u
 #define ETHERTYPE_ARP       0x0806u
 #define ETHERTYPE_IPV6      0x86ddu
 #define ARP_BYTES           28u
 #define ETH_SLACK           4u /* a VLAN tag's worth above the MTU is not oversize yet */
-#define IPV6_HDR            40u
-#define IPV6_EXTENSIONS_MAX 4
 #define PORT_DHCP_CLIENT    68u
 #define PORT_DHCP_SERVER    67u
+#define IPOPT_END           0u
+#define IPOPT_NOP           1u
+#define IPOPT_LOOSE_ROUTE   131u
+#define IPOPT_STRICT_ROUTE  137u
+#define IP4_ALL_HOSTS       0x010000e0u /* 224.0.0.1, the only group that is ours (RFC 1112, section 4) */
 #define TCP_FLAG_SYN        0x02u
 #define TCP_FLAG_ACK        0x10u
 
-static void drop(struct target *t, enum net_drop why)
-{
-    t->drop = (uint8_t)why;
-}
-
-static void to_slot(struct target *t, enum net_slot slot)
+void classify_to_slot(struct target *t, enum net_slot slot)
 {
     t->endpoint = core.slot[slot];
     t->slot = (uint8_t)(slot + 1);
@@ -39,9 +38,18 @@ static void to_slot(struct target *t, enum net_slot slot)
 
 /* --- who owns it -------------------------------------------------------------------------- */
 
-/* True when a flow or a port claims the packet; else `t` is untouched, but for
- * t->port when the port is reserved. */
-static bool claimed(struct packet *p, struct target *t)
+/* The manifest's `allow` lines: a bounded list. */
+static bool peer_allowed(const struct nc_owner *o, const struct packet *p)
+{
+    const struct sys_rights *r = o->rights;
+
+    for (unsigned i = 0; i < r->nallow && i < RIGHTS_ALLOW_MAX; i++)
+        if (r->allow[i].family == p->family && addr_in_prefix(&p->raddr, &r->allow[i].addr, r->allow[i].length))
+            return true;
+    return false;
+}
+
+bool classify_claimed(struct packet *p, struct target *t)
 {
     struct flow_entry *f = flow_lookup(p);
     struct port_entry *e;
@@ -60,12 +68,17 @@ static bool claimed(struct packet *p, struct target *t)
         return false;
     t->endpoint = port_choose(e, p);
     t->port_id = port_id(e);
+    if (t->endpoint->restricted && !e->anybodys && !peer_allowed(t->endpoint->owner, p)) { /* C-RIGHT-4 */
+        t->endpoint = NULL;
+        t->port = NULL;
+        t->drop = DROP_NOT_ALLOWED;
+    }
     return true;
 }
 
 static void to_owner(struct packet *p, struct target *t)
 {
-    if (claimed(p, t))
+    if (classify_claimed(p, t))
         return;
     if (t->port != NULL && p->tcp_syn) {
         t->park = true;
@@ -73,9 +86,9 @@ static void to_owner(struct packet *p, struct target *t)
     }
     t->port = NULL;
     if (p->to_group)
-        drop(t, DROP_NOT_OURS_IP); /* RFC 1122, 3.2.2: no error for a broadcast */
+        classify_drop(t, DROP_NOT_OURS_IP); /* RFC 1122, 3.2.2: no error for a broadcast */
     else
-        to_slot(t, SLOT_UNBOUND);
+        classify_to_slot(t, SLOT_UNBOUND);
 }
 
 /* --- transport headers ------------------------------------------------------------------------ */
@@ -123,7 +136,7 @@ static bool claimed_by_quote(struct packet *p, const uint8_t *q, uint32_t len, s
     } else {
         return false;
     }
-    if (!ip4_is_own(load_ip4(q + 12)) || !claimed(&quoted, t)) {
+    if (!ip4_is_own(load_ip4(q + 12)) || !classify_claimed(&quoted, t)) {
         t->port = NULL;
         return false;
     }
@@ -135,17 +148,17 @@ static void classify_icmp(struct packet *p, const uint8_t *l4, uint32_t l4_len, 
     struct ports_pair id;
 
     if (!read_ports(l4, l4_len, NET_ICMP, &id)) {
-        drop(t, DROP_L4_HEADER);
+        classify_drop(t, DROP_L4_HEADER);
         return;
     }
     if (p->to_group) {
-        drop(t, DROP_NOT_OURS_IP); /* nobody amplifies through us (RFC 1122, 3.2.2.6) */
+        classify_drop(t, DROP_NOT_OURS_IP); /* nobody amplifies through us (RFC 1122, 3.2.2.6) */
         return;
     }
     switch (l4[0]) {
     case 0: /* echo reply */
         p->lport = p->rport = id.to;
-        if (claimed(p, t))
+        if (classify_claimed(p, t))
             return;
         t->port = NULL;
         break;
@@ -159,22 +172,22 @@ static void classify_icmp(struct packet *p, const uint8_t *l4, uint32_t l4_len, 
     default:
         break;
     }
-    to_slot(t, SLOT_ICMP);
+    classify_to_slot(t, SLOT_ICMP);
 }
 
-static void classify_l4(struct packet *p, const uint8_t *l4, uint32_t l4_len, struct target *t)
+void classify_l4(struct packet *p, const uint8_t *l4, uint32_t l4_len, struct target *t)
 {
     struct ports_pair ports;
 
     if (!read_ports(l4, l4_len, p->proto, &ports)) {
-        drop(t, DROP_L4_HEADER);
+        classify_drop(t, DROP_L4_HEADER);
         return;
     }
     p->rport = ports.from;
     p->lport = ports.to;
     if (p->proto == NET_TCP) {
         if (p->to_group) { /* RFC 9293, 3.9.2.3: TCP is unicast */
-            drop(t, DROP_NOT_OURS_IP);
+            classify_drop(t, DROP_NOT_OURS_IP);
             return;
         }
         p->tcp_syn = (l4[13] & (TCP_FLAG_SYN | TCP_FLAG_ACK)) == TCP_FLAG_SYN;
@@ -184,15 +197,13 @@ static void classify_l4(struct packet *p, const uint8_t *l4, uint32_t l4_len, st
 
 /* --- IPv4 ------------------------------------------------------------------------------------------ */
 
-enum ip4_for { FOR_US, FOR_GROUP, FOR_OTHERS, FOR_NOBODY };
-
 /* One pass over our addresses answers both questions: is the destination ours,
  * and is the source one that cannot come in here? */
-static enum ip4_for check_addresses(const struct packet *p, ip4_t src, ip4_t dst)
+static enum ip_for check_addresses(const struct packet *p, ip4_t src, ip4_t dst)
 {
     const uint8_t *s = (const uint8_t *)&src, *d = (const uint8_t *)&dst;
     bool lo = (p->link->flags & LINKF_LOOPBACK) != 0;
-    enum ip4_for dest = FOR_OTHERS;
+    enum ip_for dest = FOR_OTHERS;
 
     if (s[0] >= 224 || ((s[0] == 127 || d[0] == 127) && !lo))
         return FOR_NOBODY;
@@ -213,6 +224,9 @@ static enum ip4_for check_addresses(const struct packet *p, ip4_t src, ip4_t dst
     /* "This host" may only ask for an address (RFC 1122, 3.2.1.3). */
     if (s[0] == 0 && !(src == 0 && dest == FOR_GROUP))
         return FOR_NOBODY;
+    /* Nor is anybody there at 0/8 and 240/4 (RFC 6890, section 2.2.2). */
+    if (dest == FOR_OTHERS && (d[0] == 0 || d[0] >= 240))
+        return FOR_NOBODY;
     return dest;
 }
 
@@ -220,6 +234,27 @@ static bool is_dhcp_reply(const struct packet *p, const uint8_t *l4, uint32_t l4
 {
     return p->proto == NET_UDP && l4_len >= 8 && be16(l4 + 2) == PORT_DHCP_CLIENT &&
            (p->link->flags & LINKF_ETHERNET) != 0;
+}
+
+/* Options behind the header are skipped, but for a source route: nobody steers
+ * packets through us, or past a filter to us (RFC 7126, sections 4.3 and 4.4).
+ * DROP_COUNT when nothing is wrong. */
+static enum net_drop check_options(const uint8_t *h, uint32_t header)
+{
+    uint32_t at = 20;
+
+    while (at < header && h[at] != IPOPT_END) { /* ends: each turn takes a byte at least */
+        uint32_t bytes = 1;
+
+        if (h[at] != IPOPT_NOP) {
+            if (at + 1 == header || (bytes = h[at + 1]) < 2 || bytes > header - at)
+                return DROP_IP_HEADER;
+            if (h[at] == IPOPT_LOOSE_ROUTE || h[at] == IPOPT_STRICT_ROUTE)
+                return DROP_SOURCE_ROUTE; /* C-RX-6 */
+        }
+        at += bytes;
+    }
+    return DROP_COUNT;
 }
 
 static void classify_ipv4(struct packet *p, struct target *t)
@@ -230,11 +265,15 @@ static void classify_ipv4(struct packet *p, struct target *t)
 
     if (p->l3_len < 20 || (h[0] >> 4) != 4 || (header = (uint32_t)(h[0] & 15) * 4) < 20 ||
         (total = be16(h + 2)) < header || total > p->l3_len) { /* C-RX-4 */
-        drop(t, DROP_IP_HEADER);
+        classify_drop(t, DROP_IP_HEADER);
         return;
     }
     if (ip_checksum(h, header) != 0) {
-        drop(t, DROP_IP_CHECKSUM);
+        classify_drop(t, DROP_IP_CHECKSUM);
+        return;
+    }
+    if (header > 20 && check_options(h, header) != DROP_COUNT) {
+        classify_drop(t, check_options(h, header));
         return;
     }
     const uint8_t *l4 = h + header;
@@ -247,111 +286,35 @@ static void classify_ipv4(struct packet *p, struct target *t)
     p->laddr = addr_from_ip4(dst);
     fragment = (be16(h + 6) & 0x3fff) != 0;
 
-    enum ip4_for dest = check_addresses(p, src, dst);
+    enum ip_for dest = check_addresses(p, src, dst);
     if (dest == FOR_NOBODY) {
-        drop(t, DROP_MARTIAN);
+        classify_drop(t, DROP_MARTIAN);
         return;
     }
     if (!fragment && is_dhcp_reply(p, l4, total - header)) {
-        to_slot(t, SLOT_DHCP); /* to an address that is not ours yet, as a rule */
+        classify_to_slot(t, SLOT_DHCP); /* to an address that is not ours yet, as a rule */
         return;
     }
     /* RFC 1122, 3.3.6: a unicast address in a broadcast frame is a mistake. */
     if (p->l2_multicast && dest != FOR_GROUP) {
-        drop(t, DROP_NOT_OURS_IP);
+        classify_drop(t, DROP_NOT_OURS_IP);
         return;
     }
     p->to_group = dest == FOR_GROUP;
-    if (dest == FOR_OTHERS)
-        to_slot(t, SLOT_FORWARD);
+    if (p->to_group && (h[16] & 0xf0) == 0xe0 && dst != IP4_ALL_HOSTS)
+        classify_drop(t, DROP_NOT_JOINED); /* C-RX-7 */
+    else if (dest == FOR_OTHERS)
+        classify_to_slot(t, SLOT_FORWARD);
     else if (fragment)
-        to_slot(t, SLOT_FRAGMENTS);
+        classify_to_slot(t, SLOT_FRAGMENTS);
     else if (p->proto == NET_TCP || p->proto == NET_UDP)
         classify_l4(p, l4, total - header, t);
     else if (p->proto == NET_ICMP)
         classify_icmp(p, l4, total - header, t);
     else if (p->to_group)
-        drop(t, DROP_NOT_OURS_IP);
+        classify_drop(t, DROP_NOT_OURS_IP);
     else
-        to_slot(t, SLOT_UNBOUND);
-}
-
-/* --- IPv6: enough to reach ports and slots ------------------------------------------------------------ */
-
-/* RFC 4861: solicitations, advertisements, redirects; never forwarded ones. */
-static bool is_neighbour_discovery(const uint8_t *h, const uint8_t *l4)
-{
-    return l4[0] >= 133 && l4[0] <= 137 && h[7] == 255;
-}
-
-static void classify_icmp6(struct packet *p, const uint8_t *l4, uint32_t l4_len, struct target *t)
-{
-    struct ports_pair id;
-
-    if (!read_ports(l4, l4_len, NET_ICMP6, &id)) {
-        drop(t, DROP_L4_HEADER);
-    } else if (is_neighbour_discovery(p->l3, l4)) {
-        to_slot(t, SLOT_NEIGHBOUR);
-    } else if (p->to_group) {
-        drop(t, DROP_NOT_OURS_IP);
-    } else {
-        p->lport = p->rport = id.to;
-        if (l4[0] == 129 && claimed(p, t)) /* echo reply */
-            return;
-        t->port = NULL;
-        to_slot(t, SLOT_ICMP);
-    }
-}
-
-static void classify_ipv6(struct packet *p, struct target *t)
-{
-    const uint8_t *h = p->l3, *next = h + IPV6_HDR;
-    uint32_t left;
-    uint8_t proto;
-
-    if (p->l3_len < IPV6_HDR || (h[0] >> 4) != 6 || (left = be16(h + 4)) > p->l3_len - IPV6_HDR) {
-        drop(t, DROP_IP_HEADER);
-        return;
-    }
-    p->l3_len = IPV6_HDR + left;
-    p->family = NET_INET6;
-    __builtin_memcpy(p->raddr.b, h + 8, 16);
-    __builtin_memcpy(p->laddr.b, h + 24, 16);
-    if (h[8] == 0xff || addr_is_own(NET_INET6, &p->raddr)) {
-        drop(t, DROP_MARTIAN);
-        return;
-    }
-    p->to_group = h[24] == 0xff;
-    proto = h[6];
-    for (int i = 0; proto == 0 || proto == 43 || proto == 60; i++) { /* options and routing */
-        uint32_t bytes = left >= 2 ? ((uint32_t)next[1] + 1) * 8 : 0;
-
-        if (i == IPV6_EXTENSIONS_MAX || bytes == 0 || bytes > left) {
-            drop(t, DROP_IP_HEADER);
-            return;
-        }
-        proto = next[0];
-        next += bytes;
-        left -= bytes;
-    }
-    p->proto = proto;
-    p->l4_off = (uint16_t)(next - h);
-    if (!p->to_group && !addr_is_own(NET_INET6, &p->laddr)) {
-        if (p->l2_multicast)
-            drop(t, DROP_NOT_OURS_IP);
-        else
-            to_slot(t, SLOT_FORWARD);
-    } else if (proto == 44) {
-        to_slot(t, SLOT_FRAGMENTS);
-    } else if (proto == NET_TCP || proto == NET_UDP) {
-        classify_l4(p, next, left, t);
-    } else if (proto == NET_ICMP6) {
-        classify_icmp6(p, next, left, t);
-    } else if (p->to_group) {
-        drop(t, DROP_NOT_OURS_IP);
-    } else {
-        to_slot(t, SLOT_UNBOUND);
-    }
+        classify_to_slot(t, SLOT_UNBOUND);
 }
 
 /* --- the ways in
@@ -363,6 +326,8 @@ static void start(struct packet *p, struct target *t)
     p->tcp_syn = false;
     p->lport = p->rport = 0;
     p->family = p->proto = 0;
+    p->problem = 0;
+    p->problem_at = 0;
     t->endpoint = NULL;
     t->port = NULL;
     t->flow = NULL;
@@ -405,7 +370,7 @@ void classify_frame(struct packet *p, struct target *t)
         p->l3 = f;
         if (len > l->mtu) {
             start(p, t);
-            drop(t, DROP_OVERSIZE);
+            classify_drop(t, DROP_OVERSIZE);
         } else {
             classify_packet(p, t);
         }
@@ -413,16 +378,16 @@ void classify_frame(struct packet *p, struct target *t)
     }
     start(p, t);
     if (len < ETH_HDR) {
-        drop(t, DROP_RUNT);
+        classify_drop(t, DROP_RUNT);
         return;
     }
     if (len > l->mtu + ETH_HDR + ETH_SLACK && p->gso_size == 0) {
-        drop(t, DROP_OVERSIZE);
+        classify_drop(t, DROP_OVERSIZE);
         return;
     }
     p->l2_multicast = (f[0] & 1) != 0;
     if (!p->l2_multicast && !is_for_mac(l, f)) {
-        drop(t, DROP_NOT_OURS_MAC); /* C-RX-3 */
+        classify_drop(t, DROP_NOT_OURS_MAC); /* C-RX-3 */
         return;
     }
     p->l2_len = ETH_HDR;
@@ -434,15 +399,15 @@ void classify_frame(struct packet *p, struct target *t)
         break;
     case ETHERTYPE_ARP:
         if (p->l3_len < ARP_BYTES)
-            drop(t, DROP_RUNT);
+            classify_drop(t, DROP_RUNT);
         else
-            to_slot(t, SLOT_NEIGHBOUR);
+            classify_to_slot(t, SLOT_NEIGHBOUR);
         break;
     case ETHERTYPE_IPV6:
         classify_ipv6(p, t);
         break;
     default:
-        drop(t, DROP_ETHERTYPE);
+        classify_drop(t, DROP_ETHERTYPE);
         break;
     }
 }

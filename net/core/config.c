@@ -15,7 +15,9 @@ static void log_address(const char *verb, const struct net_config *c)
         nc_log("net: %s: address %u.%u.%u.%u/%u %s", link_name(c->link), b[0], b[1], b[2], b[3], c->prefix,
                verb);
     else
-        nc_log("net: %s: IPv6 address %s", link_name(c->link), verb);
+        nc_log("net: %s: address %x:%x:%x:%x:%x:%x:%x:%x/%u %s%s", link_name(c->link), be16(b), be16(b + 2),
+               be16(b + 4), be16(b + 6), be16(b + 8), be16(b + 10), be16(b + 12), be16(b + 14), c->prefix, verb,
+               (c->flags & ADDR_TENTATIVE) != 0 ? ", on trial" : "");
 }
 
 static int set_link(const struct net_config *c, bool up)
@@ -33,6 +35,7 @@ static int set_link(const struct net_config *c, bool up)
 
 int net_config_apply(struct nc_owner *o, const struct net_config *c)
 {
+    unsigned before = core.naddrs;
     int r;
 
     if (!owner_has(o, RIGHT_NET_DEFAULT))
@@ -40,7 +43,7 @@ int net_config_apply(struct nc_owner *o, const struct net_config *c)
     switch (c->kind) {
     case NETCFG_ADDR_ADD:
         r = addr_add(c);
-        if (r == 0)
+        if (r == 0 && core.naddrs != before)
             log_address("added", c);
         return r;
     case NETCFG_ADDR_DEL:

@@ -15,6 +15,7 @@ void net_core_init(void)
     core.config_gen = 1; /* so that an empty cache entry is not valid */
     nc_random(core.boot_secret, sizeof(core.boot_secret));
     nc_random(core.hash_secret, sizeof(core.hash_secret));
+    nc_random(core.fragment_id, sizeof(core.fragment_id));
     ports_init();
     flows_init();
     loopback_init(&loopback);
@@ -24,7 +25,11 @@ void net_core_init(void)
     struct net_config home = {.kind = NETCFG_ADDR_ADD, .family = NET_INET, .prefix = 8, .flags = ADDR_STATIC};
     home.addr = (struct net_addr){{127, 0, 0, 1}};
     home.link = loopback.index;
-    if (addr_add(&home) != 0)
+    struct net_config home6 = {.kind = NETCFG_ADDR_ADD, .family = NET_INET6, .prefix = 128,
+                                .flags = ADDR_STATIC | ADDR_OFF_LINK};
+    home6.addr = (struct net_addr){{[15] = 1}};
+    home6.link = loopback.index;
+    if (addr_add(&home) != 0 || addr_add(&home6) != 0)
         nc_panic("net: cannot configure loopback");
 }
 

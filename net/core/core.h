@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Starts from nothing: loopback is up with 127.0.0.1/8, all else is empty. */
+/* Starts from nothing: loopback is up with 127.0.0.1/8 and ::1, all else is empty. */
 void net_core_init(void);
 /* Gives everything back (host tests; the kernel never ends). Endpoints must
  * have been closed; links need not be unregistered. */

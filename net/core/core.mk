@@ -9,7 +9,10 @@ NET_CORE_SOURCES = \
 	net/core/netbuf.c \
 	net/core/checksum.c \
 	net/core/addrs.c \
+	net/core/groups.c \
 	net/core/routes.c \
+	net/core/routes6.c \
+	net/core/source6.c \
 	net/core/neigh.c \
 	net/core/config.c \
 	net/core/info.c \
@@ -20,7 +23,10 @@ NET_CORE_SOURCES = \
 	net/core/flows.c \
 	net/core/slots.c \
 	net/core/classify.c \
+	net/core/classify6.c \
 	net/core/deliver.c \
 	net/core/transmit.c \
 	net/core/txcheck.c \
+	net/core/txcheck6.c \
+	net/core/fragment.c \
 	net/core/tap.c

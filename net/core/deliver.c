@@ -73,6 +73,8 @@ void deliver(struct packet *p, struct target *t, uint64_t now_ns)
     }
     if (t->slot != 0) { /* the default owner sees the link header, too */
         meta.l2_len = p->l2_len;
+        meta.problem = p->problem;
+        meta.problem_at = p->problem_at;
         data -= p->l2_len;
         len += p->l2_len;
     }

@@ -131,6 +131,7 @@ int endpoint_open(struct nc_owner *o, struct sys_net_open *io, void *waiter, str
     e->arena = base + header.arena_off;
     e->arena_off = header.arena_off;
     e->arena_size = header.arena_size;
+    e->restricted = o->rights->nallow != 0;
     e->takes = (io->flags & NET_OPEN_TAKES) != 0;
     e->waiter = waiter;
     e->owner = o;

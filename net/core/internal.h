@@ -24,6 +24,7 @@
 #define PARKED_MAX       64   /* SYNs per reserved port (design, section 5) */
 #define PARKED_BYTES_MAX 1500 /* of one parked packet */
 #define RESERVE_NS       2000000000ull
+#define FRAGMENT_IDS     64u
 #define ETH_HDR          14u
 #define IP_PACKET_MAX    65535u
 
@@ -110,6 +111,10 @@ struct dst_cache { /* valid while generation equals core.config_gen */
     struct link *link;
 };
 #define DST_CACHE 4
+struct dst_cache6 {
+    struct dst_cache to; /* its IPv4 addresses play no part */
+    struct net_addr dst, hop;
+};
 
 struct port_member; /* ports.h */
 struct flow_entry;
@@ -125,6 +130,7 @@ struct net_endpoint {
     bool wake_pending; /* on core.wake */
     bool tx_queued;    /* on core.tx_head's list */
     bool takes;        /* NET_OPEN_TAKES */
+    bool restricted;   /* its owner's ports are for some peers only (manifest: allow) */
     void *waiter;
     struct net_endpoint *wake_next;
     uint64_t delivered, dropped;
@@ -140,6 +146,7 @@ struct net_endpoint {
     int32_t deficit_bytes;
     struct net_endpoint *tx_next;
     struct dst_cache dst[DST_CACHE];
+    struct dst_cache6 dst6[DST_CACHE];
     /* The rest. */
     struct nc_owner *owner;
     struct net_endpoint *owner_next, **owner_prev;
@@ -177,6 +184,8 @@ struct packet {
     bool l2_multicast; /* sent to a group or broadcast MAC */
     bool to_group;     /* IP destination is broadcast or multicast */
     bool tcp_syn;      /* SYN without ACK */
+    uint8_t problem;   /* IPv6: what its sender must be told, as in struct net_rx, and ... */
+    uint16_t problem_at;
     uint16_t gso_size;
     uint16_t lport, rport;
     uint16_t l4_off;
@@ -225,6 +234,12 @@ static inline struct core_link *link_core(const struct link *l)
 {
     return (struct core_link *)l->core;
 }
+static inline bool link_ready(const struct link *l)
+{
+    return (l->flags & (LINKF_UP | LINKF_RUNNING)) == (LINKF_UP | LINKF_RUNNING);
+}
+/* Would n more packets of this endpoint find room? */
+bool link_has_room(struct link *l, const struct net_endpoint *e, unsigned n);
 void link_queue(struct link *l, struct netbuf *nb); /* into the batch; sends a full one */
 void links_flush(void);                             /* send all batches, wake all */
 void wake_flush(void);
@@ -239,10 +254,10 @@ struct netbuf *netbuf_alloc(void);
 void netbuf_free(struct netbuf *nb); /* never handed to a link */
 void netbuf_finish(struct netbuf *nb, int status, enum net_drop why);
 void netbufs_fini(void);
-/* Sum over the packet from offset `start`, not folded to its complement. */
-uint16_t netbuf_checksum(const struct netbuf *nb, uint32_t start);
 uint64_t checksum_add(uint64_t sum, const void *data, size_t bytes); /* bytes even but for the last piece */
 uint16_t checksum_fold(uint64_t sum);
+/* Of a piece that lies at offset `at` of what is summed. */
+uint16_t checksum_turned(const void *data, size_t bytes, uint32_t at);
 
 /* --- transmission ------------------------------------------------------------------------ */
 bool tx_poll(int budget); /* deficit round robin; true when more waits */
@@ -256,8 +271,11 @@ struct tx {
     uint8_t *ip;               /* IP header in nb */
     uint32_t ip_header, total; /* bytes of IP header, of the IP packet */
     ip4_t src, dst;
+    struct net_addr src6, dst6;
+    uint8_t family, proto;
     bool foreign; /* source address is not ours (net.forward) */
     struct dst_cache *to;
+    const struct net_addr *hop6;
     /* When a check says no: */
     enum net_drop why;
     int status;
@@ -268,15 +286,34 @@ static inline bool tx_refuse(struct tx *t, enum net_drop why, int status)
     t->status = status;
     return false;
 }
+/* Bytes of the arena, where they lie, as pieces of nb; none crosses a page. */
+bool tx_add_piece(struct tx *t, struct netbuf *nb, uint32_t off, uint32_t left);
+/* Completes the sum, or leaves it to the link (l not NULL and able). */
+bool tx_prepare_checksum(struct tx *t, const struct link *l);
+void tx_add_ethernet(const struct tx *t, struct netbuf *nb);
+
+/* fragment.c */
+#define TX_PIECE 0x8000u /* in a netbuf's tx_flags: one of several of a record */
+uint32_t tx_mtu(const struct tx *t); /* the most that goes to t->to in one packet */
+bool tx_may_cut(struct tx *t);
+bool tx_cut(struct tx *t, uint32_t mtu);
+void cut_piece_done(struct netbuf *nb, int status);
 bool tx_check_record(struct tx *t); /* fields of the record itself */
 bool tx_check_ip4(struct tx *t);    /* header, source and destination address */
 bool tx_check_ports(struct tx *t);  /* after routing: may this owner send so? */
 bool tx_check_frame(struct tx *t);  /* a whole frame: who may send which */
+/* Is the sender the owner of p's local side? Without an owner, net.default is. */
+bool tx_owns(const struct tx *t, const struct packet *p);
 
 /* --- addresses, routes, neighbours --------------------------------------------------------- */
 struct own_ip4 { /* compact copy for the receive path */
     ip4_t ip, broadcast;
     uint16_t link, prefix;
+};
+struct own_ip6 { /* likewise */
+    struct net_addr addr;
+    uint16_t link;
+    uint8_t prefix, flags; /* ADDR_* */
 };
 struct address {
     struct net_addr addr;
@@ -303,7 +340,10 @@ struct neighbour {
 bool addr_is_own(uint8_t family, const struct net_addr *a);
 bool ip4_is_own(ip4_t ip);
 bool ip4_is_broadcast(ip4_t ip); /* limited, or directed on any of our links */
+bool addr_in_prefix(const struct net_addr *a, const struct net_addr *net, unsigned bits);
 const struct address *addr_on_link(uint16_t link, uint8_t family, const struct net_addr *near);
+void groups_update(void); /* after the addresses have changed */
+bool ip6_is_joined(const struct link *l, const struct net_addr *group);
 int addr_add(const struct net_config *c);
 int addr_del(const struct net_config *c);
 int route_add(const struct net_config *c, bool connected);
@@ -316,6 +356,7 @@ struct neighbour *neigh_find(uint16_t link, uint8_t family, const struct net_add
 void neigh_fini(void);
 /* Out: how to reach dst. 0 or -ENETUNREACH. */
 int resolve4(struct dst_cache *d, ip4_t dst, uint16_t want);
+void find_mac(struct dst_cache *d, uint8_t family, const struct net_addr *hop); /* d->link is set */
 
 /* --- everything ------------------------------------------------------------------------------ */
 struct net_core {
@@ -330,6 +371,8 @@ struct net_core {
 
     struct own_ip4 own4[ADDRS_MAX];
     unsigned nown4;
+    struct own_ip6 own6[ADDRS_MAX];
+    unsigned nown6;
     struct address addr[ADDRS_MAX];
     unsigned naddrs;
     struct route route[ROUTES_MAX]; /* longest prefix first, then metric */
@@ -337,6 +380,7 @@ struct net_core {
     struct neighbour *neigh[NEIGH_BUCKETS];
     unsigned nneigh;
 
+    uint32_t fragment_id[FRAGMENT_IDS];
     uint8_t boot_secret[16], hash_secret[16];
     uint8_t *bounce; /* one whole packet, made on first use */
     uint8_t blob[NET_BLOB_MAX];

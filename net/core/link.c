@@ -154,6 +154,22 @@ static void link_reclaim(struct link *l)
         (void)l->ops->transmit(l, NULL);
 }
 
+bool link_has_room(struct link *l, const struct net_endpoint *e, unsigned n)
+{
+    const struct core_link *cl = link_core(l);
+
+    for (unsigned try = 0; try < 2; try++) {
+        uint32_t held = cl->queued + cl->batch_count;
+
+        /* An idle link is tried whatever it has held so far. */
+        if (held == 0 || held + e->link_inflight[l->index] + 2 * n <= cl->capacity)
+            return true;
+        if (try == 0)
+            link_reclaim(l);
+    }
+    return false;
+}
+
 void link_queue(struct link *l, struct netbuf *nb)
 {
     struct core_link *cl = link_core(l);

@@ -27,7 +27,8 @@
 #include <stdint.h>
 
 #define NETBUF_HEADROOM 32 /* virtio header (12), Ethernet header (14) */
-#define NETBUF_FRAGS    12 /* payload pieces; none crosses a page */
+#define NETBUF_FRAGS    12 /* payload pieces; none crosses a page, but on lo */
+#define LINK_GROUPS_MAX 34 /* two, and one for each address */
 
 struct netbuf_frag {
     const void *virt; /* kernel's view */
@@ -74,6 +75,10 @@ struct link_ops {
     /* Bring a misbehaving card back; 0 or -errno. */
     int (*reset)(struct link *l);
     void (*close)(struct link *l); /* may be NULL */
+    /* l->group[] has changed: let frames to these groups in as well, and no others
+     * if the card can tell them apart. May be NULL: there is no filter. A driver
+     * sets the same after a reset. */
+    void (*filter)(struct link *l);
 };
 
 struct link {
@@ -85,6 +90,8 @@ struct link {
     uint32_t features; /* LINKO_* */
     uint32_t speed_bps;
     struct net_addr peer; /* LINKF_POINTOPOINT */
+    uint8_t group[LINK_GROUPS_MAX][6]; /* multicast MACs that are wanted (groups.c) */
+    uint8_t ngroups;
     const char *driver;
     const char *irq_mode;
     uint32_t irq;

@@ -81,7 +81,9 @@ void netbuf_finish(struct netbuf *nb, int status, enum net_drop why)
     link_core(nb->link)->queued--;
     if (e != NULL) {
         e->link_inflight[nb->link->index]--;
-        if (!e->closed && (status != 0 || nb->nfrags != 0 || (nb->tx_flags & TX_NOTIFY) != 0))
+        if ((nb->tx_flags & TX_PIECE) != 0)
+            cut_piece_done(nb, status);
+        else if (!e->closed && (status != 0 || nb->nfrags != 0 || (nb->tx_flags & TX_NOTIFY) != 0))
             endpoint_complete(e, nb->cookie, status);
         endpoint_drop_inflight(e);
     }

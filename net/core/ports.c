@@ -8,7 +8,9 @@
 #include <net/core/ports.h>
 #include <slipway/siphash.h>
 
-enum { PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_ICMP6, PROTOS };
+/* Each family has numbers of its own, so that a server of both costs neither a longer
+ * look-up. */
+enum { PROTO_TCP, PROTO_UDP, PROTO_ICMP, PROTO_TCP6, PROTO_UDP6, PROTO_ICMP6, PROTOS };
 
 struct port_page {
     uint16_t cell[256];
@@ -27,17 +29,19 @@ static struct {
     uint16_t nth_id; /* where port_nth(nth_cursor) was found */
 } ports;
 
-static int proto_index(uint8_t proto)
+static int proto_index(uint8_t family, uint8_t proto)
 {
+    int six = family == NET_INET6 ? PROTO_TCP6 : 0;
+
     switch (proto) {
     case NET_TCP:
-        return PROTO_TCP;
+        return six + PROTO_TCP;
     case NET_UDP:
-        return PROTO_UDP;
+        return six + PROTO_UDP;
     case NET_ICMP:
-        return PROTO_ICMP;
+        return family == NET_INET ? PROTO_ICMP : -1;
     case NET_ICMP6:
-        return PROTO_ICMP6;
+        return family == NET_INET6 ? PROTO_ICMP6 : -1;
     default:
         return -1;
     }
@@ -73,9 +77,7 @@ static struct port_stack *stack_at(uint16_t id)
 
 bool port_key_valid(const struct net_port_key *k)
 {
-    if ((k->family != NET_INET && k->family != NET_INET6) || proto_index(k->proto) < 0)
-        return false;
-    if ((k->proto == NET_ICMP && k->family != NET_INET) || (k->proto == NET_ICMP6 && k->family != NET_INET6))
+    if ((k->family != NET_INET && k->family != NET_INET6) || proto_index(k->family, k->proto) < 0)
         return false;
     if (k->link != LINK_ANY && link_by_index(k->link) == NULL)
         return false;
@@ -124,17 +126,16 @@ void port_secret(const void *key, size_t bytes, const char *name, uint8_t out[NE
 
 /* --- look-up ------------------------------------------------------------------------------ */
 
-static inline bool entry_takes(const struct port_entry *e, uint8_t family, uint16_t link,
-                               const struct net_addr *laddr)
+static inline bool entry_takes(const struct port_entry *e, uint16_t link, const struct net_addr *laddr)
 {
-    return e->key.family == family && (e->key.link == LINK_ANY || e->key.link == link) &&
+    return (e->key.link == LINK_ANY || e->key.link == link) &&
            (e->addr_any || addr_equal(&e->key.addr, laddr));
 }
 
 struct port_entry *port_lookup(uint8_t family, uint8_t proto, uint16_t link, const struct net_addr *laddr,
                                uint16_t lport)
 {
-    int pi = proto_index(proto);
+    int pi = proto_index(family, proto);
     const struct port_page *page = pi < 0 ? NULL : ports.page[pi][lport >> 8];
     uint16_t cell;
 
@@ -142,12 +143,12 @@ struct port_entry *port_lookup(uint8_t family, uint8_t proto, uint16_t link, con
         return NULL;
     if ((cell & CELL_STACK) == 0) {
         struct port_entry *e = entry_at(cell);
-        return entry_takes(e, family, link, laddr) ? e : NULL;
+        return entry_takes(e, link, laddr) ? e : NULL;
     }
     const struct port_stack *s = stack_at(cell);
     for (unsigned i = 0; i < s->n; i++) {
         struct port_entry *e = entry_at(s->id[i]);
-        if (entry_takes(e, family, link, laddr))
+        if (entry_takes(e, link, laddr))
             return e;
     }
     return NULL;
@@ -200,7 +201,7 @@ struct port_entry *port_by_id(uint32_t id)
 static struct port_entry *cell_find(const struct net_port_key *k, uint16_t port,
                                     bool (*fn)(const struct port_entry *e, const struct net_port_key *k))
 {
-    const struct port_page *page = ports.page[proto_index(k->proto)][port >> 8];
+    const struct port_page *page = ports.page[proto_index(k->family, k->proto)][port >> 8];
     uint16_t cell = page == NULL ? 0 : page->cell[port & 255];
 
     if (cell == 0)
@@ -239,7 +240,7 @@ bool port_number_taken(const struct net_port_key *k)
 int port_each_overlap(const struct net_port_key *k, int (*fn)(struct port_entry *e, void *ctx), void *ctx)
 {
     for (uint32_t port = k->port_lo; port <= k->port_hi; port++) {
-        const struct port_page *page = ports.page[proto_index(k->proto)][port >> 8];
+        const struct port_page *page = ports.page[proto_index(k->family, k->proto)][port >> 8];
 
         if (page == NULL) {
             port |= 255;
@@ -344,7 +345,7 @@ static void cell_remove(uint16_t *cell, uint16_t id)
 static void unbind(const struct port_entry *e, uint32_t end)
 {
     for (uint32_t port = e->key.port_lo; port < end; port++) {
-        struct port_page *page = ports.page[proto_index(e->key.proto)][port >> 8];
+        struct port_page *page = ports.page[proto_index(e->key.family, e->key.proto)][port >> 8];
         if (page != NULL)
             cell_remove(&page->cell[port & 255], e->id);
     }
@@ -353,7 +354,7 @@ static void unbind(const struct port_entry *e, uint32_t end)
 static int bind_range(const struct port_entry *e)
 {
     for (uint32_t port = e->key.port_lo; port <= e->key.port_hi; port++) {
-        struct port_page **page = &ports.page[proto_index(e->key.proto)][port >> 8];
+        struct port_page **page = &ports.page[proto_index(e->key.family, e->key.proto)][port >> 8];
         int r = -ENOMEM;
 
         if (*page == NULL)

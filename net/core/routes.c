@@ -6,7 +6,7 @@
  * that the first hit is the answer; resolve4, whose result endpoints cache until
  * core.config_gen moves. Context and lock: as in net/core/core.h.
  */
-#include <net/core/internal.h>
+#include <net/core/ip6.h>
 
 static bool same_route(const struct route *r, const struct net_config *c)
 {
@@ -25,6 +25,18 @@ static int find(const struct net_config *c)
 static bool before(const struct route *a, const struct route *b)
 {
     return a->prefix != b->prefix ? a->prefix > b->prefix : a->metric < b->metric;
+}
+
+/* No bits behind the prefix, no groups (their links are found otherwise), and no
+ * link or path that carries less than IPv6 must be able to rely on. */
+static bool route6_acceptable(const struct net_config *c)
+{
+    struct net_addr dst = c->addr;
+
+    for (unsigned i = c->prefix; i < 128; i++)
+        dst.b[i / 8] &= (uint8_t)~(0x80u >> i % 8);
+    return addr_equal(&dst, &c->addr) && !ip6_is_multicast(&c->addr) && !ip6_is_multicast(&c->gateway) &&
+           link_takes_ip6(link_by_index(c->link)) && (c->mtu == 0 || c->mtu >= IP6_MTU_MIN);
 }
 
 int route_add(const struct net_config *c, bool connected)
@@ -53,6 +65,8 @@ int route_add(const struct net_config *c, bool connected)
         r.net = load_ip4(c->addr.b);
         if ((r.net & ~r.mask) != 0)
             return -EINVAL;
+    } else if (!route6_acceptable(c)) {
+        return -EINVAL;
     }
     if (at >= 0) {
         r.connected = core.route[at].connected || connected;
@@ -82,11 +96,6 @@ int route_del(const struct net_config *c, bool connected)
         core.route[i] = core.route[i + 1];
     core.config_gen++;
     return 0;
-}
-
-static bool link_ready(const struct link *l)
-{
-    return (l->flags & (LINKF_UP | LINKF_RUNNING)) == (LINKF_UP | LINKF_RUNNING);
 }
 
 const struct route *route_find4(ip4_t dst, uint16_t want)
@@ -142,15 +151,14 @@ static void group_mac(ip4_t dst, bool multicast, uint8_t mac[6])
     mac[5] = b[3];
 }
 
-static void find_mac(struct dst_cache *d)
+void find_mac(struct dst_cache *d, uint8_t family, const struct net_addr *hop)
 {
-    struct net_addr hop = addr_from_ip4(d->nexthop);
     const struct neighbour *n;
 
     d->mac_known = (d->link->flags & LINKF_ETHERNET) == 0;
     if (d->mac_known)
         return;
-    n = neigh_find(d->link->index, NET_INET, &hop);
+    n = neigh_find(d->link->index, family, hop);
     /* A stale entry is netd's to confirm; without netd it is as good as known. */
     if (n != NULL && (n->state == NEIGH_REACHABLE || n->state == NEIGH_PERMANENT ||
                       (n->state == NEIGH_STALE && core.slot[SLOT_NEIGHBOUR] == NULL))) { /* C-NETD-1 */
@@ -187,7 +195,8 @@ int resolve4(struct dst_cache *d, ip4_t dst, uint16_t want)
         d->mtu = r->mtu != 0 && r->mtu < d->link->mtu ? r->mtu : d->link->mtu;
         if (!addr_is_any(&r->gateway))
             d->nexthop = load_ip4(r->gateway.b);
-        find_mac(d);
+        struct net_addr hop = addr_from_ip4(d->nexthop);
+        find_mac(d, NET_INET, &hop);
     }
     d->generation = core.config_gen;
     return 0;
@@ -200,8 +209,10 @@ int net_route_lookup(struct net_route_info *io)
     ip4_t dst = load_ip4(io->dst.b);
     int r;
 
+    if (io->family == NET_INET6)
+        return route_lookup6(io);
     if (io->family != NET_INET)
-        return io->family == NET_INET6 ? -ENETUNREACH : -EAFNOSUPPORT;
+        return -EAFNOSUPPORT;
     r = resolve4(&d, dst, io->link);
     if (r != 0)
         return r;

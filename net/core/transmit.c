@@ -6,12 +6,14 @@
  * take. Each record is read once out of shared memory, its header is copied, and
  * only the copies are checked and sent. Context and lock: as in net/core/core.h.
  */
+#include <net/core/ip6.h>
 #include <net/core/ports.h>
 
 #define KICK_RECORDS   64u  /* one system call sends at most so many at once */
 #define QUANTUM_BYTES  3028 /* two full frames a turn */
 #define SHARED_PAGE    4096u
 #define ETHERTYPE_IPV4 0x0800u
+#define ETHERTYPE_IPV6 0x86ddu
 
 /* --- what does not go out ------------------------------------------------------------------- */
 
@@ -35,29 +37,56 @@ static void fail(struct tx *t)
 
 /* --- building --------------------------------------------------------------------------------- */
 
-static bool add_segments(struct tx *t)
+bool tx_add_piece(struct tx *t, struct netbuf *nb, uint32_t off, uint32_t left)
 {
     struct net_endpoint *e = t->endpoint;
-    struct netbuf *nb = t->nb;
 
-    for (unsigned i = 0; i < t->record.nseg; i++) {
-        uint32_t off = t->record.seg[i].off, left = t->record.seg[i].len;
+    while (left != 0) {
+        uint32_t at = e->arena_off + off, room = SHARED_PAGE - (at & (SHARED_PAGE - 1));
+        struct netbuf_frag *f = &nb->frag[nb->nfrags];
 
-        while (left != 0) {
-            uint32_t at = e->arena_off + off, room = SHARED_PAGE - (at & (SHARED_PAGE - 1));
-            struct netbuf_frag *f = &nb->frag[nb->nfrags];
-
-            if (nb->nfrags == NETBUF_FRAGS)
-                return tx_refuse(t, DROP_TX_MTU, -EMSGSIZE);
-            f->len = left < room ? left : room;
-            f->virt = e->arena + off;
-            f->phys = nc_shared_phys(&e->shm, at);
-            nb->nfrags++;
-            off += f->len;
-            left -= f->len;
-        }
+        if (nb->nfrags == NETBUF_FRAGS)
+            return tx_refuse(t, DROP_TX_MTU, -EMSGSIZE);
+        f->len = left < room ? left : room;
+        f->virt = e->arena + off;
+        f->phys = nc_shared_phys(&e->shm, at);
+        nb->nfrags++;
+        off += f->len;
+        left -= f->len;
     }
     return true;
+}
+
+static bool add_segments(struct tx *t)
+{
+    for (unsigned i = 0; i < t->record.nseg; i++)
+        if (!tx_add_piece(t, t->nb, t->record.seg[i].off, t->record.seg[i].len))
+            return false;
+    return true;
+}
+
+/* To ourselves nothing goes by physical pages: 64 KiB are no more than the record's
+ * segments. */
+static void add_whole_segments(struct tx *t)
+{
+    struct netbuf *nb = t->nb;
+
+    for (unsigned i = 0; i < t->record.nseg; i++)
+        nb->frag[nb->nfrags++] = (struct netbuf_frag){.virt = t->endpoint->arena + t->record.seg[i].off,
+                                                      .len = t->record.seg[i].len};
+}
+
+/* The whole packet in one piece. */
+static uint32_t flatten(const struct tx *t, uint8_t *flat)
+{
+    uint8_t *to = flat + t->nb->head_len;
+
+    __builtin_memcpy(flat, t->nb->head, t->nb->head_len);
+    for (unsigned i = 0; i < t->record.nseg; i++) {
+        __builtin_memcpy(to, t->endpoint->arena + t->record.seg[i].off, t->record.seg[i].len);
+        to += t->record.seg[i].len;
+    }
+    return (uint32_t)(to - flat);
 }
 
 static bool build(struct tx *t)
@@ -80,15 +109,30 @@ static bool build(struct tx *t)
 
 static unsigned checksum_field(uint8_t proto)
 {
-    return proto == NET_TCP ? 16 : proto == NET_UDP ? 6 : proto == NET_ICMP ? 2 : 0;
+    return proto == NET_TCP ? 16 : proto == NET_UDP ? 6 : proto == NET_ICMP || proto == NET_ICMP6 ? 2 : 0;
+}
+
+/* Over the copied header from `start`, and the payload where it lies. */
+static uint16_t record_sum(const struct tx *t, uint32_t start)
+{
+    uint32_t done = t->nb->head_len - start;
+    uint64_t sum = checksum_add(0, t->nb->head + start, done);
+
+    for (unsigned i = 0; i < t->record.nseg; i++) {
+        const struct net_seg *s = &t->record.seg[i];
+
+        sum += checksum_turned(t->endpoint->arena + s->off, s->len, done);
+        done += s->len;
+    }
+    return checksum_fold(sum);
 }
 
 /* The field holds the pseudo-header's sum; whoever completes it adds the rest. */
-static bool prepare_checksum(struct tx *t, const struct link *l)
+bool tx_prepare_checksum(struct tx *t, const struct link *l)
 {
     struct netbuf *nb = t->nb;
     uint32_t start = (uint32_t)(t->ip - nb->head) + t->ip_header;
-    unsigned field = checksum_field(t->ip[9]);
+    unsigned field = checksum_field(t->proto);
     uint16_t sum;
 
     if (field == 0 || start + field + 2 > nb->head_len)
@@ -99,21 +143,20 @@ static bool prepare_checksum(struct tx *t, const struct link *l)
         nb->csum_offset = (uint16_t)field;
         return true;
     }
-    sum = (uint16_t)~netbuf_checksum(nb, start);
-    if (sum == 0 && t->ip[9] == NET_UDP)
+    sum = (uint16_t)~record_sum(t, start);
+    if (sum == 0 && t->proto == NET_UDP)
         sum = 0xffff; /* RFC 768: zero would say "none" */
     __builtin_memcpy(nb->head + start + field, &sum, 2);
     return true;
 }
 
-static void add_ethernet(struct tx *t, const uint8_t mac[6])
+void tx_add_ethernet(const struct tx *t, struct netbuf *nb)
 {
-    struct netbuf *nb = t->nb;
     uint8_t *h = nb->head - ETH_HDR;
 
-    __builtin_memcpy(h, mac, 6);
+    __builtin_memcpy(h, t->to->mac, 6);
     __builtin_memcpy(h + 6, t->to->link->mac, 6);
-    put_be16(h + 12, ETHERTYPE_IPV4);
+    put_be16(h + 12, t->family == NET_INET ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
     nb->head = h;
     nb->head_len += ETH_HDR;
     nb->total_len += ETH_HDR;
@@ -138,10 +181,8 @@ static bool inject(struct tx *t)
     p.link = t->record.link == LINK_ANY ? &loopback : link_by_index(t->record.link);
     if (flat == NULL)
         return tx_refuse(t, DROP_TX_LINK_FULL, -ENOBUFS);
-    if (!add_segments(t))
-        return false;
     p.csum = t->record.csum == CSUM_PARTIAL ? CSUM_PARTIAL : CSUM_NONE;
-    p.l3_len = (uint32_t)netbuf_flatten(t->nb, flat);
+    p.l3_len = flatten(t, flat);
     core.c.injected++;
     receive_packet(&p, core_now(), t->endpoint);
     finish_here(t, 0);
@@ -153,8 +194,8 @@ static bool inject(struct tx *t)
 static bool ask_netd(struct tx *t)
 {
     struct net_endpoint *netd = core.slot[SLOT_NEIGHBOUR];
-    struct net_addr hop = addr_from_ip4(t->to->nexthop);
-    const struct neighbour *n = neigh_find(t->to->link->index, NET_INET, &hop);
+    struct net_addr hop = t->family == NET_INET ? addr_from_ip4(t->to->nexthop) : *t->hop6;
+    const struct neighbour *n = neigh_find(t->to->link->index, t->family, &hop);
     struct net_rx meta = {
         .kind = RX_UNRESOLVED, .link = t->to->link->index, .slot = SLOT_NEIGHBOUR + 1, .time_ns = core_now()};
     uint8_t *flat = core_bounce();
@@ -163,9 +204,9 @@ static bool ask_netd(struct tx *t)
         return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -EHOSTUNREACH);
     if (flat == NULL || ring_free(netd) < netd->rx_size / 2 + t->total + 2 * sizeof(meta)) /* C-TX-8 */
         return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -ENOBUFS);
-    if (t->record.csum == CSUM_PARTIAL && !prepare_checksum(t, NULL))
+    if (t->record.csum == CSUM_PARTIAL && !tx_prepare_checksum(t, NULL))
         return false;
-    if (!ring_put(netd, &meta, flat, (uint32_t)netbuf_flatten(t->nb, flat)))
+    if (!ring_put(netd, &meta, flat, flatten(t, flat)))
         return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -ENOBUFS);
     endpoint_wake(netd);
     finish_here(t, 0);
@@ -199,27 +240,62 @@ static bool route(struct tx *t, struct dst_cache *own)
     return resolve4(d, t->dst, t->record.link) == 0 || tx_refuse(t, DROP_TX_NO_ROUTE, -ENETUNREACH);
 }
 
+static bool route6(struct tx *t, struct dst_cache6 *own)
+{
+    struct dst_cache6 *d = &t->endpoint->dst6[t->dst6.b[15] % DST_CACHE];
+    uint16_t want = tx_want_link6(t);
+
+    if (mac_given(t)) {
+        struct link *l = link_by_index(t->record.link);
+
+        if (!link_takes_ip6(l))
+            return tx_refuse(t, DROP_TX_NO_ROUTE, -ENETUNREACH);
+        *own = (struct dst_cache6){
+            .to = {.link = l, .mtu = l->mtu, .mac_known = true}, .dst = t->dst6, .hop = t->dst6};
+        __builtin_memcpy(own->to.mac, t->record.nexthop_mac, 6);
+        d = own;
+    } else if (d->to.generation != core.config_gen || d->to.want_link != want ||
+               !addr_equal(&d->dst, &t->dst6)) {
+        if (resolve6(d, &t->dst6, want) != 0)
+            return tx_refuse(t, DROP_TX_NO_ROUTE, -ENETUNREACH);
+    }
+    t->to = &d->to;
+    t->hop6 = &d->hop;
+    return true;
+}
+
 static bool send_ip(struct tx *t)
 {
-    struct dst_cache own;
+    struct dst_cache6 own;
     struct link *l;
+    bool ok;
 
     if ((t->record.flags & TX_RESEND) != 0 && !endpoint_has(t->endpoint, RIGHT_NET_DEFAULT))
         return tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES);
-    if (!tx_check_ip4(t) || !route(t, &own) || !tx_check_ports(t))
+    if ((t->ip[0] >> 4) == 6)
+        ok = tx_check_ip6(t) && route6(t, &own) && tx_check_ports6(t);
+    else
+        ok = tx_check_ip4(t) && route(t, &own.to) && tx_check_ports(t);
+    if (!ok)
         return false;
     l = t->to->link;
     if ((l->flags & LINKF_UP) == 0)
         return tx_refuse(t, DROP_TX_LINK_DOWN, -ENETDOWN);
-    if (t->total > t->to->mtu)
-        return tx_refuse(t, DROP_TX_MTU, -EMSGSIZE);
-    if (!add_segments(t))
-        return false;
+    if (t->total > t->to->mtu || t->record.path_mtu != 0) {
+        uint32_t mtu = tx_mtu(t);
+
+        if (t->total > mtu)
+            return tx_may_cut(t) && (t->to->mac_known ? tx_cut(t, mtu) : ask_netd(t));
+    }
     if (!t->to->mac_known)
         return ask_netd(t);
+    if (l == &loopback)
+        add_whole_segments(t);
+    else if (!add_segments(t))
+        return false;
     if ((l->flags & LINKF_ETHERNET) != 0)
-        add_ethernet(t, t->to->mac);
-    if (t->record.csum == CSUM_PARTIAL && !prepare_checksum(t, l))
+        tx_add_ethernet(t, t->nb);
+    if (t->record.csum == CSUM_PARTIAL && !tx_prepare_checksum(t, l))
         return false;
     return send_on(t, l);
 }

@@ -8,7 +8,7 @@
  */
 #include <net/core/ports.h>
 
-#define TX_FLAGS_KNOWN  (TX_NOTIFY | TX_INJECT | TX_FRAME | TX_RESEND | TX_BROADCAST_OK)
+#define TX_FLAGS_KNOWN  (TX_NOTIFY | TX_INJECT | TX_FRAME | TX_RESEND | TX_BROADCAST_OK | TX_DONT_CUT)
 #define ARP_FRAME_BYTES 42u
 #define ETHERTYPE_ARP   0x0806u
 
@@ -77,10 +77,11 @@ bool tx_check_ip4(struct tx *t)
 {
     const uint8_t *h = t->ip;
 
-    if ((h[0] >> 4) == 6)
-        return tx_refuse(t, DROP_TX_NO_ROUTE, -ENETUNREACH);
+    t->family = NET_INET;
+    t->proto = h[9];
     t->ip_header = (uint32_t)(h[0] & 15) * 4;
-    if ((h[0] >> 4) != 4 || t->ip_header < 20 || t->ip_header > t->record.hdr_len || be16(h + 2) != t->total)
+    if ((h[0] >> 4) != 4 || t->ip_header < 20 || t->ip_header > t->record.hdr_len || be16(h + 2) != t->total ||
+        h[8] == 0) /* RFC 1122, 3.2.1.7: nothing is sent with a time to live of 0 */
         return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
     t->src = load_ip4(h + 12);
     t->dst = load_ip4(h + 16);
@@ -91,21 +92,17 @@ bool tx_check_ip4(struct tx *t)
 
 /* A flow belongs to its owner alone, also against the port's; an unowned port is
  * net.default's (resets, unreachables, DHCP). */
-static bool owns(const struct tx *t, const struct ports_pair *ports)
+bool tx_owns(const struct tx *t, const struct packet *p)
 {
     const struct nc_owner *o = t->endpoint->owner;
-    struct packet p = {
-        .family = NET_INET, .proto = t->ip[9], .link = t->to->link, .lport = ports->from, .rport = ports->to};
     const struct port_entry *e;
 
-    __builtin_memcpy(p.laddr.b, t->ip + 12, 4);
     if (flows_count != 0) {
-        __builtin_memcpy(p.raddr.b, t->ip + 16, 4);
-        const struct flow_entry *f = flow_lookup(&p);
+        const struct flow_entry *f = flow_lookup(p);
         if (f != NULL)
             return f->endpoint->owner == o;
     }
-    e = port_lookup(NET_INET, p.proto, p.link->index, &p.laddr, p.lport);
+    e = port_lookup(p->family, p->proto, p->link->index, &p->laddr, p->lport);
     if (e == NULL || e->state != PORT_LIVE)
         return endpoint_has(t->endpoint, RIGHT_NET_DEFAULT);
     return port_has_owner(e, o);
@@ -120,7 +117,7 @@ bool tx_check_ports(struct tx *t)
 {
     const uint8_t *l4 = t->ip + t->ip_header;
     uint32_t copied = t->record.hdr_len - t->ip_header;
-    uint8_t proto = t->ip[9];
+    uint8_t proto = t->proto;
     bool fragment = (be16(t->ip + 6) & 0x3fff) != 0;
     struct ports_pair ports;
 
@@ -139,7 +136,12 @@ bool tx_check_ports(struct tx *t)
         return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
     if (proto == NET_ICMP && l4[0] != 8) /* replies and errors speak for the host */
         return may_send(t, RIGHT_NET_DEFAULT | RIGHT_NET_FORWARD) || tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES);
-    return owns(t, &ports) || tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES); /* C-TX-4 */
+    struct packet p = {
+        .family = NET_INET, .proto = proto, .link = t->to->link, .lport = ports.from, .rport = ports.to};
+
+    __builtin_memcpy(p.laddr.b, t->ip + 12, 4);
+    __builtin_memcpy(p.raddr.b, t->ip + 16, 4);
+    return tx_owns(t, &p) || tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES); /* C-TX-4 */
 }
 
 /* --- whole frames ------------------------------------------------------------------------------------ */

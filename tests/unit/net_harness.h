@@ -452,11 +452,6 @@ UNUSED static uint64_t dropped(enum net_drop why)
     return counters().drop[why];
 }
 
-UNUSED static bool is_tx_drop(int why)
-{
-    return why >= DROP_TX_BAD_RECORD && why <= DROP_TX_MTU;
-}
-
 /* received + injected = delivered + sum of receive drops + in flight; and every
  * failed send has its reason. */
 UNUSED static void check_books(void)
@@ -465,7 +460,7 @@ UNUSED static void check_books(void)
     uint64_t rx = 0, tx = 0;
 
     for (int i = 0; i < DROP_COUNT; i++)
-        *(is_tx_drop(i) ? &tx : &rx) += c.drop[i];
+        *(net_drop_is_sent((unsigned)i) ? &tx : &rx) += c.drop[i];
     assert_int_equal(c.received + c.injected, c.delivered + rx + c.in_flight);
     assert_int_equal(c.send_failed, tx);
 }

@@ -340,7 +340,9 @@ static void martians(void **state)
     static const uint32_t src[] = {
         IP(127, 0, 0, 1), IP(0, 1, 2, 3), IP(224, 0, 0, 1),  IP(255, 255, 255, 255),
         IP(240, 0, 0, 1), HOST_IP,        IP(10, 0, 0, 255), 0,
+        IP(254, 1, 1, 1), IP(239, 255, 255, 255),
     };
+    static const uint32_t dst[] = {IP(127, 0, 0, 1), 0, IP(0, 1, 2, 3), IP(240, 0, 0, 1), IP(255, 255, 255, 254)};
     uint64_t n = 0;
 
     (void)state;
@@ -348,8 +350,10 @@ static void martians(void **state)
         rx_ip(p, make_udp(p, src[i], 1, HOST_IP, 7, 4));
         assert_int_equal(dropped(DROP_MARTIAN), ++n);
     }
-    rx_ip(p, make_udp(p, PEER_IP, 1, IP(127, 0, 0, 1), 7, 4)); /* loopback from outside */
-    assert_int_equal(dropped(DROP_MARTIAN), ++n);
+    for (unsigned i = 0; i < sizeof(dst) / sizeof(dst[0]); i++) {
+        rx_ip(p, make_udp(p, PEER_IP, 1, dst[i], 7, 4));
+        assert_int_equal(dropped(DROP_MARTIAN), ++n);
+    }
     /* 0.0.0.0 may ask for an address, in a broadcast. */
     rx_frame(everybody, 0x0800, p, make_udp(p, 0, 1, 0xffffffff, 7, 4));
     only_in(TO_APP);
@@ -374,15 +378,122 @@ static void not_for_us(void **state)
     proc_start(&netd[SLOT_FORWARD], "netd", RIGHT_NET_FORWARD);
 }
 
-static void multicast(void **state)
+static void multicast(void **state) /* C-RX-7 */
 {
-    static const uint8_t group[6] = {1, 0, 0x5e, 0, 0, 0xfb};
+    static const uint8_t group[6] = {1, 0, 0x5e, 0, 0, 0xfb}, all[6] = {1, 0, 0x5e, 0, 0, 1};
 
     (void)state;
-    rx_frame(group, 0x0800, p, make_udp(p, PEER_IP, 1, IP(224, 0, 0, 251), 5353, 4));
-    only_dropped(DROP_NOT_OURS_IP);
+    /* Nobody can join a group: only that of all hosts is ours. */
     rx_frame(group, 0x0800, p, make_udp(p, PEER_IP, 1, IP(224, 0, 0, 251), 7, 4));
+    only_dropped(DROP_NOT_JOINED);
+    rx_frame(all, 0x0800, p, make_udp(p, PEER_IP, 1, IP(224, 0, 0, 1), 7, 4));
     only_in(TO_APP);
+    rx_frame(all, 0x0800, p, make_udp(p, PEER_IP, 1, IP(224, 0, 0, 1), 5353, 4));
+    assert_int_equal(dropped(DROP_NOT_OURS_IP), 1); /* and no error is sent about it */
+    rx_frame(all, 0x0800, p, make_tcp(p, PEER_IP, 1, IP(224, 0, 0, 1), 80, F_SYN, 0));
+    assert_int_equal(dropped(DROP_NOT_OURS_IP), 2);
+    make_udp(p, PEER_IP, 1, IP(224, 0, 0, 251), 7, 4);
+    put16(p + 6, 0x2000); /* nor a piece of one */
+    seal_ip(p);
+    rx_frame(group, 0x0800, p, 32);
+    assert_int_equal(dropped(DROP_NOT_JOINED), 2);
+}
+
+/* A UDP packet for port 7 with these bytes as its options. */
+static uint32_t with_options(const uint8_t *options, unsigned bytes)
+{
+    uint32_t n = make_udp(p, PEER_IP, 5, HOST_IP, 7, 4);
+
+    memmove(p + 20 + bytes, p + 20, n - 20);
+    memcpy(p + 20, options, bytes);
+    p[0] = (uint8_t)(0x45 + bytes / 4);
+    put16(p + 2, n + bytes);
+    seal_ip(p);
+    return n + bytes;
+}
+
+static void source_routes(void **state) /* C-RX-6 */
+{
+    static const uint8_t loose[8] = {131, 7, 4, 10, 0, 0, 9, 0}, strict[8] = {1, 137, 7, 4, 10, 0, 0, 9};
+    uint64_t n = 0;
+
+    (void)state;
+    rx_ip(p, with_options(loose, 8));
+    assert_int_equal(dropped(DROP_SOURCE_ROUTE), ++n);
+    rx_ip(p, with_options(strict, 8));
+    assert_int_equal(dropped(DROP_SOURCE_ROUTE), ++n);
+    uint32_t len = with_options(loose, 8);
+    put32(p + 16, IP(8, 8, 8, 8)); /* not through us, either */
+    seal_ip(p);
+    rx_ip(p, len);
+    assert_int_equal(dropped(DROP_SOURCE_ROUTE), ++n);
+    assert_int_equal(counters().delivered, 0);
+}
+
+static void other_options(void **state) /* C-RX-4 */
+{
+    static const uint8_t fine[][8] = {
+        {1, 1, 1, 1, 1, 1, 1, 1},    /* no-ops */
+        {0, 131, 0, 0, 0, 0, 0, 0},  /* what stands behind the end means nothing */
+        {7, 7, 4, 0, 0, 0, 0, 0},    /* record route */
+        {68, 8, 5, 0, 0, 0, 0, 0},   /* time stamp */
+        {148, 4, 0, 0, 200, 4, 1, 1} /* router alert, one that nobody knows */
+    };
+    static const uint8_t lies[][8] = {
+        {7, 0, 0, 0, 0, 0, 0, 0}, {7, 1, 0, 0, 0, 0, 0, 0}, {7, 9, 0, 0, 0, 0, 0, 0}, {1, 1, 1, 1, 1, 1, 1, 7}};
+
+    (void)state;
+    for (unsigned i = 0; i < sizeof(fine) / 8; i++) {
+        rx_ip(p, with_options(fine[i], 8));
+        only_in(TO_APP);
+    }
+    for (unsigned i = 0; i < sizeof(lies) / 8; i++) {
+        rx_ip(p, with_options(lies[i], 8));
+        assert_int_equal(dropped(DROP_IP_HEADER), 1 + i);
+    }
+}
+
+/* RFC 1122, 3.2.1.7: what has come to its destination is not dropped for its TTL. */
+static void times_to_live(void **state)
+{
+    (void)state;
+    for (unsigned ttl = 0; ttl < 3; ttl++) {
+        uint32_t n = make_udp(p, PEER_IP, 5, HOST_IP, 7, 4);
+
+        p[8] = (uint8_t)ttl;
+        seal_ip(p);
+        rx_ip(p, n);
+        only_in(TO_APP);
+    }
+}
+
+static void who_is_not_allowed(void **state) /* C-RIGHT-4 */
+{
+    struct proc q;
+
+    (void)state;
+    proc_init(&q, "q", RIGHT_NET_EPHEMERAL);
+    allow_port(&q, port_key(NET_TCP, 443, 443), "", false);
+    q.rights.allow[0] = (struct net_prefix){.family = NET_INET, .length = 29, .addr = addr4(IP(10, 0, 0, 8))};
+    q.rights.allow[1] = (struct net_prefix){.family = NET_INET6, .length = 0};
+    q.rights.nallow = 2;
+    proc_open(&q);
+    assert_int_equal(try_register(&q, port_key(NET_TCP, 443, 443), NULL), 0);
+    rx_tcp(9, 443, F_SYN); /* from 10.0.0.9 */
+    assert_int_equal(ring_count(q.ring), 1);
+    for (unsigned i = 0; i < 3; i++) {
+        static const uint32_t from[3] = {IP(10, 0, 0, 7), IP(10, 0, 0, 16), IP(8, 8, 8, 8)};
+
+        rx_ip(p, make_tcp(p, from[i], 9, HOST_IP, 443, F_SYN, 1));
+        assert_int_equal(dropped(DROP_NOT_ALLOWED), 1 + i);
+    }
+    assert_int_equal(ring_count(q.ring), 0);
+    /* Answers to what it asked itself come from anywhere. */
+    struct net_port_op op;
+    assert_int_equal(try_register(&q, port_key(NET_UDP, 0, 0), &op), 0);
+    rx_ip(p, make_udp(p, IP(8, 8, 8, 8), 53, HOST_IP, op.key.port_lo, 4));
+    assert_int_equal(ring_count(q.ring), 1);
+    endpoint_close(q.ep);
 }
 
 static void drop_no_slot(void **state)
@@ -434,74 +545,6 @@ static void drop_ring_full(void **state) /* C-RING-4 */
     check_books();
 }
 
-/* --- IPv6 ----------------------------------------------------------------------------------- */
-
-static const uint8_t own6[16] = {0xfe, 0x80, [15] = 1}, peer6[16] = {0xfe, 0x80, [15] = 9};
-static const uint8_t nodes6[16] = {0xff, 2, [15] = 1};
-
-static uint32_t make_ip6(uint8_t next, const uint8_t *dst, uint32_t payload)
-{
-    memset(p, 0, 40 + payload);
-    p[0] = 0x60;
-    put16(p + 4, payload);
-    p[6] = next;
-    p[7] = 255;
-    memcpy(p + 8, peer6, 16);
-    memcpy(p + 24, dst, 16);
-    return 40 + payload;
-}
-
-static void ipv6(void **state) /* C-RX-4 */
-{
-    struct net_config c = {
-        .kind = NETCFG_ADDR_ADD, .link = world.eth.index, .family = NET_INET6, .prefix = 64};
-    static const uint8_t group[6] = {0x33, 0x33, 0, 0, 0, 1};
-    uint32_t n;
-
-    (void)state;
-    memcpy(c.addr.b, own6, 16);
-    assert_int_equal(net_config_apply(NULL, &c), 0);
-    n = make_ip6(58, nodes6, 24);
-    p[40] = 135; /* neighbour solicitation */
-    rx_frame(group, 0x86dd, p, n);
-    only_in(SLOT_NEIGHBOUR);
-    p[7] = 64; /* came through a router: not one (RFC 4861, 7.1.1) */
-    rx_frame(group, 0x86dd, p, n);
-    assert_int_equal(dropped(DROP_NOT_OURS_IP), 1);
-    n = make_ip6(58, own6, 24);
-    p[40] = 128;
-    rx_frame(host_mac, 0x86dd, p, n);
-    only_in(SLOT_ICMP);
-    n = make_ip6(6, own6, 20);
-    p[52] = 0x50;
-    rx_frame(host_mac, 0x86dd, p, n);
-    only_in(SLOT_UNBOUND);
-    n = make_ip6(44, own6, 20);
-    rx_frame(host_mac, 0x86dd, p, n);
-    only_in(SLOT_FRAGMENTS);
-    n = make_ip6(6, peer6, 20);
-    rx_frame(host_mac, 0x86dd, p, n);
-    only_in(SLOT_FORWARD);
-    /* Extension headers: skipped, bounded, checked. */
-    n = make_ip6(0, own6, 8 + 8 + 8);
-    p[40] = 60;
-    p[48] = 17;
-    put16(p + 60, 8);
-    rx_frame(host_mac, 0x86dd, p, n);
-    only_in(SLOT_UNBOUND);
-    for (unsigned i = 0; i < 3; i++) {
-        n = make_ip6(0, own6, i == 0 ? 1 : i == 1 ? 8 : 64);
-        if (i == 1)
-            p[41] = 1;                    /* longer than what there is */
-        rx_frame(host_mac, 0x86dd, p, n); /* the last: eight headers in a row */
-        assert_int_equal(dropped(DROP_IP_HEADER), 1 + i);
-    }
-    n = make_ip6(6, own6, 20);
-    rx_frame(host_mac, 0x86dd, p, n - 1);
-    rx_frame(host_mac, 0x86dd, p, 39);
-    assert_int_equal(dropped(DROP_IP_HEADER), 5);
-}
-
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
@@ -525,7 +568,10 @@ int main(void)
         T(drop_no_slot),
         T(drop_link_down),
         T(drop_ring_full),
-        T(ipv6),
+        T(source_routes),
+        T(other_options),
+        T(times_to_live),
+        T(who_is_not_allowed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

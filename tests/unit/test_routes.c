@@ -205,9 +205,9 @@ static void addresses(void **state)
     /* A new prefix for the same address replaces the old route. */
     assert_int_equal(config(NETCFG_ADDR_ADD, e0, IP(10, 0, 0, 2), 16, 0), 0);
     expect_route(IP(10, 0, 200, 1), &world.eth, IP(10, 0, 200, 1), IP(10, 0, 0, 2));
-    assert_int_equal(net_info_read(NETINFO_ADDR, 1, &c, sizeof(c)), sizeof(c));
+    assert_int_equal(net_info_read(NETINFO_ADDR, 2, &c, sizeof(c)), sizeof(c));
     assert_int_equal(c.prefix, 16);
-    assert_int_equal(net_info_read(NETINFO_ADDR, 2, &c, sizeof(c)), 0);
+    assert_int_equal(net_info_read(NETINFO_ADDR, 3, &c, sizeof(c)), 0);
     assert_int_equal(net_info_read(NETINFO_ROUTE, 0, &c, sizeof(c)), sizeof(c));
     assert_int_equal(c.prefix, 16); /* longest first */
     int r = 0;

@@ -44,7 +44,8 @@ test_edit_SOURCES_LIST = tests/unit/test_edit.c servers/shell/edit.c
 
 # The net core, whole, on the host: tests/sim/services.c is its kernel.
 NET_CORE_TEST_SOURCES = $(NET_CORE_SOURCES) kernel/rights.c tests/sim/services.c
-UNIT_TESTS += test_groups test_ports test_reserve test_classify test_ring
+UNIT_TESTS += test_groups test_ports test_reserve test_classify test_classify6 test_ring
+test_classify6_SOURCES_LIST = tests/unit/test_classify6.c $(NET_CORE_TEST_SOURCES)
 test_ports_SOURCES_LIST = tests/unit/test_ports.c $(NET_CORE_TEST_SOURCES)
 test_groups_SOURCES_LIST = tests/unit/test_groups.c $(NET_CORE_TEST_SOURCES)
 test_reserve_SOURCES_LIST = tests/unit/test_reserve.c $(NET_CORE_TEST_SOURCES)
