@@ -19,7 +19,8 @@
 UNIT_TAPS = $(UNIT_TESTS:%=tests/unit/%.tap)
 SIM_TAPS = $(SIM_TESTS:%=tests/sim/%.tap)
 FUZZ_TAPS = $(FUZZ_TESTS:%=tests/fuzz/%.tap)
-HOST_TAPS = tests/unit/hygiene.tap tests/unit/contracts.tap tests/unit/abi.tap $(UNIT_TAPS) $(SIM_TAPS) $(FUZZ_TAPS)
+HOST_TAPS = tests/unit/hygiene.tap tests/unit/contracts.tap tests/unit/abi.tap tests/unit/tcp_musts.tap \
+    $(UNIT_TAPS) $(SIM_TAPS) $(FUZZ_TAPS)
 HOST_TRS = $(HOST_TAPS:.tap=.trs)
 
 TEST_FLAGS = -std=gnu11 -g -O1 -fno-omit-frame-pointer -fsanitize=address,undefined \
@@ -91,12 +92,21 @@ tests/unit/abi.tap: $(srcdir)/build-aux/mk-abi $(FLAGS_STAMP)
 	   echo "exec env AWK='$(AWK)' \$${SHELL:-sh} '$(srcdir)/build-aux/mk-abi' '$(srcdir)' --check"; } > $@.new
 	@chmod +x $@.new && mv -f $@.new $@
 
-# docs/ABI.md, from the headers in include/slipway.
+tests/unit/tcp_musts.tap: $(srcdir)/build-aux/mk-tcp-musts $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	@{ echo '#!/bin/sh'; \
+	   echo "exec env AWK='$(AWK)' \$${SHELL:-sh} '$(srcdir)/build-aux/mk-tcp-musts' '$(srcdir)' --check"; } > $@.new
+	@chmod +x $@.new && mv -f $@.new $@
+
+# docs/ABI.md from the headers in include/slipway, docs/TCP-MUSTS.md from the cases.
 .PHONY: docs
 docs:
 	@$(slw_say) DOCS docs/ABI.md
 	$(slw_q)AWK='$(AWK)' $(SHELL) $(srcdir)/build-aux/mk-abi $(srcdir) > docs-abi.new && \
 	    mv -f docs-abi.new $(srcdir)/docs/ABI.md
+	@$(slw_say) DOCS docs/TCP-MUSTS.md
+	$(slw_q)AWK='$(AWK)' $(SHELL) $(srcdir)/build-aux/mk-tcp-musts $(srcdir) > docs-musts.new && \
+	    mv -f docs-musts.new $(srcdir)/docs/TCP-MUSTS.md
 
 # Always run anew: a result is not a file that can be up to date.
 %.trs: %.tap slw-force

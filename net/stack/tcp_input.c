@@ -163,7 +163,7 @@ static void syn_sent_segment(struct tcb *t, struct tcp_in *in)
  * the segment as it came: text on a RST must not move its beginning. */
 static void handle_rst(struct tcb *t, const struct tcp_in *in)
 {
-    if (in->seq != t->rcv_nxt) {
+    if (in->seq != t->rcv_nxt) { /* C-STATE-2 */
         if (seq_gt(in->seq, t->rcv_nxt) && seq_lt(in->seq, t->rcv_adv))
             tcp_challenge(t);
         return;
@@ -320,7 +320,7 @@ static void no_connection(struct netstack *ns, struct tcp_in *in)
 {
     struct ns_port *p = port_find(ns, in->ip->family, NET_TCP, &in->ip->dst, in->dport);
 
-    if (!addr_unicast(in->ip->family, &in->ip->src)) /* MUST-63 of RFC 9293 */
+    if (!addr_unicast(in->ip->family, &in->ip->src)) /* MUST-63 of RFC 9293; C-STATE-1 */
         return;
     if (p != NULL && p->listener == NULL && !addr_any(&p->addr)) {
         static const struct net_addr any;

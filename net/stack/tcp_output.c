@@ -11,7 +11,7 @@
 #include <net/stack/tcp.h>
 
 /* --- the window that we offer -------------------------------------------------- */
-/* Right edge to advertise. It never moves left, and moves right only by a
+/* Right edge to advertise. It never moves left (C-STATE-3), and moves right only by a
  * worthwhile step (RFC 9293 3.8.6.2.2). */
 uint32_t tcp_window_edge(const struct tcb *t)
 {

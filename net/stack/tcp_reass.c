@@ -183,7 +183,7 @@ void tcp_text(struct tcb *t, struct tcp_in *in)
     t->rcv_nxt += in->len;
     if (t->ooo != NULL) {
         drain(t);
-        t->ack_now = true; /* a gap was filled, or a part of it: RFC 5681 4.2 */
+        t->ack_now = true; /* a gap was filled, or a part of it: RFC 5681 4.2, C-STATE-5 */
     }
     sock_changed(&t->s);
     if (++t->ack_pending >= 2) { /* at least every second segment, RFC 1122 4.2.3.2 */

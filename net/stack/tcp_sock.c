@@ -164,7 +164,7 @@ int tcp_connect(struct tcb *t, const struct ns_addr *a)
     if (a->port == 0 || addr_any(&a->addr))
         return -EADDRNOTAVAIL;
     if (!addr_unicast(t->s.family, &a->addr))
-        return -ENETUNREACH; /* MUST-46 of RFC 9293 */
+        return -ENETUNREACH; /* MUST-46 of RFC 9293; C-STATE-1 */
     ns_clock(ns);
     forget_attempt(t);
     r = open_to(t, a);

@@ -112,12 +112,13 @@ static void probe_window(struct tcb *t)
         tcp_later(t);
 }
 
+/* C-STATE-4 */
 static bool give_up(struct tcb *t)
 {
     uint64_t silent = t->s.ns->now - t->progress_ns;
 
     if (t->persisting && t->s.ns->now - t->heard_ns < TCP_GIVE_UP && !tcb_orphan(t))
-        return false; /* it answers: it may keep its window shut for ever */
+        return false; /* it answers: it may keep its window shut for ever, C-STATE-6 */
     return silent >= (tcb_orphan(t) ? TCP_GIVE_UP_ORPHAN : patience(t, TCP_GIVE_UP));
 }
 
