@@ -389,7 +389,7 @@ static int make_place(struct dns *d, uint32_t owner)
         return -EAGAIN;
     d->evicted++;
     job_end(d, victim, DNS_TRY_LATER);
-    return 0;
+    return d->njobs < DNS_JOBS_MAX ? 0 : -EAGAIN; /* whoever it was may have asked again at once */
 }
 
 int dns_ask(struct dns *d, uint64_t token, uint32_t owner, const struct dns_question *q, uint64_t now_ns)

@@ -41,7 +41,8 @@ static void blob_save(struct netd *n)
         b.entry[b.count++].lease = l->lease;
     }
     sys_blob_set(&b, sizeof(b));
-    names_servers(n); /* it changes when leases do */
+    names_servers(n); /* these change when leases do */
+    clock_servers(n);
 }
 
 static bool blob_find(const struct netd_if *l, struct dhcp_lease *lease)

@@ -113,6 +113,12 @@ static void answer_request(struct netd *n)
             return; /* the reply comes with the answer */
         sys_msg_set(&m, (uint32_t)resolving, NULL, 0);
         break;
+    case NETD_CLOCK: {
+        struct netd_clock c;
+        clock_status(n, &c);
+        sys_msg_set(&m, 0, &c, sizeof(c));
+        break;
+    }
     case NETD_RENEW:
         sys_msg_set(&m, (uint32_t)links_renew(n, index, sys_now_ns()), NULL, 0);
         break;
@@ -177,6 +183,8 @@ static uint64_t earliest(struct netd *n)
     d = t < d ? t : d;
     t = names_deadline(n);
     d = t < d ? t : d;
+    t = clock_deadline(n);
+    d = t < d ? t : d;
     return n->dhcp_next_ns < d ? n->dhcp_next_ns : d;
 }
 
@@ -188,6 +196,8 @@ static void run_timers(struct netd *n)
     links_run(n, now_ns);
     if (names_deadline(n) <= now_ns)
         names_run(n, now_ns);
+    if (clock_deadline(n) <= now_ns)
+        clock_run(n, now_ns);
 }
 
 int main(int argc, char **argv)
@@ -212,6 +222,7 @@ int main(int argc, char **argv)
         fail("cannot serve under the name netd", n->endpoint < 0 ? n->endpoint : r);
     links_init(n, argc, argv);
     names_init(n);
+    clock_init(n);
     adopt_neighbours(n);
     sys_ready();
 
@@ -233,8 +244,10 @@ int main(int argc, char **argv)
             if (i != SLOT_ICMP && items[i].got)
                 drain(n, i);
         netstack_run(n->stack, NETD_TURN_BUDGET);
-        if (items[NETD_SLOTS + 1].got)
+        if (items[NETD_SLOTS + 1].got) {
             names_run(n, sys_now_ns());
+            clock_run(n, sys_now_ns());
+        }
         if (items[NETD_SLOTS].got & READY_IN)
             answer_request(n);
     }

@@ -14,6 +14,8 @@
 #define UDP_ROOM     4096
 #define TCP_ROOM     16384u /* longer answers are for other resolvers */
 #define DATAGRAMS    16     /* read of one socket before the next has its turn */
+#define CLOCK_OWNER  0u     /* no process has this id */
+#define CLOCK_TICKET NETD_TICKETS
 
 _Static_assert((int)DNS_WANT_A == NETD_WANT_A && (int)DNS_WANT_AAAA == NETD_WANT_AAAA &&
                    (int)DNS_WANT_PTR == NETD_WANT_PTR && (int)DNS_USE_SEARCH == NETD_USE_SEARCH &&
@@ -196,6 +198,10 @@ static void on_done(void *ctx, uint64_t ticket, const struct dns_reply *r)
 {
     struct netd *n = ctx;
 
+    if (ticket == CLOCK_TICKET) {
+        clock_resolved(n, r);
+        return;
+    }
     struct netd_ticket *t = &n->names.ticket[ticket];
     struct netd_resolve *out = t->page;
     out->status = r->status;
@@ -242,6 +248,16 @@ int names_resolve(struct netd *n, const struct sys_msg *m, uint64_t now_ns)
     if (r < 0)
         finish(&s->ticket[i], r);
     return 0;
+}
+
+int names_lookup_clock(struct netd *n, const char *name, uint64_t now_ns)
+{
+    struct dns_question q = {.want = DNS_WANT_A | DNS_WANT_AAAA};
+
+    if (strlen(name) >= sizeof(q.name))
+        return -EINVAL;
+    strcpy(q.name, name);
+    return dns_ask(&n->names.dns, CLOCK_TICKET, CLOCK_OWNER, &q, now_ns);
 }
 
 /* --- servers and search list --------------------------------------------------- */

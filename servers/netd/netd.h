@@ -13,6 +13,7 @@
  *   links.c  one DHCP client a link; addresses and routes; the blob
  *   linklocal.c  an address of one's own choice when no DHCP server answers
  *   names.c  the resolver that all processes share
+ *   clock.c  the time of day
  *
  * One thread; nothing here blocks but the wait in main.c.
  */
@@ -24,6 +25,7 @@
 #include <net/stack/dns.h>
 #include <net/stack/frag.h>
 #include <net/stack/netstack.h>
+#include <net/stack/sntp.h>
 #include <slipway/netdproto.h>
 #include <slipway/sys.h>
 #include <stdbool.h>
@@ -90,6 +92,18 @@ struct netd_names {
     uint64_t next_expiry_ns; /* of those in use */
 };
 
+struct netd_time {
+    struct sntp sntp;
+    struct nsock *s;        /* of the question under way */
+    bool chosen;            /* net.ntp says whom to ask */
+    bool looking, missed;   /* for its names; one had no address */
+    char option[256];
+    const char *word;       /* the rest of it, while looking */
+    struct sntp_server found[SNTP_SERVERS_MAX];
+    unsigned nfound;
+    uint64_t look_ns;       /* when to look for the names, again or for the first time */
+};
+
 struct netd {
     struct netd_ring slot[NETD_SLOTS]; /* index: enum net_slot */
     struct netstack *stack;            /* sends through the ICMP slot's ring */
@@ -99,6 +113,7 @@ struct netd {
     uint64_t dhcp_next_ns;             /* earliest deadline of the clients */
     int endpoint;                      /* requests of other servers */
     struct netd_names names;
+    struct netd_time clock;
 };
 
 /* env.c */
@@ -139,7 +154,17 @@ void names_servers(struct netd *n);
 /* A router names a server (its link for a link-local address), or that it is one no
  * longer (expiry_ns in the past). */
 void names_rdnss(struct netd *n, uint16_t link, const struct net_addr *server, uint64_t expiry_ns);
+/* For net.ntp: clock_resolved gets the answer. 0 or -errno. */
+int names_lookup_clock(struct netd *n, const char *name, uint64_t now_ns);
 /* The stack for netd's own errands; NULL: no memory for its ring. */
 struct netstack *names_stack(struct netd *n);
+
+/* clock.c */
+void clock_init(struct netd *n); /* after names_init */
+void clock_run(struct netd *n, uint64_t now_ns);
+uint64_t clock_deadline(const struct netd *n);
+void clock_servers(struct netd *n); /* leases have changed */
+void clock_resolved(struct netd *n, const struct dns_reply *r);
+void clock_status(const struct netd *n, struct netd_clock *out);
 
 #endif

@@ -3,10 +3,12 @@
  * servers/shell/sys_cmds.c: commands about the machine and its processes.
  */
 #include "shell.h"
+#include <arpa/inet.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <slipway/initproto.h>
+#include <slipway/netdproto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -231,6 +233,28 @@ int cmd_free(int argc, char **argv)
     return 0;
 }
 
+/* Who says so. */
+static void show_clock_source(void)
+{
+    struct sys_msg m;
+    struct netd_clock c;
+    char text[INET6_ADDRSTRLEN];
+
+    sys_msg_set(&m, NETD_CLOCK, NULL, 0);
+    if (sys_ask("netd", &m, 1000) != 0)
+        return;
+    memcpy(&c, m.data, sizeof c);
+    if (c.state != NETD_CLOCK_SET) {
+        printf("by the machine's own clock%s\n", c.state == NETD_CLOCK_ASKING ? "; no time server has answered yet" : "");
+        return;
+    }
+    uint64_t off = (uint64_t)(c.offset_ns < 0 ? -c.offset_ns : c.offset_ns);
+    printf("by SNTP from %s, stratum %u, %llu s ago, %s by %llu.%06llu s\n",
+           inet_ntop(c.family == NET_INET6 ? AF_INET6 : AF_INET, c.server.b, text, sizeof text), c.stratum,
+           (unsigned long long)((sys_now_ns() - c.when_ns) / 1000000000u), c.offset_ns < 0 ? "was ahead" : "was behind",
+           (unsigned long long)(off / 1000000000u), (unsigned long long)(off % 1000000000u / 1000));
+}
+
 int cmd_date(int argc, char **argv)
 {
     char text[64];
@@ -241,6 +265,7 @@ int cmd_date(int argc, char **argv)
     gmtime_r(&now, &tm);
     strftime(text, sizeof text, "%a %b %e %H:%M:%S UTC %Y", &tm);
     printf("%s\n", text);
+    show_clock_source();
     return 0;
 }
 

@@ -4,7 +4,8 @@
 UNIT_TESTS += test_arp test_dhcp test_frag test_http
 test_arp_SOURCES_LIST = tests/unit/test_arp.c net/stack/arp.c
 test_dhcp_SOURCES_LIST = tests/unit/test_dhcp.c net/stack/dhcp.c
-UNIT_TESTS += test_dns test_dns_wire test_hosts
+UNIT_TESTS += test_dns test_dns_wire test_hosts test_sntp
+test_sntp_SOURCES_LIST = tests/unit/test_sntp.c net/stack/sntp.c
 test_hosts_SOURCES_LIST = tests/unit/test_hosts.c libc/hosts.c libc/addrsort.c
 test_dns_SOURCES_LIST = tests/unit/test_dns.c net/stack/dns.c net/stack/dns_cache.c net/stack/dns_wire.c
 test_dns_wire_SOURCES_LIST = tests/unit/test_dns_wire.c net/stack/dns.c net/stack/dns_cache.c net/stack/dns_wire.c
