@@ -128,7 +128,7 @@ const struct tcp_cc *tcp_cc_by_id(int id); /* enum ns_congestion; NULL: none */
 const struct tcp_cc *tcp_cc_by_name(const char *name, size_t n);
 int tcp_cc_id(const struct tcp_cc *cc);
 void tcp_cc_slow_start(struct tcb *t, uint32_t bytes);
-uint32_t tcp_cc_flight(const struct tcb *t); /* FlightSize, as far as cwnd allowed it */
+uint32_t tcp_cc_flight(const struct tcb *t); /* FlightSize, before the loss */
 uint32_t tcp_initial_window(const struct tcb *t);
 
 /* --- out of order ------------------------------------------------------------ */
@@ -202,6 +202,8 @@ struct tcb {
     /* congestion */
     const struct tcp_cc *cc;
     uint32_t cwnd, ssthresh, recover, cc_acked;
+    uint32_t cwnd_full; /* snd_nxt when cwnd last held text back */
+    uint32_t flight_peak[2]; /* most in flight: since the last measured round trip, and in it */
     uint64_t cc_priv[4];
     struct tcp_recovery rc;
     uint64_t retransmits;
@@ -374,6 +376,15 @@ static inline uint32_t tcp_pipe(const struct tcb *t)
     return t->snd_nxt - t->snd_una - t->rc.sacked - t->rc.lost;
 }
 
+/* Segments that leave at the same moment still have an order: each is stamped a
+ * nanosecond later than the one before. */
+static inline uint64_t tcp_rec_stamp(struct tcb *t)
+{
+    uint64_t now = t->s.ns->now;
+
+    return t->rc.stamp_ns = now > t->rc.stamp_ns ? now : t->rc.stamp_ns + 1;
+}
+
 /* The segment from snd_nxt to `end` was sent; tcp_rec_room has made room. */
 static inline void tcp_rec_push(struct tcb *t, uint32_t end)
 {
@@ -381,7 +392,7 @@ static inline void tcp_rec_push(struct tcb *t, uint32_t end)
 
     if (c->rec == NULL || (c->n == 0 && t->snd_nxt != t->snd_una))
         return; /* untracked */
-    c->rec[c->head + c->n++] = (struct tcp_rec){.sent_ns = t->s.ns->now, .seq = t->snd_nxt, .end = end};
+    c->rec[c->head + c->n++] = (struct tcp_rec){.sent_ns = tcp_rec_stamp(t), .seq = t->snd_nxt, .end = end};
 }
 
 /* tcp_timer.c */

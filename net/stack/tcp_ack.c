@@ -41,6 +41,8 @@ static void sample_rtt(struct tcb *t, const struct tcp_in *in)
 
     if (t->timing && seq_geq(in->ack, t->rtt_seq)) {
         t->timing = false;
+        t->flight_peak[1] = t->flight_peak[0];
+        t->flight_peak[0] = 0;
         tcp_rtt_sample(t, now - t->rtt_start_ns);
     } else if (sent != 0) {
         tcp_rtt_sample(t, now - sent);
@@ -157,8 +159,9 @@ static uint32_t advance(struct tcb *t, const struct tcp_in *in)
     struct netstack *ns = t->s.ns;
     uint32_t acked = in->ack - t->snd_una, end = tcp_fin_seq(t), delivered = acked;
     uint32_t text = (seq_lt(in->ack, end) ? in->ack : end) - t->buf_seq;
-    bool limited =
-        t->snd_max - t->snd_una + t->snd_mss >= t->cwnd; /* RFC 7661's concern: unused cwnd must not grow */
+    /* RFC 7661's concern: a window that is not used up must not grow. It was when
+     * it held text back at some time in the flight that is acknowledged now. */
+    bool limited = seq_lt(t->snd_una, t->cwnd_full) || t->snd_max - t->snd_una + t->snd_mss >= t->cwnd;
     bool tracked = t->rc.n != 0;
 
     sample_rtt(t, in);
@@ -174,6 +177,8 @@ static uint32_t advance(struct tcb *t, const struct tcp_in *in)
         t->snd_nxt = t->snd_una;
     if (seq_lt(t->snd_sml, t->snd_una))
         t->snd_sml = t->snd_una;
+    if (seq_lt(t->cwnd_full, t->snd_una))
+        t->cwnd_full = t->snd_una;
     if (tracked)
         delivered -= tcp_sack_advance(t, in);
     else if (t->rc.undo_on && tcp_undo(t, in))
@@ -211,6 +216,7 @@ bool tcp_ack(struct tcb *t, const struct tcp_in *in)
         tcp_challenge(t); /* RFC 5961 5.2 */
         return false;
     }
+    update_window(t, in);
     if (seq_gt(in->ack, t->snd_una)) {
         delivered = advance(t, in);
         moved = true;
@@ -222,7 +228,6 @@ bool tcp_ack(struct tcb *t, const struct tcp_in *in)
                 duplicate_ack(t);
         }
     }
-    update_window(t, in);
     if (tracked && (t->rc.attend || in->sack_n != 0))
         tcp_recovery(t, in, delivered, moved);
     return true;

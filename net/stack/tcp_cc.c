@@ -81,10 +81,15 @@ void tcp_cc_slow_start(struct tcb *t, uint32_t bytes)
     t->cwnd += bytes < most ? bytes : most;
 }
 
-/* What limited transmit sent beyond cwnd does not count (RFC 3042). */
+/* When a loss is noticed, acknowledgements may just have emptied the network, and
+ * the application had no turn yet to fill it again: what counts is the most that
+ * was in flight of late. Limited transmit's part of it does not (RFC 3042). */
 uint32_t tcp_cc_flight(const struct tcb *t)
 {
     uint32_t flight = t->snd_max - t->snd_una;
 
+    for (int i = 0; i < 2; i++)
+        if (t->flight_peak[i] > flight)
+            flight = t->flight_peak[i];
     return flight < t->cwnd ? flight : t->cwnd;
 }

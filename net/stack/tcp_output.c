@@ -105,6 +105,8 @@ static void note_sent(struct tcb *t, uint32_t seq, uint32_t end)
         t->progress_ns = t->s.ns->now; /* the give-up clock starts */
     if (seq_gt(end, t->snd_max))
         t->snd_max = end;
+    if (t->snd_max - t->snd_una > t->flight_peak[0])
+        t->flight_peak[0] = t->snd_max - t->snd_una;
     t->sent_ns = t->s.ns->now;
 }
 
@@ -213,15 +215,17 @@ static bool may_send_text(const struct tcb *t)
 
 /* How much more may be sent: cwnd bounds what is in the network, the peer's window
  * how far beyond snd_una it may lie. */
-static uint32_t usable_window(const struct tcb *t)
+static uint32_t usable_window(struct tcb *t)
 {
     uint32_t cwnd = t->cwnd, pipe = tcp_pipe(t), ahead = t->snd_nxt - t->snd_una, w;
 
     if (!t->in_recovery && t->dupacks > 0 && t->dupacks < 3)
         cwnd += t->dupacks * (uint32_t)t->snd_mss; /* limited transmit, RFC 3042 */
-    if (cwnd <= pipe || t->snd_wnd <= ahead)
+    w = cwnd > pipe ? cwnd - pipe : 0;
+    if (w < t->snd_mss)
+        t->cwnd_full = t->snd_nxt;
+    if (w == 0 || t->snd_wnd <= ahead)
         return 0;
-    w = cwnd - pipe;
     return w < t->snd_wnd - ahead ? w : t->snd_wnd - ahead;
 }
 

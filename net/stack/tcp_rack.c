@@ -17,11 +17,6 @@
 #define MIN_RTT_AGE   (300 * NS_SEC) /* a path may change for the worse, too */
 
 /* --- which segment was delivered last (6.2, steps 1 to 3) -------------------------- */
-static bool sent_after(uint64_t t1, uint32_t seq1, uint64_t t2, uint32_t seq2)
-{
-    return t1 > t2 || (t1 == t2 && seq_gt(seq1, seq2));
-}
-
 /* Was it an earlier copy that arrived? The echoed stamp tells when the left edge
  * has moved; else a round trip that is too short to be one. */
 static bool answers_original(const struct tcb *t, const struct tcp_in *in, const struct tcp_rec *r,
@@ -37,7 +32,7 @@ static bool answers_original(const struct tcb *t, const struct tcp_in *in, const
 void tcp_rack_update(struct tcb *t, const struct tcp_in *in, const struct tcp_rec *r, bool cumulative)
 {
     struct tcp_recovery *c = &t->rc;
-    uint64_t now = t->s.ns->now, rtt = now - r->sent_ns;
+    uint64_t now = t->s.ns->now, rtt = now > r->sent_ns ? now - r->sent_ns : 0;
 
     if (seq_gt(r->end, c->fack))
         c->fack = r->end;
@@ -49,10 +44,8 @@ void tcp_rack_update(struct tcb *t, const struct tcp_in *in, const struct tcp_re
         c->min_rtt_at = now;
     }
     c->rtt_ns = rtt;
-    if (sent_after(r->sent_ns, r->end, c->xmit_ns, c->end_seq)) {
+    if (r->sent_ns > c->xmit_ns)
         c->xmit_ns = r->sent_ns;
-        c->end_seq = r->end;
-    }
 }
 
 /* --- the reordering window (6.2, step 4) --------------------------------------------- */
@@ -97,7 +90,7 @@ void tcp_rack_detect(struct tcb *t)
             continue;
         }
         i++;
-        if (!sent_after(c->xmit_ns, c->end_seq, r->sent_ns, r->end)) {
+        if (r->sent_ns >= c->xmit_ns) {
             if (!(r->flags & REC_RETRANS))
                 break; /* and whatever follows was sent later still */
             continue;
@@ -205,8 +198,10 @@ bool tcp_tlp_acked(struct tcb *t, const struct tcp_in *in, bool advanced)
 static uint64_t pto(struct tcb *t)
 {
     uint64_t wait = 2000ull * t->srtt_us;
+    uint32_t flight = t->snd_nxt - t->snd_una;
 
-    t->rc.lone = t->rc.sacked_n == 0 && t->snd_nxt - t->snd_una <= t->snd_mss;
+    /* A peer whose window is full has something to say at once when it opens it. */
+    t->rc.lone = t->rc.sacked_n == 0 && flight <= t->snd_mss && flight + t->snd_mss <= t->snd_wnd;
     if (wait < PTO_MIN)
         wait = PTO_MIN;
     wait <<= t->rc.tlp_n;

@@ -15,7 +15,9 @@ void tcp_recovery_init(struct tcb *t)
     memset(&t->rc, 0, sizeof(t->rc));
     t->rc.min_rtt_ns = NS_NEVER;
     t->rc.reo_wnd_mult = 1;
-    t->rc.fack = t->rc.end_seq = t->snd_una;
+    t->cwnd_full = t->snd_una;
+    t->flight_peak[0] = t->flight_peak[1] = 0;
+    t->rc.fack = t->snd_una;
 }
 
 /* --- undo ------------------------------------------------------------------------ */
@@ -88,7 +90,7 @@ bool tcp_retransmit(struct tcb *t, uint32_t i)
     if (r->flags & REC_LOST)
         c->lost -= bytes;
     r->flags = (uint8_t)((r->flags & ~REC_LOST) | REC_RETRANS);
-    r->sent_ns = t->s.ns->now;
+    r->sent_ns = tcp_rec_stamp(t);
     if (t->in_recovery)
         c->prr_out += bytes;
     if (i == c->head) { /* RFC 6298 5.1: it has its own time to be answered */

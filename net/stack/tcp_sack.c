@@ -123,7 +123,7 @@ uint64_t tcp_rec_sent_once(const struct tcb *t, uint32_t ack)
 
     if (c->n == 0 || (i = tcp_rec_at(t, ack)) == c->head || c->rec[i - 1].flags != 0)
         return 0;
-    return c->rec[i - 1].sent_ns;
+    return c->rec[i - 1].sent_ns < t->s.ns->now ? c->rec[i - 1].sent_ns : t->s.ns->now;
 }
 
 void tcp_rec_lost(struct tcb *t, struct tcp_rec *r)
@@ -210,7 +210,7 @@ void tcp_rec_rebuild(struct tcb *t)
             tcp_rec_forget(t);
             return;
         }
-        c->rec[c->n++] = (struct tcp_rec){.sent_ns = t->sent_ns, .seq = seq, .end = seq + len};
+        c->rec[c->n++] = (struct tcp_rec){.sent_ns = t->sent_ns + c->n, .seq = seq, .end = seq + len};
     }
     c->recover_fs = t->snd_nxt - t->snd_una;
     c->attend = t->in_recovery;

@@ -31,7 +31,7 @@
 #define REC_LOST    2u /* deemed lost and not sent again since */
 #define REC_RETRANS 4u /* sent more than once */
 struct tcp_rec {
-    uint64_t sent_ns;  /* the last time */
+    uint64_t sent_ns;  /* the last time; tells any two apart */
     uint32_t seq, end; /* a FIN counts */
     uint16_t run;      /* SACKED: so many records from here on are, at least */
     uint8_t flags, pad[5];
@@ -53,10 +53,11 @@ struct tcp_recovery {
     uint8_t rtx_kind;
     bool lone; /* rtx was armed with one small flight out, with time for a delayed ACK */
     /* RACK, named as in RFC 8985 5.3 */
+    uint64_t stamp_ns; /* of the last segment sent */
     uint64_t xmit_ns, rtt_ns, min_rtt_ns, min_rtt_at;
     uint64_t reo_at; /* when the next records are deemed lost; 0: none wait */
     uint64_t rto_at; /* when rtx means a time-out, whatever it waits for before */
-    uint32_t end_seq, fack, dsack_round;
+    uint32_t fack, dsack_round;
     uint8_t reo_wnd_mult, reo_wnd_persist;
     bool reordering_seen, dsack_round_on, dsack_now;
     /* TLP */

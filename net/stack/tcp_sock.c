@@ -219,10 +219,15 @@ int tcp_send(struct tcb *t, const void *buf, size_t n)
 void tcp_readable(struct tcb *t)
 {
     uint32_t gain = tcp_window_edge(t) - t->rcv_adv, left = t->rcv_adv - t->rcv_nxt;
+    uint32_t most = t->rcvbuf_limit / 2, good = t->rcvbuf_limit / 4;
 
+    /* Half of a small buffer; of a large one a quarter, or a sender that fills it
+     * goes on with the half that was free when it was acknowledged. */
+    if (good < 2u * t->snd_mss)
+        good = 2u * t->snd_mss < most ? 2u * t->snd_mss : most;
     if (t->state < TCP_ESTABLISHED || t->rd_eof || gain == 0)
         return;
-    if (gain < t->rcvbuf_limit / 2 && left >= t->rcvbuf_limit / 4)
+    if (gain < good && left >= t->rcvbuf_limit / 4)
         return;
     t->ack_now = true;
     ns_clock(t->s.ns);
