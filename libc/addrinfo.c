@@ -105,8 +105,10 @@ static bool hosts(const char *node, struct addr_list *out)
 
 static int resolver_error(const struct netd_resolve *q, int r)
 {
-    static const int meaning[] = {[NETD_NO_NAME] = EAI_NONAME, [NETD_NO_DATA] = EAI_NONAME,
-                                  [NETD_TRY_LATER] = EAI_AGAIN, [NETD_FAILED] = EAI_FAIL};
+    static const int meaning[] = {[NETD_NO_NAME] = EAI_NONAME,
+                                  [NETD_NO_DATA] = EAI_NONAME,
+                                  [NETD_TRY_LATER] = EAI_AGAIN,
+                                  [NETD_FAILED] = EAI_FAIL};
 
     if (r == 0)
         return q->status < sizeof meaning / sizeof meaning[0] ? meaning[q->status] : EAI_FAIL;
@@ -200,7 +202,9 @@ int __libc_addresses(const char *node, int flags, int family, struct addr_list *
     snprintf(out->canonical, sizeof out->canonical, "%s", node);
     if (number(node, out)) {
         bool fits = family == AF_UNSPEC || (family == AF_INET) == (out->a[0].family == NET_INET);
-        return fits ? 0 : family == AF_INET6 && (flags & AI_V4MAPPED) ? find_mapped(node, flags, out) : EAI_NONAME;
+        return fits                                          ? 0
+               : family == AF_INET6 && (flags & AI_V4MAPPED) ? find_mapped(node, flags, out)
+                                                             : EAI_NONAME;
     }
     if (flags & AI_NUMERICHOST)
         return EAI_NONAME;
@@ -302,7 +306,8 @@ static bool fits(const struct kind *k, int socktype, int protocol)
 
 static int check_hints(const struct addrinfo *h, const char *node)
 {
-    if (h->ai_flags & ~(AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_NUMERICSERV | AI_V4MAPPED | AI_ALL | AI_ADDRCONFIG) ||
+    if (h->ai_flags & ~(AI_PASSIVE | AI_CANONNAME | AI_NUMERICHOST | AI_NUMERICSERV | AI_V4MAPPED | AI_ALL |
+                        AI_ADDRCONFIG) ||
         ((h->ai_flags & AI_CANONNAME) && node == NULL))
         return EAI_BADFLAGS;
     if (h->ai_family != AF_UNSPEC && h->ai_family != AF_INET && h->ai_family != AF_INET6)
@@ -432,7 +437,8 @@ int getnameinfo(const struct sockaddr *addr, socklen_t len, char *host, socklen_
     if (host != NULL && host_len > 0)
         r = host_text(&a, scope, flags, host, host_len);
     if (r == 0 && service != NULL && service_len > 0) {
-        const char *name = flags & NI_NUMERICSERV ? NULL : __libc_service_name(port, flags & NI_DGRAM ? "udp" : "tcp");
+        const char *name =
+            flags & NI_NUMERICSERV ? NULL : __libc_service_name(port, flags & NI_DGRAM ? "udp" : "tcp");
         int n = name != NULL ? snprintf(service, service_len, "%s", name)
                              : snprintf(service, service_len, "%u", port);
         r = n < (int)service_len ? 0 : EAI_OVERFLOW;

@@ -9,15 +9,15 @@
 static const struct policy {
     uint8_t prefix[16], bits, precedence, label;
 } policies[] = {
-    {{[15] = 1}, 128, 50, 0},                       /* ::1 */
-    {{[10] = 0xff, [11] = 0xff}, 96, 35, 4},        /* IPv4 */
-    {{0x20, 0x02}, 16, 30, 2},                      /* 6to4 */
-    {{0x20, 0x01, 0, 0}, 32, 5, 5},                 /* Teredo */
-    {{0xfc}, 7, 3, 13},                             /* unique local */
-    {{0}, 96, 1, 3},                                /* IPv4-compatible */
-    {{0xfe, 0xc0}, 10, 1, 11},                      /* site-local */
-    {{0x3f, 0xfe}, 16, 1, 12},                      /* 6bone */
-    {{0}, 0, 40, 1},                                /* everything else */
+    {{[15] = 1}, 128, 50, 0},                /* ::1 */
+    {{[10] = 0xff, [11] = 0xff}, 96, 35, 4}, /* IPv4 */
+    {{0x20, 0x02}, 16, 30, 2},               /* 6to4 */
+    {{0x20, 0x01, 0, 0}, 32, 5, 5},          /* Teredo */
+    {{0xfc}, 7, 3, 13},                      /* unique local */
+    {{0}, 96, 1, 3},                         /* IPv4-compatible */
+    {{0xfe, 0xc0}, 10, 1, 11},               /* site-local */
+    {{0x3f, 0xfe}, 16, 1, 12},               /* 6bone */
+    {{0}, 0, 40, 1},                         /* everything else */
 };
 
 static bool under(const uint8_t *a, const uint8_t *prefix, unsigned bits)

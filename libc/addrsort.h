@@ -10,8 +10,8 @@
 
 struct sort_entry {
     struct netd_address to;
-    bool reachable;          /* there is a route to it */
-    struct net_addr source;  /* and this is the address that it would be used from */
+    bool reachable;         /* there is a route to it */
+    struct net_addr source; /* and this is the address that it would be used from */
 };
 
 /* Best first; equals keep their order. Rules 1, 2, 5, 6, 8 and, for IPv6, 9 of section 6;

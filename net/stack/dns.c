@@ -40,7 +40,8 @@ void dns_init(struct dns *d, const struct dns_env *env)
 
 static bool same_server(const struct dns_server *a, const struct dns_server *b)
 {
-    return a->family == b->family && a->port == b->port && a->link == b->link && addr_equal(&a->addr, &b->addr);
+    return a->family == b->family && a->port == b->port && a->link == b->link &&
+           addr_equal(&a->addr, &b->addr);
 }
 
 static struct dns_server *known(struct dns *d, const struct dns_server *s)
@@ -364,7 +365,8 @@ static unsigned jobs_of(const struct dns *d, uint32_t owner, unsigned *newest)
     unsigned n = 0;
 
     for (unsigned i = 0; i < DNS_JOBS_MAX; i++)
-        if (d->job[i] && d->job[i]->owner == owner && (n++ == 0 || d->job[i]->serial > d->job[*newest]->serial))
+        if (d->job[i] && d->job[i]->owner == owner &&
+            (n++ == 0 || d->job[i]->serial > d->job[*newest]->serial))
             *newest = i;
     return n;
 }
@@ -397,7 +399,8 @@ int dns_ask(struct dns *d, uint64_t token, uint32_t owner, const struct dns_ques
     struct dns_name name;
     unsigned i = 0;
 
-    if (!(q->want & (DNS_WANT_A | DNS_WANT_AAAA | DNS_WANT_PTR)) || memchr(q->name, 0, sizeof(q->name)) == NULL ||
+    if (!(q->want & (DNS_WANT_A | DNS_WANT_AAAA | DNS_WANT_PTR)) ||
+        memchr(q->name, 0, sizeof(q->name)) == NULL ||
         (!(q->want & DNS_WANT_PTR) && (dns_name_parse(&name, q->name) != 0 || name.len == 1)))
         return -EINVAL;
     if (make_place(d, owner) != 0) {
@@ -475,8 +478,8 @@ static void spoofed(struct dns *d, struct dns_flight *f, uint64_t now_ns)
     }
 }
 
-void dns_input(struct dns *d, unsigned flight, uint8_t family, const struct net_addr *addr, uint16_t port, bool tcp,
-               const uint8_t *msg, size_t len, uint64_t now_ns)
+void dns_input(struct dns *d, unsigned flight, uint8_t family, const struct net_addr *addr, uint16_t port,
+               bool tcp, const uint8_t *msg, size_t len, uint64_t now_ns)
 {
     struct dns_flight *f = flight < DNS_FLIGHTS_MAX ? d->flight[flight] : NULL;
     struct dns_result r;
@@ -543,10 +546,12 @@ uint64_t dns_deadline(const struct dns *d)
 {
     uint64_t t = UINT64_MAX;
 
-    for (unsigned i = 0; i < DNS_FLIGHTS_MAX && d->njobs != 0; i++)
+    if (d->njobs == 0)
+        return t;
+    for (unsigned i = 0; i < DNS_FLIGHTS_MAX; i++)
         if (d->flight[i] && !d->flight[i]->done && d->flight[i]->next_ns < t)
             t = d->flight[i]->next_ns;
-    for (unsigned i = 0; i < DNS_JOBS_MAX && d->njobs != 0; i++)
+    for (unsigned i = 0; i < DNS_JOBS_MAX; i++)
         if (d->job[i] && d->job[i]->deadline_ns < t)
             t = d->job[i]->deadline_ns;
     return t;

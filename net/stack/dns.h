@@ -19,24 +19,24 @@
 
 #include <net/stack/dns_cache.h>
 
-#define DNS_SERVERS_MAX 8
-#define DNS_SEARCH_MAX 6
-#define DNS_JOBS_MAX 32
-#define DNS_JOBS_PER_OWNER 8
-#define DNS_FLIGHTS_MAX (2 * DNS_JOBS_MAX) /* each job has two at most */
-#define DNS_ROUNDS 3                       /* times that each server is asked */
-#define DNS_SPOOFS_MAX 8                   /* wrong answers before we change to TCP */
-#define DNS_FIRST_TIMEOUT_NS 1000000000ull /* doubles from round to round */
-#define DNS_GIVE_UP_NS 10000000000ull      /* one question */
-#define DNS_JOB_NS 15000000000ull          /* a job with all its questions */
-#define DNS_SECOND_FAMILY_NS 1000000000ull /* what one family waits for the other */
-#define DNS_BAD_SERVER_NS 30000000000ull   /* a silent server comes last for so long */
+#define DNS_SERVERS_MAX      8
+#define DNS_SEARCH_MAX       6
+#define DNS_JOBS_MAX         32
+#define DNS_JOBS_PER_OWNER   8
+#define DNS_FLIGHTS_MAX      (2 * DNS_JOBS_MAX) /* each job has two at most */
+#define DNS_ROUNDS           3                  /* times that each server is asked */
+#define DNS_SPOOFS_MAX       8                  /* wrong answers before we change to TCP */
+#define DNS_FIRST_TIMEOUT_NS 1000000000ull      /* doubles from round to round */
+#define DNS_GIVE_UP_NS       10000000000ull     /* one question */
+#define DNS_JOB_NS           15000000000ull     /* a job with all its questions */
+#define DNS_SECOND_FAMILY_NS 1000000000ull      /* what one family waits for the other */
+#define DNS_BAD_SERVER_NS    30000000000ull     /* a silent server comes last for so long */
 
 struct dns_server {
     uint8_t family; /* enum net_family; 0: none */
     bool plain;     /* does not understand EDNS */
     uint16_t port;
-    uint16_t link;  /* LINK_ANY but for link-local addresses */
+    uint16_t link; /* LINK_ANY but for link-local addresses */
     uint16_t pad;
     struct net_addr addr;
     uint64_t bad_until_ns;
@@ -45,10 +45,10 @@ struct dns_server {
 enum { DNS_WANT_A = 1, DNS_WANT_AAAA = 2, DNS_WANT_PTR = 4, DNS_USE_SEARCH = 8 };
 enum dns_status {
     DNS_OK = 0,
-    DNS_NO_NAME,  /* authoritative: there is no such name */
-    DNS_NO_DATA,  /* ... or it has no such addresses */
+    DNS_NO_NAME,   /* authoritative: there is no such name */
+    DNS_NO_DATA,   /* ... or it has no such addresses */
     DNS_TRY_LATER, /* nobody answered, or said so */
-    DNS_FAILED,   /* servers refuse, or answer nonsense */
+    DNS_FAILED,    /* servers refuse, or answer nonsense */
 };
 
 struct dns_question {
@@ -77,7 +77,8 @@ struct dns_env {
     void (*free)(void *ctx, void *p);
     /* Send for a flight, from a port that nobody can foresee; replaces what the flight had
      * open. TCP: `msg` without its length, which the environment adds. 0 or -errno. */
-    int (*send)(void *ctx, unsigned flight, const struct dns_server *to, bool tcp, const uint8_t *msg, size_t len);
+    int (*send)(void *ctx, unsigned flight, const struct dns_server *to, bool tcp, const uint8_t *msg,
+                size_t len);
     void (*close)(void *ctx, unsigned flight); /* harmless when nothing is open */
     /* A job is over. `token` as given to dns_ask. */
     void (*done)(void *ctx, uint64_t token, const struct dns_reply *r);
@@ -111,8 +112,8 @@ void dns_set_search(struct dns *d, const char *domains, unsigned ndots);
  * the owner that has most loses its newest job (DNS_TRY_LATER). */
 int dns_ask(struct dns *d, uint64_t token, uint32_t owner, const struct dns_question *q, uint64_t now_ns);
 /* A message came for a flight from (family, addr, port). */
-void dns_input(struct dns *d, unsigned flight, uint8_t family, const struct net_addr *addr, uint16_t port, bool tcp,
-               const uint8_t *msg, size_t len, uint64_t now_ns);
+void dns_input(struct dns *d, unsigned flight, uint8_t family, const struct net_addr *addr, uint16_t port,
+               bool tcp, const uint8_t *msg, size_t len, uint64_t now_ns);
 /* What the flight had open broke: refused, unreachable, connection closed. */
 void dns_broken(struct dns *d, unsigned flight, uint64_t now_ns);
 void dns_run(struct dns *d, uint64_t now_ns);

@@ -18,7 +18,8 @@ struct dns_entry {
     uint8_t data[];
 };
 
-void dns_cache_init(struct dns_cache *c, void *ctx, void *(*alloc)(void *, size_t), void (*release)(void *, void *))
+void dns_cache_init(struct dns_cache *c, void *ctx, void *(*alloc)(void *, size_t),
+                    void (*release)(void *, void *))
 {
     memset(c, 0, sizeof(*c));
     c->ctx = ctx;
@@ -71,8 +72,8 @@ static struct dns_entry *find(struct dns_cache *c, const struct dns_name *name, 
     return NULL;
 }
 
-void dns_cache_put(struct dns_cache *c, const struct dns_name *name, uint16_t type, const struct dns_result *r,
-                   uint64_t now_ns)
+void dns_cache_put(struct dns_cache *c, const struct dns_name *name, uint16_t type,
+                   const struct dns_result *r, uint64_t now_ns)
 {
     struct dns_entry *e = find(c, name, type);
     size_t names = (size_t)name->len + r->canonical.len + r->pointer.len;

@@ -11,7 +11,7 @@
 
 #include <net/stack/dns_wire.h>
 
-#define DNS_CACHE_BYTES (48u * 1024)
+#define DNS_CACHE_BYTES   (48u * 1024)
 #define DNS_CACHE_BUCKETS 64
 
 struct dns_entry;
@@ -26,10 +26,11 @@ struct dns_cache {
     uint64_t hits, misses, evicted;
 };
 
-void dns_cache_init(struct dns_cache *c, void *ctx, void *(*alloc)(void *, size_t), void (*release)(void *, void *));
+void dns_cache_init(struct dns_cache *c, void *ctx, void *(*alloc)(void *, size_t),
+                    void (*release)(void *, void *));
 /* Data, NODATA or NONAME with a time to live; anything else is left alone. */
-void dns_cache_put(struct dns_cache *c, const struct dns_name *name, uint16_t type, const struct dns_result *r,
-                   uint64_t now_ns);
+void dns_cache_put(struct dns_cache *c, const struct dns_name *name, uint16_t type,
+                   const struct dns_result *r, uint64_t now_ns);
 /* False: not known, or no longer. ttl_s is what is left of it. */
 bool dns_cache_get(struct dns_cache *c, const struct dns_name *name, uint16_t type, uint64_t now_ns,
                    struct dns_result *r);

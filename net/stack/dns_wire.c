@@ -146,7 +146,8 @@ void dns_name_reverse(struct dns_name *n, uint8_t family, const struct net_addr 
 
 /* --- questions ------------------------------------------------------------- */
 
-size_t dns_query_build(uint8_t buf[DNS_QUERY_MAX], uint16_t id, const struct dns_name *name, uint16_t type, bool edns)
+size_t dns_query_build(uint8_t buf[DNS_QUERY_MAX], uint16_t id, const struct dns_name *name, uint16_t type,
+                       bool edns)
 {
     size_t at = HEADER_BYTES;
 
@@ -223,8 +224,8 @@ static void take_data(const uint8_t *msg, size_t len, const struct record *r, st
 }
 
 /* Walks the answers once for out->canonical: its data, else its alias. False: malformed. */
-static bool walk(const uint8_t *msg, size_t len, size_t at, unsigned count, uint16_t type, struct dns_result *out,
-                 bool *again)
+static bool walk(const uint8_t *msg, size_t len, size_t at, unsigned count, uint16_t type,
+                 struct dns_result *out, bool *again)
 {
     struct dns_name alias;
     struct record r;

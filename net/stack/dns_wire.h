@@ -16,15 +16,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DNS_PORT 53
-#define DNS_NAME_MAX 255   /* bytes on the wire, the root's zero included */
-#define DNS_TEXT_MAX 256   /* as text, with the final NUL and a dot at the end */
-#define DNS_LABEL_MAX 63
-#define DNS_QUERY_MAX (12 + DNS_NAME_MAX + 4 + 11)
-#define DNS_UDP_MAX 1232   /* what we say that we take without fragments */
-#define DNS_ADDRS_MAX 32   /* of one name and type; more are left out */
-#define DNS_CHAIN_MAX 8    /* aliases from the name asked for to its addresses */
-#define DNS_TTL_MAX_S 86400u
+#define DNS_PORT               53
+#define DNS_NAME_MAX           255 /* bytes on the wire, the root's zero included */
+#define DNS_TEXT_MAX           256 /* as text, with the final NUL and a dot at the end */
+#define DNS_LABEL_MAX          63
+#define DNS_QUERY_MAX          (12 + DNS_NAME_MAX + 4 + 11)
+#define DNS_UDP_MAX            1232 /* what we say that we take without fragments */
+#define DNS_ADDRS_MAX          32   /* of one name and type; more are left out */
+#define DNS_CHAIN_MAX          8    /* aliases from the name asked for to its addresses */
+#define DNS_TTL_MAX_S          86400u
 #define DNS_NEGATIVE_TTL_MAX_S 3600u /* RFC 2308 section 5 wants one to three hours */
 
 enum { DNS_A = 1, DNS_CNAME = 5, DNS_SOA = 6, DNS_PTR = 12, DNS_AAAA = 28, DNS_OPT = 41 };
@@ -69,9 +69,9 @@ struct dns_result {
     uint8_t kind, rcode; /* enum dns_kind; as the server said */
     uint8_t hops;        /* aliases followed */
     uint8_t naddrs;
-    uint32_t ttl_s;      /* 0: not to be kept */
-    struct dns_name canonical; /* the name that the data is of */
-    struct dns_name pointer;   /* PTR: the name found */
+    uint32_t ttl_s;                  /* 0: not to be kept */
+    struct dns_name canonical;       /* the name that the data is of */
+    struct dns_name pointer;         /* PTR: the name found */
     uint8_t addr[DNS_ADDRS_MAX][16]; /* A: the first four bytes */
 };
 

@@ -8,8 +8,15 @@
 #define UNIX_EPOCH_S 2208988800u /* 1970, in seconds since 1900 */
 
 /* Figure 1: offsets in the message. */
-enum { OFF_FLAGS = 0, OFF_STRATUM = 1, OFF_DISPERSION = 8, OFF_REFERENCE = 12, OFF_ORIGIN = 24, OFF_RECEIVE = 32,
-       OFF_TRANSMIT = 40 };
+enum {
+    OFF_FLAGS = 0,
+    OFF_STRATUM = 1,
+    OFF_DISPERSION = 8,
+    OFF_REFERENCE = 12,
+    OFF_ORIGIN = 24,
+    OFF_RECEIVE = 32,
+    OFF_TRANSMIT = 40
+};
 enum { MODE_CLIENT = 3, MODE_SERVER = 4, VERSION = 4, LEAP_UNKNOWN = 3, STRATUM_MAX = 15 };
 
 void sntp_init(struct sntp *s, void *ctx, void (*random)(void *, void *, size_t))
@@ -24,7 +31,8 @@ void sntp_init(struct sntp *s, void *ctx, void (*random)(void *, void *, size_t)
 
 static bool same_server(const struct sntp_server *a, const struct sntp_server *b)
 {
-    return a->family == b->family && a->link == b->link && a->port == b->port && addr_equal(&a->addr, &b->addr);
+    return a->family == b->family && a->link == b->link && a->port == b->port &&
+           addr_equal(&a->addr, &b->addr);
 }
 
 void sntp_set_servers(struct sntp *s, const struct sntp_server *list, unsigned n, uint64_t now_ns)
@@ -158,12 +166,13 @@ static void kiss(struct sntp *s, const uint8_t *m, uint64_t now_ns)
 /* Sections 5 and 10: is there a time in it? */
 static bool has_time(const uint8_t *m)
 {
-    return m[OFF_FLAGS] >> 6 != LEAP_UNKNOWN && m[OFF_STRATUM] <= STRATUM_MAX && get16(m + OFF_DISPERSION) < 16 &&
-           (get32(m + OFF_TRANSMIT) | get32(m + OFF_TRANSMIT + 4)) != 0 &&
+    return m[OFF_FLAGS] >> 6 != LEAP_UNKNOWN && m[OFF_STRATUM] <= STRATUM_MAX &&
+           get16(m + OFF_DISPERSION) < 16 && (get32(m + OFF_TRANSMIT) | get32(m + OFF_TRANSMIT + 4)) != 0 &&
            (get32(m + OFF_RECEIVE) | get32(m + OFF_RECEIVE + 4)) != 0;
 }
 
-static int64_t take_time(struct sntp *s, const uint8_t *m, int64_t delay_ns, uint64_t now_ns, int64_t asked_real_ns)
+static int64_t take_time(struct sntp *s, const uint8_t *m, int64_t delay_ns, uint64_t now_ns,
+                         int64_t asked_real_ns)
 {
     int64_t offset = unix_ns(m + OFF_RECEIVE) - asked_real_ns - delay_ns / 2, most = SNTP_STEP_NS;
     bool far = offset > most || offset < -most;
@@ -191,14 +200,15 @@ static int64_t take_time(struct sntp *s, const uint8_t *m, int64_t delay_ns, uin
     return offset;
 }
 
-int64_t sntp_input(struct sntp *s, uint8_t family, const struct net_addr *addr, uint16_t port, const void *message,
-                   size_t len, uint64_t now_ns, uint64_t realtime_ns)
+int64_t sntp_input(struct sntp *s, uint8_t family, const struct net_addr *addr, uint16_t port,
+                   const void *message, size_t len, uint64_t now_ns, uint64_t realtime_ns)
 {
     const uint8_t *m = message;
     const struct sntp_server *to = &s->server[s->at];
 
-    if (!s->waiting || family != to->family || port != to->port || !addr_equal(addr, &to->addr) || len < SNTP_BYTES ||
-        (m[OFF_FLAGS] & 7) != MODE_SERVER || (m[OFF_FLAGS] >> 3 & 7) < 3 || (m[OFF_FLAGS] >> 3 & 7) > VERSION ||
+    if (!s->waiting || family != to->family || port != to->port || !addr_equal(addr, &to->addr) ||
+        len < SNTP_BYTES || (m[OFF_FLAGS] & 7) != MODE_SERVER || (m[OFF_FLAGS] >> 3 & 7) < 3 ||
+        (m[OFF_FLAGS] >> 3 & 7) > VERSION ||
         memcmp(m + OFF_ORIGIN, s->cookie, sizeof(s->cookie)) != 0) { /* C-SNTP-1 */
         s->ignored++;
         return 0;
@@ -207,7 +217,8 @@ int64_t sntp_input(struct sntp *s, uint8_t family, const struct net_addr *addr, 
         kiss(s, m, now_ns);
         return 0;
     }
-    int64_t there = (int64_t)(now_ns - s->asked_ns), inside = unix_ns(m + OFF_TRANSMIT) - unix_ns(m + OFF_RECEIVE);
+    int64_t there = (int64_t)(now_ns - s->asked_ns),
+            inside = unix_ns(m + OFF_TRANSMIT) - unix_ns(m + OFF_RECEIVE);
     int64_t delay = there - inside;
     /* Its own time in between may be a hair longer than ours: clocks are not equal. */
     if (!has_time(m) || inside < 0 || delay < -(int64_t)NS_MS) {

@@ -212,7 +212,9 @@ void clock_status(const struct netd *n, struct netd_clock *out)
     const struct sntp *s = &n->clock.sntp;
 
     memset(out, 0, sizeof(*out));
-    out->state = s->set ? NETD_CLOCK_SET : s->nservers != 0 || n->clock.looking ? NETD_CLOCK_ASKING : NETD_CLOCK_OFF;
+    out->state = s->set                                 ? NETD_CLOCK_SET
+                 : s->nservers != 0 || n->clock.looking ? NETD_CLOCK_ASKING
+                                                        : NETD_CLOCK_OFF;
     out->next_ns = s->next_ns;
     if (!s->set)
         return;

@@ -231,11 +231,13 @@ int main(int argc, char **argv)
     items[NETD_SLOTS] = (struct wait_item){.kind = WAIT_HANDLE, .handle = n->endpoint, .want = READY_IN};
     for (;;) {
         uint64_t deadline_ns = earliest(n);
-        if (deadline_ns <= sys_now_ns())
+        if (deadline_ns <= sys_now_ns()) {
             run_timers(n);
+            deadline_ns = earliest(n);
+        }
         items[NETD_SLOTS + 1] = (struct wait_item){.kind = WAIT_HANDLE, .handle = n->names.handle, .want = READY_IN};
         /* wait() first transmits what the turn before put into the rings. */
-        r = sys_wait(items, NETD_SLOTS + (n->names.stack ? 2 : 1), earliest(n));
+        r = sys_wait(items, NETD_SLOTS + (n->names.stack ? 2 : 1), deadline_ns);
         if (r < 0 && r != -ETIMEDOUT && r != -EAGAIN && r != -EINTR)
             fail("wait", r);
         for (unsigned i = 0; r < 0 && i <= NETD_SLOTS + 1; i++)

@@ -19,8 +19,8 @@
 
 _Static_assert((int)DNS_WANT_A == NETD_WANT_A && (int)DNS_WANT_AAAA == NETD_WANT_AAAA &&
                    (int)DNS_WANT_PTR == NETD_WANT_PTR && (int)DNS_USE_SEARCH == NETD_USE_SEARCH &&
-                   (int)DNS_OK == NETD_FOUND && (int)DNS_FAILED == NETD_FAILED && DNS_TEXT_MAX == NETD_NAME_MAX &&
-                   2 * DNS_ADDRS_MAX == NETD_ADDRS_MAX,
+                   (int)DNS_OK == NETD_FOUND && (int)DNS_FAILED == NETD_FAILED &&
+                   DNS_TEXT_MAX == NETD_NAME_MAX && 2 * DNS_ADDRS_MAX == NETD_ADDRS_MAX,
                "the message says what the resolver says");
 
 /* --- the stack for netd's own errands --------------------------------------- */
@@ -41,8 +41,11 @@ static int client_port_unregister(void *ctx, const struct net_port_op *op)
 
 struct netstack *names_stack(struct netd *n)
 {
-    static const struct ns_config config = {
-        .sockets_max = DNS_FLIGHTS_MAX + 4, .tcp_sndbuf = 4096, .tcp_rcvbuf = 16384, .udp_rcvbuf = 16384, .time_wait_ms = 1};
+    static const struct ns_config config = {.sockets_max = DNS_FLIGHTS_MAX + 4,
+                                            .tcp_sndbuf = 4096,
+                                            .tcp_rcvbuf = 16384,
+                                            .udp_rcvbuf = 16384,
+                                            .time_wait_ms = 1};
     struct sys_net_open o = {.rx_bytes = NET_RING_RX_MIN, .tx_entries = 64, .arena_bytes = 64 * 1024};
     struct netd_names *m = &n->names;
     struct ns_env env;
@@ -91,7 +94,8 @@ static int wire_push(struct netd_wire *w)
     return 0;
 }
 
-static int wire_send(void *ctx, unsigned flight, const struct dns_server *to, bool tcp, const uint8_t *msg, size_t len)
+static int wire_send(void *ctx, unsigned flight, const struct dns_server *to, bool tcp, const uint8_t *msg,
+                     size_t len)
 {
     struct netd *n = ctx;
     struct netd_wire *w = &n->names.wire[flight];
@@ -221,8 +225,10 @@ static void read_question(const struct netd_resolve *from, struct dns_question *
     q->want = from->want;
     q->family = from->family;
     q->addr = from->addr;
-    q->server = (struct dns_server){
-        .family = from->server_family, .port = from->server_port, .link = from->server_link, .addr = from->server};
+    q->server = (struct dns_server){.family = from->server_family,
+                                    .port = from->server_port,
+                                    .link = from->server_link,
+                                    .addr = from->server};
 }
 
 int names_resolve(struct netd *n, const struct sys_msg *m, uint64_t now_ns)
@@ -231,7 +237,8 @@ int names_resolve(struct netd *n, const struct sys_msg *m, uint64_t now_ns)
     struct dns_question q;
     unsigned i = 0;
 
-    int64_t at = m->handle < 0 ? -EINVAL : sys_memobj_map(m->handle, 0, 0, NETD_RESOLVE_BYTES, PROT_R | PROT_W);
+    int64_t at =
+        m->handle < 0 ? -EINVAL : sys_memobj_map(m->handle, 0, 0, NETD_RESOLVE_BYTES, PROT_R | PROT_W);
     if (at < 0)
         return (int)at;
     while (i < NETD_TICKETS && s->ticket[i].page)
@@ -262,7 +269,8 @@ int names_lookup_clock(struct netd *n, const char *name, uint64_t now_ns)
 
 /* --- servers and search list --------------------------------------------------- */
 
-static unsigned add_server(struct dns_server *list, unsigned count, uint8_t family, uint16_t link, const void *addr)
+static unsigned add_server(struct dns_server *list, unsigned count, uint8_t family, uint16_t link,
+                           const void *addr)
 {
     struct dns_server s = {.family = family, .port = DNS_PORT, .link = link};
 
@@ -328,7 +336,8 @@ void names_servers(struct netd *n)
     dns_set_servers(&n->names.dns, list, count);
     if (!sys_boot_option("net.search", search, sizeof(search)))
         for (unsigned i = 0; i < NETD_LINKS_MAX; i++)
-            if (n->links[i].configured && strlen(search) + sizeof(n->links[i].lease.domain) + 1 < sizeof(search))
+            if (n->links[i].configured &&
+                strlen(search) + sizeof(n->links[i].lease.domain) + 1 < sizeof(search))
                 strcat(strcat(search, " "), n->links[i].lease.domain);
     dns_set_search(&n->names.dns, search, 1);
 }
@@ -360,8 +369,13 @@ void names_init(struct netd *n)
 
     netd_env_fill(n, &e, &unused);
     n->names.handle = -1;
-    struct dns_env env = {.ctx = n, .random = e.random, .alloc = e.alloc, .free = e.free, .send = wire_send,
-                          .close = wire_close, .done = on_done};
+    struct dns_env env = {.ctx = n,
+                          .random = e.random,
+                          .alloc = e.alloc,
+                          .free = e.free,
+                          .send = wire_send,
+                          .close = wire_close,
+                          .done = on_done};
     dns_init(&n->names.dns, &env);
     names_servers(n);
 }
@@ -386,7 +400,8 @@ void names_run(struct netd *n, uint64_t now_ns)
 
 uint64_t names_deadline(struct netd *n)
 {
-    uint64_t d = dns_deadline(&n->names.dns), t = n->names.stack ? netstack_deadline(n->names.stack) : UINT64_MAX;
+    uint64_t d = dns_deadline(&n->names.dns),
+             t = n->names.stack ? netstack_deadline(n->names.stack) : UINT64_MAX;
 
     return t < d ? t : d;
 }

@@ -55,7 +55,7 @@ static bool parse_url(const char *text, struct url *u)
 
 static int open_host(const struct url *u)
 {
-    struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM}, *list;
+    struct addrinfo hints = {.ai_flags = AI_ADDRCONFIG, .ai_socktype = SOCK_STREAM}, *list;
     struct timeval limit = {.tv_sec = WAIT_SECONDS};
     int e = getaddrinfo(u->host, u->port, &hints, &list), s = -1;
 

@@ -65,8 +65,9 @@ def net(build, tmp_path_factory):
         machine.ntp = Udp(machine.tap.host, 123, ntp_answer)
         machine.negative = Udp(OTHER, 53, no_such_name)
         machine.tap.start_dhcp(machine.dir, extra=[
-            f"--addn-hosts={hosts}", "--domain=lab.test", "--local=/lab.test/", "--log-queries", f"--dhcp-option=6,{net}.9,{net}.1",
-            f"--dhcp-option=42,{machine.tap.host}", "--cname=a.lab.test,b.lab.test", "--cname=b.lab.test,server.lab.test",
+            f"--addn-hosts={hosts}", "--domain=lab.test", "--local=/lab.test/", "--log-queries",
+            f"--dhcp-option=6,{net}.9,{net}.1", f"--dhcp-option=42,{machine.tap.host}",
+            "--cname=a.lab.test,b.lab.test", "--cname=b.lab.test,server.lab.test",
             "--txt-record=text.lab.test,hello", f"--server=/neg.test/{OTHER}", "--host-record=six.lab.test,fd00::6",
             "--bogus-priv", "--local-ttl=300", "--ptr-record=7.1.5.10.in-addr.arpa,seven.lab.test"])
         machine.net = net
@@ -100,7 +101,7 @@ def test_answers_are_kept(net):
     before = queries(net, "server.lab.test")
     for _ in range(3):
         assert SERVER in net.command("host server.lab.test")
-    assert before == 1 and queries(net, "server.lab.test") == 1
+    assert before >= 1 and queries(net, "server.lab.test") == before
 
 
 def test_both_families(net):
@@ -125,9 +126,11 @@ def test_negative_answers(net):
 
 
 def test_negative_answers_are_kept(net):
+    assert "no such name" in net.command("host x.neg.test.")
+    before = queries(net, "x.neg.test"), len(net.negative.seen)
     for _ in range(3):
         assert "no such name" in net.command("host x.neg.test.")
-    assert queries(net, "x.neg.test") == 1 and len(net.negative.seen) == 2  # A and AAAA
+    assert before[1] >= 2 and (queries(net, "x.neg.test"), len(net.negative.seen)) == before
 
 
 def test_names_of_addresses(net):
