@@ -84,8 +84,8 @@ void run_until(uint64_t when)
         sim.now = when;
 }
 
-/* To our address by the wire; to a group or a stranger straight into the stack,
- * as a kernel would that let it through. */
+/* To our address by the wire; IPv6, and what is for a group or a stranger, straight
+ * into the stack, as a kernel would that let it through. */
 void run_inject(const uint8_t *packet, size_t n)
 {
     static struct {
@@ -93,7 +93,7 @@ void run_inject(const uint8_t *packet, size_t n)
         uint8_t bytes[65536];
     } foreign;
 
-    if (get32(packet + 16) == OUR_IP) {
+    if (packets.family == NET_INET && get32(packet + 16) == OUR_IP) {
         if (!wire_send(PEER_IP, packet, n))
             sim_fail("the packet is larger than the link's MTU");
         return;
@@ -184,14 +184,32 @@ static void start(void)
     run.start = run.last = sim.now;
 }
 
+static void capture6(const uint8_t *packet, size_t n)
+{
+    capture(NULL, packet, n);
+}
+
+static int route(struct host *h, struct net_route_info *io)
+{
+    int r = direct_kernel.route(h, io);
+
+    put_address(io->src.b, OUR_IP);
+    return r;
+}
+
 static void up(void)
 {
+    static struct host_kernel kernel;
+
     if (run.up)
         return;
     run.up = true;
     for (uint32_t i = 0; i < 3; i++) /* the peer, and two more */
         wire_attach(PEER_IP + i, capture, NULL);
-    host_start(&run.host, "host", OUR_IP, &direct_kernel, &run.options);
+    kernel = direct_kernel;
+    kernel.route = route;
+    wire_six = capture6;
+    host_start(&run.host, "host", OUR_IP, &kernel, &run.options);
     run_until(sim.now);
 }
 

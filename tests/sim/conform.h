@@ -114,6 +114,7 @@ struct packets {
     struct flow flow[FLOWS_MAX];
     unsigned nflows;
     uint32_t peer_isn;
+    uint8_t family; /* IPv6: an address A.B.C.D stands for fd00::A.B.C.D, a group for ff02::1 */
     uint32_t var[26];
     bool bound[26];
 };
@@ -122,13 +123,14 @@ extern struct packets packets;
 void packets_start(void);
 struct flow *flow_of(uint16_t peer);                     /* made when it is new */
 size_t seg_build(const struct tseg *s, uint8_t *packet); /* what the peer sends */
-/* A packet of ours, seen from the case; false: it is no sound TCP segment over
- * IPv4, and why says so. */
+/* A packet of ours, seen from the case; false: it is no sound TCP segment, and why
+ * says so. */
 bool seg_read(const uint8_t *packet, size_t n, struct tseg *out, char *why, size_t room);
 /* Is it what was expected? Binds variables. */
 bool seg_matches(const struct tseg *want, const struct tseg *got, char *why, size_t room);
 void seg_note(const struct tseg *got);                       /* it has passed: remember its time stamp */
 void seg_text(const struct tseg *s, char *out, size_t room); /* as a case would write it */
+void put_address(uint8_t *at, uint32_t ip);                  /* 4 or 16 bytes */
 size_t icmp_build(const struct step *s, uint8_t *packet);    /* 0: no such error */
 uint8_t text_byte(bool from_peer, uint32_t at);              /* what a stream carries */
 

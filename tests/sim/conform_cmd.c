@@ -106,7 +106,7 @@ static int64_t do_socket(const struct step *p)
 
     if (sock_find(p->word[1]) != NULL)
         run_fail(p, "%s is in use", p->word[1]);
-    r = ns_socket(run.host.ns, NET_INET, NS_STREAM, &s);
+    r = ns_socket(run.host.ns, packets.family, NS_STREAM, &s);
     if (r == 0)
         sock_new(p, p->word[1], s);
     return r;
@@ -115,11 +115,11 @@ static int64_t do_socket(const struct step *p)
 static void address(const struct step *p, unsigned port, uint16_t port_else, uint32_t ip, struct ns_addr *a)
 {
     memset(a, 0, sizeof(*a));
-    a->family = NET_INET;
+    a->family = packets.family;
     a->port = (uint16_t)number(p, port, port_else);
     if (p->nwords > port + 1 && !parse_ip(p->word[port + 1], &ip))
         run_fail(p, "%s is no address", p->word[port + 1]);
-    put32(a->addr.b, ip);
+    put_address(a->addr.b, ip);
 }
 
 static int64_t do_bind(const struct step *p)
@@ -301,6 +301,9 @@ static bool counter_of(const char *name, uint64_t *v)
                  {"ooo", c->tcp_ooo},
                  {"timeouts", c->tcp_timeouts},
                  {"overflow", c->tcp_accept_overflow},
+                 {"cookies_sent", c->cookies_sent},
+                 {"cookies_accepted", c->cookies_accepted},
+                 {"cookies_refused", c->cookies_refused},
                  {"sockets", netstack_sockets(run.host.ns)}};
 
     for (size_t i = 0; i < COUNT(known); i++)
@@ -374,6 +377,8 @@ static int64_t do_with(const struct step *p)
             run.options.cfg.time_wait_ms = v;
         else if (strcmp(p->word[i], "peer_isn") == 0)
             packets.peer_isn = v;
+        else if (strcmp(p->word[i], "family") == 0)
+            packets.family = v == 6 ? NET_INET6 : NET_INET;
         else
             run_fail(p, "with what? %s", p->word[i]);
     }
@@ -416,6 +421,28 @@ static int64_t do_gap(const struct step *p)
     return (uint32_t)(run.isn[(p->word[2][0] - 'a') % 26u] - run.isn[(p->word[1][0] - 'a') % 26u]);
 }
 
+/* flood N [over]: as many SYNs from as many ports, whose answers don't matter; or the
+ * RSTs that take them back. */
+static int64_t do_flood(const struct step *p)
+{
+    uint64_t n = number(p, 1, 0);
+    unsigned flows = packets.nflows;
+    uint8_t packet[128];
+
+    for (uint64_t i = 0; i < n; i++) {
+        struct tseg s = {.flags = TCP_SYN, .peer = (uint16_t)(10000 + i)};
+        if (p->nwords == 3) {
+            s.flags = TCP_RST;
+            s.seq = 1;
+        }
+        run_inject(packet, seg_build(&s, packet));
+        run_until(sim.now);
+        run.nsent = 0;
+    }
+    packets.nflows = flows;
+    return NO_RESULT;
+}
+
 /* near_wrap N: sets the clock so that the listener's next initial sequence number
  * for the peer's usual port comes N before the numbers begin again. Asks for one
  * by a SYN, which it takes back. */
@@ -445,13 +472,13 @@ static const struct command {
     unsigned least, most; /* words, the name included */
     int64_t (*fn)(const struct step *p);
 } commands[] = {
-    {"socket", 2, 2, do_socket},      {"bind", 3, 4, do_bind},     {"listen", 2, 3, do_listen},
-    {"connect", 2, 4, do_connect},    {"accept", 3, 3, do_accept}, {"send", 3, 3, do_send},
-    {"recv", 3, 3, do_recv},          {"peek", 3, 3, do_peek},     {"shutdown", 3, 3, do_shutdown},
-    {"close", 2, 2, do_close},        {"option", 3, 4, do_option}, {"events", 2, 2, do_events},
-    {"expect", 3, 10, do_expect},     {"with", 3, 9, do_with},     {"icmp", 2, 8, do_icmp},
-    {"quiet", 2, 2, do_quiet},        {"isn", 2, 3, do_isn},       {"gap", 3, 3, do_gap},
-    {"near_wrap", 2, 2, do_near_wrap}};
+    {"socket", 2, 2, do_socket},       {"bind", 3, 4, do_bind},     {"listen", 2, 3, do_listen},
+    {"connect", 2, 4, do_connect},     {"accept", 3, 3, do_accept}, {"send", 3, 3, do_send},
+    {"recv", 3, 3, do_recv},           {"peek", 3, 3, do_peek},     {"shutdown", 3, 3, do_shutdown},
+    {"close", 2, 2, do_close},         {"option", 3, 4, do_option}, {"events", 2, 2, do_events},
+    {"expect", 3, 10, do_expect},      {"with", 3, 9, do_with},     {"icmp", 2, 8, do_icmp},
+    {"quiet", 2, 2, do_quiet},         {"isn", 2, 3, do_isn},       {"gap", 3, 3, do_gap},
+    {"near_wrap", 2, 2, do_near_wrap}, {"flood", 2, 3, do_flood}};
 
 /* Without a result in the case a call must do all that was asked. */
 static void check_result(const struct step *p, int64_t r)
@@ -488,7 +515,7 @@ void run_command(const struct step *p)
         }
         if (c->fn != do_with && c->fn != do_socket && c->fn != do_expect && c->fn != do_icmp &&
             c->fn != do_quiet && c->fn != do_isn && c->fn != do_gap && c->fn != do_near_wrap &&
-            sock_of(p) == NULL)
+            c->fn != do_flood && sock_of(p) == NULL)
             return;
         r = c->fn(p);
         if (r != NO_RESULT && !run.failed)

@@ -16,6 +16,7 @@ void packets_start(void)
 {
     memset(&packets, 0, sizeof(packets));
     packets.peer_isn = 1000000;
+    packets.family = NET_INET;
 }
 
 struct flow *flow_of(uint16_t peer)
@@ -49,15 +50,49 @@ static uint32_t sum_bytes(uint32_t sum, const uint8_t *p, size_t n)
     return sum;
 }
 
-static uint32_t tcp_sum(const uint8_t *packet, size_t head, size_t n)
+/* With the pseudo-header; the addresses lie where the family has them. */
+static uint32_t transport_sum(const uint8_t *packet, uint8_t proto, size_t head, size_t n)
 {
-    return sum_bytes(sum_bytes(NET_TCP + (uint32_t)(n - head), packet + 12, 8), packet + head, n - head);
+    bool six = packets.family == NET_INET6;
+    uint32_t sum = sum_bytes(proto + (uint32_t)(n - head), packet + (six ? 8 : 12), six ? 32 : 8);
+
+    return sum_bytes(sum, packet + head, n - head);
+}
+
+void put_address(uint8_t *at, uint32_t ip)
+{
+    if (packets.family == NET_INET) {
+        put32(at, ip);
+        return;
+    }
+    memset(at, 0, 16);
+    if (ip >= 0xe0000000u) {
+        at[0] = 0xff;
+        at[1] = 2;
+        at[15] = 1;
+    } else if (ip != 0) {
+        at[0] = 0xfd;
+        put32(at + 12, ip);
+    }
+}
+
+static size_t put_ip6(uint8_t *p, uint8_t proto, const struct tseg *s)
+{
+    memset(p, 0, 40);
+    put32(p, 0x60000000u | (uint32_t)s->tos << 20);
+    p[6] = proto;
+    p[7] = s->ttl != 0 ? s->ttl : 64;
+    put_address(p + 8, s->has_src ? s->src : PEER_IP);
+    put_address(p + 24, s->has_dst ? s->dst : OUR_IP);
+    return 40;
 }
 
 static size_t put_ip(uint8_t *p, uint8_t proto, const struct tseg *s)
 {
     size_t head = 20 + (s->ip_opt_n + 3u) / 4 * 4;
 
+    if (packets.family == NET_INET6)
+        return put_ip6(p, proto, s);
     memset(p, 0, head);
     p[0] = (uint8_t)(0x40 | head / 4);
     p[1] = s->tos;
@@ -71,6 +106,10 @@ static size_t put_ip(uint8_t *p, uint8_t proto, const struct tseg *s)
 
 static void end_ip(uint8_t *p, size_t head, size_t n)
 {
+    if (packets.family == NET_INET6) {
+        put16(p + 4, (uint16_t)(n - 40));
+        return;
+    }
     put16(p + 2, (uint16_t)n);
     put16(p + 10, (uint16_t)~sum_bytes(0, p, head));
 }
@@ -145,30 +184,40 @@ size_t seg_build(const struct tseg *s, uint8_t *packet)
     for (uint32_t i = 0; i < s->len; i++)
         h[n++] = text_byte(true, s->seq + i - ((s->flags & TCP_SYN) ? 0 : 1));
     n += head;
-    put16(h + 16, (uint16_t)(~tcp_sum(packet, head, n) ^ (s->bad_sum ? 0x0100u : 0)));
+    put16(h + 16, (uint16_t)(~transport_sum(packet, NET_TCP, head, n) ^ (s->bad_sum ? 0x0100u : 0)));
     end_ip(packet, head, n);
     return n;
 }
 
 /* icmp NAME [mtu N] [seq N] [port PEER]: quotes a segment of ours. */
+static const struct icmp_name {
+    const char *name;
+    uint8_t type4, code4, type6, code6; /* type 0: the family has none */
+} icmp_names[] = {
+    {"net-unreachable", 3, 0, 1, 0},   {"host-unreachable", 3, 1, 1, 3}, {"protocol-unreachable", 3, 2, 4, 1},
+    {"port-unreachable", 3, 3, 1, 4},  {"too-big", 3, 4, 2, 0},          {"source-route-failed", 3, 5, 0, 0},
+    {"prohibited", 3, 13, 1, 1},       {"source-quench", 4, 0, 0, 0},    {"ttl-exceeded", 11, 0, 3, 0},
+    {"parameter-problem", 12, 0, 4, 0}};
+
+static const struct icmp_name *icmp_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof(icmp_names) / sizeof(icmp_names[0]); i++)
+        if (strcmp(name, icmp_names[i].name) == 0)
+            return &icmp_names[i];
+    return NULL;
+}
+
 size_t icmp_build(const struct step *s, uint8_t *packet)
 {
-    static const struct {
-        const char *name;
-        uint8_t type, code;
-    } errors[] = {{"net-unreachable", 3, 0},   {"host-unreachable", 3, 1}, {"protocol-unreachable", 3, 2},
-                  {"port-unreachable", 3, 3},  {"too-big", 3, 4},          {"source-route-failed", 3, 5},
-                  {"prohibited", 3, 13},       {"source-quench", 4, 0},    {"ttl-exceeded", 11, 0},
-                  {"parameter-problem", 12, 0}};
-    struct tseg none = {.src = 0};
-    uint8_t *h = packet + 20, *q = h + 8;
+    const struct icmp_name *e = icmp_find(s->word[1]);
+    bool six = packets.family == NET_INET6;
+    size_t ip = six ? 40 : 20, n = ip + 8 + ip + 8;
+    struct tseg none = {.src = OUR_IP, .dst = PEER_IP};
+    uint8_t *h = packet + ip, *q = h + 8;
     uint64_t mtu = 0, seq = 1, port = PEER_PORT;
-    size_t i, n = 20 + 8 + 28;
     struct flow *f;
 
-    for (i = 0; i < sizeof(errors) / sizeof(errors[0]) && strcmp(s->word[1], errors[i].name) != 0; i++)
-        ;
-    if (i == sizeof(errors) / sizeof(errors[0]))
+    if (e == NULL || (six && e->type6 == 0))
         return 0;
     for (unsigned w = 2; w + 1 < s->nwords; w += 2) {
         uint64_t *to = strcmp(s->word[w], "mtu") == 0 ? &mtu : strcmp(s->word[w], "seq") == 0 ? &seq : &port;
@@ -176,21 +225,19 @@ size_t icmp_build(const struct step *s, uint8_t *packet)
             return 0;
     }
     f = flow_of((uint16_t)port);
-    put_ip(packet, NET_ICMP, &none);
-    memset(h, 0, 8);
-    h[0] = errors[i].type;
-    h[1] = errors[i].code;
-    put16(h + 6, (uint16_t)mtu);
+    put_ip(packet, six ? NET_ICMP6 : NET_ICMP, &none);
+    h[0] = six ? e->type6 : e->type4;
+    h[1] = six ? e->code6 : e->code4;
+    put16(h + 2, 0);
+    put32(h + 4, (uint32_t)mtu); /* IPv4's is in the lower half */
     none.has_src = none.has_dst = true;
-    none.src = OUR_IP;
-    none.dst = PEER_IP;
     put_ip(q, NET_TCP, &none);
-    end_ip(q, 20, 1500);
-    put16(q + 20, f->ours != 0 ? f->ours : OUR_PORT);
-    put16(q + 22, f->peer);
-    put32(q + 24, f->iss + (uint32_t)seq);
-    put16(h + 2, (uint16_t)~sum_bytes(0, h, n - 20));
-    end_ip(packet, 20, n);
+    end_ip(q, ip, 1500);
+    put16(q + ip, f->ours != 0 ? f->ours : OUR_PORT);
+    put16(q + ip + 2, f->peer);
+    put32(q + ip + 4, f->iss + (uint32_t)seq);
+    put16(h + 2, (uint16_t) ~(six ? transport_sum(packet, NET_ICMP6, ip, n) : sum_bytes(0, h, n - ip)));
+    end_ip(packet, ip, n);
     return n;
 }
 
@@ -258,24 +305,46 @@ static bool read_options(const uint8_t *p, size_t n, const struct flow *f, struc
     return true;
 }
 
+/* Addresses, time to live and class; returns the header's length, 0: unsound. */
+static size_t read_ip(const uint8_t *p, size_t n, struct tseg *out)
+{
+    static const uint8_t prefix[12] = {0xfd};
+
+    if (packets.family == NET_INET) {
+        if (n < 40 || p[0] != 0x45 || p[9] != NET_TCP || get16(p + 2) != n || sum_bytes(0, p, 20) != 0xffff)
+            return 0;
+        out->src = get32(p + 12);
+        out->dst = get32(p + 16);
+        out->ttl = p[8];
+        out->tos = p[1];
+        return 20;
+    }
+    if (n < 60 || p[0] >> 4 != 6 || p[6] != NET_TCP || get16(p + 4) != n - 40 ||
+        memcmp(p + 8, prefix, sizeof(prefix)) != 0 || memcmp(p + 24, prefix, sizeof(prefix)) != 0)
+        return 0;
+    out->src = get32(p + 20);
+    out->dst = get32(p + 36);
+    out->ttl = p[7];
+    out->tos = (uint8_t)(get16(p) >> 4);
+    return 40;
+}
+
 bool seg_read(const uint8_t *packet, size_t n, struct tseg *out, char *why, size_t room)
 {
-    const uint8_t *h = packet + 20;
+    const uint8_t *h;
     struct flow *f;
-    size_t head;
+    size_t ip, head;
 
     memset(out, 0, sizeof(*out));
-    if (n < 40 || packet[0] != 0x45 || packet[9] != NET_TCP || get16(packet + 2) != n)
-        return wrong(why, room, "no TCP segment: %zu bytes, protocol %u", n, n > 9 ? packet[9] : 0);
-    if (sum_bytes(0, packet, 20) != 0xffff || tcp_sum(packet, 20, n) != 0xffff)
+    ip = read_ip(packet, n, out);
+    if (ip == 0)
+        return wrong(why, room, "%zu bytes that are no sound TCP packet", n);
+    if (transport_sum(packet, NET_TCP, ip, n) != 0xffff)
         return wrong(why, room, "a wrong checksum");
+    h = packet + ip;
     head = (size_t)(h[12] >> 4) * 4;
-    if (head < 20 || head > n - 20 || (h[12] & 15) != 0)
+    if (head < 20 || head > n - ip || (h[12] & 15) != 0)
         return wrong(why, room, "a wrong data offset, or reserved bits");
-    out->src = get32(packet + 12);
-    out->dst = get32(packet + 16);
-    out->ttl = packet[8];
-    out->tos = packet[1];
     out->ours = get16(h);
     out->peer = get16(h + 2);
     out->flags = h[13];
@@ -290,7 +359,7 @@ bool seg_read(const uint8_t *packet, size_t n, struct tseg *out, char *why, size
     out->has_ack = (out->flags & TCP_ACK) != 0;
     out->win = get16(h + 14);
     out->urg = get16(h + 18);
-    out->len = (uint32_t)(n - 20 - head);
+    out->len = (uint32_t)(n - ip - head);
     out->has_win = out->has_opts = true;
     if (!out->has_ack && out->ack != 0)
         return wrong(why, room, "an acknowledgement number without ACK");

@@ -63,6 +63,8 @@ extern struct wire_model wire_model;
 extern struct wire_stats wire_stats;
 void wire_start(const struct wire_model *m, const char *pcap_path);
 void wire_stop(void);
+/* The medium carries IPv4; what is IPv6 goes here when somebody wants it. */
+extern void (*wire_six)(const uint8_t *packet, size_t n);
 void wire_attach(uint32_t ip, void (*deliver)(void *arg, const uint8_t *packet, size_t n), void *arg);
 void wire_detach(uint32_t ip);
 bool wire_send(uint32_t from_ip, const uint8_t *packet, size_t n); /* false: queue full */

@@ -15,6 +15,7 @@
 
 struct wire_model wire_model;
 struct wire_stats wire_stats;
+void (*wire_six)(const uint8_t *packet, size_t n);
 
 static struct {
     uint32_t ip;
@@ -180,7 +181,10 @@ bool wire_send(uint32_t from_ip, const uint8_t *packet, size_t n)
     if (full || n > m->mtu)
         return false;
     if (packet[0] >> 4 != 4) { /* an answer to damage that looks like IPv6 */
-        wire_stats.nobody++;
+        if (wire_six != NULL)
+            wire_six(packet, n);
+        else
+            wire_stats.nobody++;
         return true;
     }
     if (lost || m->down) {
