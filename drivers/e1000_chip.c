@@ -104,14 +104,28 @@ void e1000_read_mac(struct e1000_chip *c, uint8_t mac[6])
     mac[0] = (uint8_t)((mac[0] & ~1u) | 2u); /* unicast, locally administered */
 }
 
+/* Twelve bits of a group's address choose one of 4,096 (RCTL.MO is 0: bits 47:36). */
+void e1000_set_groups(struct e1000_chip *c, const uint8_t group[][6], unsigned n)
+{
+    for (unsigned word = 0; word < MTA_WORDS; word++) {
+        uint32_t bits = 0;
+
+        for (unsigned i = 0; i < n; i++) {
+            unsigned hash = (group[i][4] | (unsigned)group[i][5] << 8) >> 4;
+
+            if (hash / 32 == word)
+                bits |= 1u << hash % 32;
+        }
+        w32(c, REG_MTA + 4 * word, bits);
+    }
+}
+
 void e1000_set_filter(struct e1000_chip *c, const uint8_t m[6])
 {
     w32(c, REG_RAL, m[0] | (uint32_t)m[1] << 8 | (uint32_t)m[2] << 16 | (uint32_t)m[3] << 24);
     w32(c, REG_RAH, m[4] | (uint32_t)m[5] << 8 | RAH_VALID);
     for (unsigned i = 1; i < RA_PAIRS; i++)
         w32(c, REG_RAH + 8 * i, 0);
-    for (unsigned i = 0; i < MTA_WORDS; i++)
-        w32(c, REG_MTA + 4 * i, 0); /* no multicast */
 }
 
 static bool phy_access(struct e1000_chip *c, uint32_t command, uint16_t *value)

@@ -79,14 +79,29 @@ static void classic_start(struct rtl *n)
     rx_start(n);
 }
 
+/* Which of 64 classes of groups come in: the upper six bits of the address's CRC
+ * choose the bit (data sheet, 6.7). */
+static void rtl_filter(struct link *l)
+{
+    struct rtl *n = l->priv;
+    uint32_t mar[2] = {0, 0};
+
+    for (unsigned i = 0; i < n->link.ngroups; i++) {
+        unsigned bit = ether_crc(n->link.group[i]) >> 26;
+
+        mar[bit / 32] |= 1u << bit % 32;
+    }
+    w32(n, MAR0, mar[0]); /* C-RTL-4 */
+    w32(n, MAR0 + 4, mar[1]);
+}
+
 static void chip_start(struct rtl *n)
 {
     n->tx_head = n->tx_tail = 0;
     w8(n, CR9346, CR9346_UNLOCK);
     w8(n, CONFIG1, (uint8_t)(r8(n, CONFIG1) & ~CONFIG1_ASLEEP));
     w8(n, CR9346, 0);
-    w32(n, MAR0, 0); /* no multicast */
-    w32(n, MAR0 + 4, 0);
+    rtl_filter(&n->link);
     w32(n, TIMERINT, 0);
     w32(n, MPC, 0);
     n->face->start(n);
@@ -161,7 +176,6 @@ static void rtl_describe(struct rtl *n)
     l->irq_mode = irq_mode_name(n->irq.mode);
     l->irq = n->irq.line;
     l->ops = &rtl_ops;
-    l->priv = n;
 }
 
 static const struct rtl_face rtl_classic;
@@ -187,6 +201,7 @@ int rtl8139_attach(struct pci_device *d)
     if (n == NULL)
         return -ENOMEM;
     n->pci = d;
+    n->link.priv = n;
     n->face = choose_face(d);
     n->queue_end = &n->queue;
     timer_init(&n->phy_timer, phy_tick, n);
@@ -560,4 +575,5 @@ static const struct link_ops rtl_ops = {
     .poll = rtl_poll,
     .reset = rtl_reset,
     .close = rtl_close,
+    .filter = rtl_filter,
 };

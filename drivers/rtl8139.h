@@ -79,6 +79,19 @@ static inline size_t rtl_pad(uint8_t *buf, size_t len)
     return FRAME_MIN;
 }
 
+/* CRC-32 of IEEE 802.3 over an address, its most significant bit first. */
+static inline uint32_t ether_crc(const uint8_t mac[6])
+{
+    uint32_t crc = 0xffffffffu;
+
+    for (unsigned i = 0; i < 48; i++) {
+        uint32_t bit = (crc >> 31) ^ (mac[i / 8] >> i % 8 & 1u);
+
+        crc = crc << 1 ^ (bit != 0 ? 0x04c11db7u : 0);
+    }
+    return crc;
+}
+
 int rtl_chip_reset(struct rtl *n);
 
 #endif

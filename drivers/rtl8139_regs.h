@@ -51,12 +51,13 @@
 #define TSD_THRESHOLD (48u << 16) /* start to send after 48 x 32 bytes: the whole frame */
 
 #define RCR_APM 0x02u      /* our own address */
+#define RCR_AM 0x04u       /* groups whose hash is set in MAR */
 #define RCR_AB 0x08u       /* broadcast */
 #define RCR_WRAP 0x80u     /* a frame runs on behind the ring's end */
 #define RCR_MXDMA (7u << 8)
 #define RCR_RING_32K (2u << 11)
 #define RCR_NO_THRESHOLD (7u << 13)
-#define RCR_VALUE (RCR_APM | RCR_AB | RCR_WRAP | RCR_MXDMA | RCR_RING_32K | RCR_NO_THRESHOLD)
+#define RCR_VALUE (RCR_APM | RCR_AM | RCR_AB | RCR_WRAP | RCR_MXDMA | RCR_RING_32K | RCR_NO_THRESHOLD)
 #define TCR_VALUE ((3u << 24) | (6u << 8)) /* standard gap, 1024-byte bursts */
 
 #define CR9346_UNLOCK 0xc0u

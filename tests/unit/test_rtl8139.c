@@ -199,7 +199,8 @@ static void attach_sets_it_up(void **state) /* C-DMA-7, C-RTL-4 */
     (void)state;
     assert_true(fake.carrier);
     assert_memory_equal(fake.link->mac, "\x52\x54\0\1\2\3", 6);
-    assert_int_equal(*r32p(RCR) & 0x3f, RCR_APM | RCR_AB); /* not promiscuous, no multicast */
+    assert_int_equal(*r32p(RCR) & 0x3f, RCR_APM | RCR_AM | RCR_AB); /* not promiscuous */
+    assert_int_equal(*r32p(MAR0) | *r32p(MAR0 + 4), 0);            /* no groups yet */
     assert_int_equal(*r32p(RCR) & RCR_WRAP, RCR_WRAP);
     assert_int_equal(card.reg[CR] & (CR_RE | CR_TE), CR_RE | CR_TE);
     assert_int_equal(*r32p(TIMERINT), 0);
@@ -451,6 +452,30 @@ static void a_card_that_is_pulled_out_is_left_alone(void **state) /* C-DMA-6 */
     assert_int_equal(fake_transmit(3, 0), 0);
 }
 
+/* The hashes were computed apart from the driver. */
+static void groups_pass_by_their_hash(void **state) /* C-RTL-4 */
+{
+    static const uint8_t wanted[3][6] = {
+        {0x01, 0x00, 0x5e, 0, 0, 1}, {0x33, 0x33, 0, 0, 0, 1}, {0x33, 0x33, 0xff, 0x12, 0x34, 0x56}};
+
+    (void)state;
+    memcpy(fake.link->group, wanted, sizeof(wanted));
+    fake.link->ngroups = 3;
+    for (unsigned i = 0; i < 2; i++) {
+        if (i == 0)
+            fake.link->ops->filter(fake.link);
+        else
+            fake.link->ops->reset(fake.link); /* a reset forgets none */
+        assert_int_equal(*r32p(MAR0), 1u << 31 | 1u << 2);
+        assert_int_equal(*r32p(MAR0 + 4), 1u << (62 - 32));
+        *r32p(MAR0) = *r32p(MAR0 + 4) = 0;
+    }
+    fake.link->ngroups = 0;
+    *r32p(MAR0) = 99;
+    fake.link->ops->filter(fake.link);
+    assert_int_equal(*r32p(MAR0) | *r32p(MAR0 + 4), 0);
+}
+
 /* Anything may lie in the ring: it ends, in bounds. */
 static void random_rings(void **state) /* C-RTL-2 */
 {
@@ -495,6 +520,7 @@ int main(void)
         T(a_transmitter_that_stands_still_is_reset),
         T(too_long_is_refused),
         T(the_link_is_watched),
+        T(groups_pass_by_their_hash),
         T(a_card_that_is_pulled_out_is_left_alone),
         T(random_rings),
     };
