@@ -40,12 +40,11 @@ static int icmp_out(struct netstack *ns, struct ip_dgram *d)
 }
 
 /* The host's own word about what came in, from the address that was asked. Only
- * netd may say such a thing, and it may do so in fragments. */
+ * netd may say such a thing. */
 static void answer(struct netstack *ns, const struct ip_in *in, const uint8_t *hdr, const uint8_t *data,
                    uint32_t n)
 {
-    struct ip_dgram d = {
-        .ttl = 64, .src = &in->dst, .hdr = hdr, .data = data, .data_len = n, .fragment = true};
+    struct ip_dgram d = {.ttl = 64, .src = &in->dst, .hdr = hdr, .data = data, .data_len = n};
 
     if (ip_route(ns, in->net, &in->src, &d.path) == 0)
         icmp_out(ns, &d);

@@ -150,46 +150,6 @@ static const uint8_t *put_payload(struct netstack *ns, struct net_tx *tx, uint8_
     return blk_data(ns, b);
 }
 
-/* The pieces of a datagram that is too long for its path (RFC 791 3.2). The
- * kernel lets the holder of net.default send them. */
-static int send_fragments(struct netstack *ns, struct ip_dgram *d, const uint8_t *hdr)
-{
-    uint32_t room = (d->path->mtu - 20u) & ~7u, total = d->hdr_len + d->data_len, off = 0;
-    uint16_t id = ns->ip_id++;
-
-    if (total > 65515 || (total + room - 1) / room > ns->tx_entries / 2)
-        return -EMSGSIZE;
-    while (off < total) {
-        uint32_t n = total - off < room ? total - off : room, own = off == 0 ? d->hdr_len : 0;
-        uint16_t more = off + n < total ? 0x2000 : 0;
-        uint8_t *h;
-        struct net_tx *tx = tx_begin(ns, &h);
-        if (tx == NULL)
-            return -EAGAIN;
-        ip4_header(h, 20 + n, id, (uint16_t)(off / 8) | more, d->ttl, d->proto, d->src, &d->path->dst);
-        memcpy(h + 20, hdr, own);
-        if (put_payload(ns, tx, h, 20 + own, d->data + (off == 0 ? 0 : off - d->hdr_len), n - own) == NULL)
-            return -EAGAIN;
-        tx_commit(ns, tx);
-        ns->count.ip_out++;
-        off += n;
-    }
-    return 0;
-}
-
-static int send_long(struct netstack *ns, struct ip_dgram *d)
-{
-    uint8_t hdr[8];
-    uint64_t sum;
-
-    if (!d->fragment || d->hdr_len > sizeof(hdr) || d->hdr_len + d->data_len > 65515)
-        return -EMSGSIZE;
-    memcpy(hdr, d->hdr, d->hdr_len);
-    sum = csum_bytes(csum_bytes(0, hdr, d->hdr_len), d->data, d->data_len);
-    put16_raw(hdr + d->csum_off, transport_checksum(d, sum));
-    return send_fragments(ns, d, hdr);
-}
-
 static void put_ip(struct netstack *ns, const struct ip_dgram *d, struct net_tx *tx, uint8_t *h, uint32_t total)
 {
     bool ports = d->proto == NET_UDP;
@@ -216,13 +176,13 @@ int ip_send(struct netstack *ns, struct ip_dgram *d)
 
     if (d->src == NULL)
         d->src = &d->path->src;
-    if (total > d->path->mtu && ip == 20)
-        return send_long(ns, d);
-    if (total > IP_DGRAM_MAX)
+    if (total > IP_DGRAM_MAX || d->data_len > ns->nblk * BLK_BYTES)
         return -EMSGSIZE;
     if ((tx = tx_begin(ns, &h)) == NULL)
         return -EAGAIN;
     tx->cookie = d->cookie;
+    if (total > d->path->mtu) /* what an ICMP error has said of the path, the net core cannot know */
+        tx->path_mtu = d->path->mtu;
     put_ip(ns, d, tx, h, total);
     memcpy(h + ip, d->hdr, d->hdr_len);
     data = put_payload(ns, tx, h, hdr_len, d->data, d->data_len);

@@ -61,7 +61,7 @@ int netstack_create(struct netstack **out, const struct ns_env *env, const struc
     ns->cfg.sockets_max = or_default(ns->cfg.sockets_max, 1024);
     ns->cfg.tcp_sndbuf = or_default(ns->cfg.tcp_sndbuf, 64 * 1024);
     ns->cfg.tcp_rcvbuf = or_default(ns->cfg.tcp_rcvbuf, 64 * 1024);
-    ns->cfg.udp_rcvbuf = or_default(ns->cfg.udp_rcvbuf, 64 * 1024);
+    ns->cfg.udp_rcvbuf = or_default(ns->cfg.udp_rcvbuf, 128 * 1024);
     ns->cfg.time_wait_ms = or_default(ns->cfg.time_wait_ms, 60000);
     if (ns->cfg.sockets_max > 1u << 20)
         ns->cfg.sockets_max = 1u << 20;

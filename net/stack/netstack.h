@@ -54,7 +54,7 @@ struct ns_config {
     uint32_t sockets_max;  /* [1024] */
     uint32_t tcp_sndbuf;   /* bytes per connection [64 KiB]; lives in the arena */
     uint32_t tcp_rcvbuf;   /* bytes per connection [64 KiB] */
-    uint32_t udp_rcvbuf;   /* bytes queued per socket [64 KiB] */
+    uint32_t udp_rcvbuf;   /* bytes queued per socket [128 KiB: one of the largest, and more] */
     uint32_t time_wait_ms; /* 2 MSL [60000] */
     bool icmp_echo_reply;  /* answer echo requests that arrive (netd) */
     bool reset_unbound;    /* RST / port unreachable for unowned ports (netd) */

@@ -473,7 +473,6 @@ struct ip_dgram {
     uint16_t csum_off; /* within hdr */
     bool pseudo;       /* checksum covers the pseudo-header */
     bool broadcast_ok;
-    bool fragment; /* rather in pieces than not at all */
     const struct ip_path *path;
     const struct net_addr *src; /* NULL: the path's */
     const uint8_t *hdr;

@@ -158,6 +158,8 @@ static void open_slots(struct netd *n)
         struct sys_net_open o = {.rx_bytes = NET_RING_RX_MIN};
         if (i == SLOT_ICMP)
             o.arena_bytes = 256 * 1024;
+        if (i == SLOT_FRAGMENTS) /* the largest datagram's pieces come in one go */
+            o.rx_bytes = 2 * NET_RING_RX_MIN;
         int h = sys_net_open(&o);
         if (h < 0)
             fail("cannot open a packet ring", h);

@@ -2,6 +2,7 @@
 """The first page and what belongs to it, on every card."""
 import concurrent.futures
 import hashlib
+import os
 import re
 import socket
 import subprocess
@@ -31,7 +32,7 @@ def test_thousand_pings(served):
     assert "1000 packets transmitted, 1000 received" in r.stdout, r.stdout
 
 
-@pytest.mark.parametrize("size", [0, 1, 55, 1472])
+@pytest.mark.parametrize("size", [0, 1, 55, 1472, 1473, 20000])
 def test_ping_sizes(served, size):
     r = subprocess.run(["ping", "-q", "-n", "-i", "0.01", "-c", "20", "-s", str(size), "-W", "5", served.address],
                        timeout=60, stdout=subprocess.PIPE, text=True)
@@ -74,6 +75,19 @@ def test_udp_echo_of_every_size(served):
             data = bytes((size * 31 + i) & 255 for i in range(size))
             s.send(data)
             assert s.recv(2000) == data, size
+
+
+def test_udp_echo_in_fragments(served):
+    """Up to the largest datagram there is, cut by the net core and put together by netd."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect((served.address, 7))
+        s.setsockopt(socket.IPPROTO_IP, 10, 0)  # IP_MTU_DISCOVER: don't
+        for size in [1473, 2953, 8192, 30001, 60000, 65507]:
+            data = os.urandom(size)
+            for _ in range(3):
+                s.send(data)
+                assert s.recv(70000) == data, size
 
 
 def test_tcp_echo(served):

@@ -70,7 +70,6 @@ static void test_echo_every_size(void **st)
     }
     rig_run();
     assert_int_equal(rig.ns->blk_nfree, rig.ns->nblk);
-    assert_int_equal(ns_send(s, bytes, 1473, 0, &from), -EMSGSIZE);
     assert_int_equal(ns_recv(s, buf, sizeof(buf), 0, &from), -EAGAIN);
 }
 
@@ -244,11 +243,11 @@ static void test_answers_ping(void **st)
     }
 }
 
-/* A long echo, as it comes back from reassembly: the answer goes in pieces. */
+/* A long echo, as it comes back from reassembly: the answer is one record, and the
+ * net core cuts it. */
 static void test_long_ping(void **st)
 {
-    static uint8_t b[3800], whole[4200];
-    uint32_t got = 0;
+    static uint8_t b[3800];
     struct out o;
 
     (void)st;
@@ -257,20 +256,61 @@ static void test_long_ping(void **st)
     for (uint32_t i = 8; i < sizeof(b); i++)
         b[i] = (uint8_t)(i * 11);
     rig_in_ip(NET_ICMP, PEER_IP, OUR_IP, b, sizeof(b), 2, SLOT_ICMP + 1);
-    while ((o = rig_fragment()).any) {
-        uint32_t off = (get16(o.ip + 6) & 0x1fffu) * 8;
-        assert_int_equal(off, got);
-        assert_true(o.len + 20 <= 1500);
-        assert_int_equal((get16(o.ip + 6) & 0x2000) != 0, off + o.len < sizeof(b));
-        memcpy(whole + off, o.data, o.len);
-        got += o.len;
-    }
-    assert_int_equal(got, sizeof(b));
-    assert_int_equal(csum_fold(csum_bytes(0, whole, got)), 0xffff);
-    assert_true(whole[0] == 0);
-    assert_memory_equal(whole + 8, b + 8, sizeof(b) - 8);
+    o = rig_out();
+    assert_true(o.any && o.len == sizeof(b) && o.data[0] == 0);
+    assert_memory_equal(o.data + 8, b + 8, sizeof(b) - 8);
     rig_run();
     assert_int_equal(rig.ns->blk_nfree, rig.ns->nblk);
+}
+
+/* The next record, whatever its length: its packet in p. */
+static uint32_t take_long(uint8_t *p, uint16_t *path_mtu)
+{
+    struct net_tx *tx = (struct net_tx *)(void *)rig_at(rig.ring->tx_off) + (rig.tx_tail & 63);
+    struct net_cqe *c = (struct net_cqe *)(void *)rig_at(rig.ring->cq_off) + (rig.cq_head & 127);
+    uint32_t n = tx->hdr_len;
+
+    assert_true(rig.tx_tail != rig.ring->tx_head);
+    memcpy(p, rig_at(rig.ring->arena_off) + tx->hdr_off, n);
+    for (int i = 0; i < tx->nseg; i++) {
+        memcpy(p + n, rig_at(rig.ring->arena_off) + tx->seg[i].off, tx->seg[i].len);
+        n += tx->seg[i].len;
+    }
+    *path_mtu = tx->path_mtu;
+    c->cookie = tx->cookie;
+    c->status = 0;
+    rig.ring->cq_head = ++rig.cq_head;
+    rig.ring->tx_tail = ++rig.tx_tail;
+    rig_run();
+    return n;
+}
+
+static void test_long_datagrams(void **st)
+{
+    static const uint32_t sizes[] = {1472, 1473, 8192, 40001, 65507};
+    static uint8_t b[65508], p[65536];
+    struct ns_addr to = peer(99);
+    uint16_t path_mtu;
+
+    (void)st;
+    for (uint32_t i = 0; i < sizeof(b); i++)
+        b[i] = (uint8_t)(i * 13);
+    assert_int_equal(ns_socket(rig.ns, NET_INET, NS_DGRAM, &s), 0);
+    for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        uint32_t n = sizes[i];
+
+        assert_int_equal(ns_send(s, b, n, 0, &to), n);
+        assert_int_equal(take_long(p, &path_mtu), n + 28);
+        assert_int_equal(get16(p + 2), n + 28);
+        assert_int_equal(get16(p + 6), 0); /* no DF: the net core may cut it */
+        assert_int_equal(path_mtu, n > 1472 ? 1500 : 0);
+        assert_memory_equal(p + 28, b, n);
+        assert_int_equal(csum_fold(csum_bytes(csum_add(ns_swap16(NET_UDP), ns_swap16((uint16_t)(n + 8))), p + 12,
+                                              n + 16)),
+                         0xffff);
+        assert_int_equal(rig.ns->blk_nfree, rig.ns->nblk);
+    }
+    assert_int_equal(ns_send(s, b, 65508, 0, &to), -EMSGSIZE);
 }
 
 static void test_ping_socket(void **st)
@@ -439,7 +479,7 @@ int main(void)
         T(test_queue_limit),      T(test_checksums),
         T(test_connected),        T(test_last_words),
         T(test_bind_rules),       T(test_answers_ping),
-        T(test_long_ping),        T(test_ping_socket),
+        T(test_long_ping),        T(test_long_datagrams), T(test_ping_socket),
         T(test_port_unreachable), T(test_reassembly_expired), T(test_no_error_about_groups),
         T(test_unclaimed),        T(test_raw),
         T(test_ring_full),
