@@ -434,14 +434,12 @@ int links_status(struct netd *n, uint32_t index, struct netd_link *out)
 void links_dns(struct netd *n, struct netd_dns *out)
 {
     memset(out, 0, sizeof(*out));
-    for (unsigned i = 0; i < NETD_LINKS_MAX && out->count == 0; i++) {
-        const struct netd_if *l = &n->links[i];
-        if (!l->configured)
-            continue;
-        out->count = l->lease.ndns;
-        memcpy(out->server, l->lease.dns, sizeof(out->server));
-        memcpy(out->domain, l->lease.domain, sizeof(out->domain) - 1);
-    }
+    for (unsigned i = 0; i < n->names.dns.nservers && out->count < 4; i++)
+        if (n->names.dns.server[i].family == NET_INET)
+            memcpy(out->server[out->count++], n->names.dns.server[i].addr.b, 4);
+    for (unsigned i = 0; i < NETD_LINKS_MAX && out->domain[0] == 0; i++)
+        if (n->links[i].configured)
+            memcpy(out->domain, n->links[i].lease.domain, sizeof(out->domain) - 1);
 }
 
 int links_renew(struct netd *n, uint32_t index, uint64_t now_ns)
