@@ -218,12 +218,16 @@ unsigned dhcp_poll(struct dhcp_client *c, uint64_t now_ns, struct dhcp_output *o
         c->reported_failure = true;
         events |= DHCP_FAILED;
     }
-    /* A server that offered but does not answer our request: start over after
-     * four requests (section 3.1, item 5). */
-    if ((c->state == DHCP_REQUESTING || c->state == DHCP_REBOOTING) && c->tries >= 4) {
+    /* A server that offered but does not answer our request: start over after four requests
+     * (section 3.1, item 5). Nobody knows of an address that we have already: it is kept for
+     * as long as it was given (section 3.2, item 4). */
+    if (c->tries >= 4 && c->state == DHCP_REBOOTING) {
+        c->state = DHCP_BOUND;
+        c->next_ns = c->lease.t1_ns;
+        return events;
+    }
+    if (c->tries >= 4 && c->state == DHCP_REQUESTING) {
         uint64_t started = c->started_ns;
-        if (c->state == DHCP_REBOOTING)
-            events |= DHCP_LOST_LEASE;
         begin(c, DHCP_SELECTING, now_ns);
         c->started_ns = started;
     }
@@ -436,7 +440,7 @@ static bool believable(bool have, uint64_t t_s, uint64_t before_ns, uint64_t lea
 /* When to renew, to rebind, to let go: from when we asked (section 4.4.1). */
 static void take_times(const struct parsed *p, struct dhcp_lease *l, uint64_t asked_ns)
 {
-    uint64_t all_ns = p->lease_s * NS_PER_S;
+    uint64_t all_ns = p->lease_s * NS_PER_S; /* C-DHCP-1 */
 
     if (p->lease_s == 0xffffffffu) {
         l->t1_ns = l->t2_ns = l->expiry_ns = UINT64_MAX;
@@ -465,7 +469,7 @@ static unsigned take_ack(struct dhcp_client *c, struct parsed *p)
     }
     if (!p->have_server)
         memcpy(l->server, was_bound ? c->lease.server : c->offer.server, 4);
-    take_times(p, l, c->asked_ns); /* C-DHCP-1 */
+    take_times(p, l, c->asked_ns);
     unsigned events = 0;
     if (was_bound && !same)
         events |= DHCP_LOST_LEASE;

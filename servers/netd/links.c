@@ -85,11 +85,33 @@ void links_announce(const struct netd_if *l, const uint8_t a[4])
 
 static const uint8_t any[4];
 
+/* What a lease says of packets' sizes, where that is less than the link can do; else 0. */
+static uint32_t lease_mtu(const struct netd_if *l, const struct dhcp_lease *lease)
+{
+    return lease->mtu && lease->mtu < l->info.mtu ? lease->mtu : 0;
+}
+
+/* The address, in the place of what it was before; the route to its own subnet comes with
+ * it, and is written once more where that has an MTU. */
+static void set_address(const struct netd_if *l, const struct dhcp_lease *lease, uint32_t flags)
+{
+    uint32_t mtu = lease_mtu(l, lease);
+    uint8_t net[4];
+
+    links_config(NETCFG_ADDR_ADD, l->info.index, lease->address, lease->prefix, NULL, flags, 0);
+    for (int i = 0; i < 4; i++) {
+        int bits = lease->prefix - 8 * i;
+        net[i] = bits >= 8 ? lease->address[i] : bits <= 0 ? 0 : lease->address[i] & (uint8_t)(0xff00 >> bits);
+    }
+    if (mtu != 0)
+        links_config(NETCFG_ROUTE_ADD, l->info.index, net, lease->prefix, NULL, 0, mtu);
+}
+
 /* Routes of a lease: those of option 121 in place of the router, if given. */
 static void lease_routes(struct netd_if *l, uint32_t kind, const struct dhcp_lease *lease)
 {
     uint16_t link = l->info.index;
-    uint32_t mtu = lease->mtu && lease->mtu < l->info.mtu ? lease->mtu : 0;
+    uint32_t mtu = lease_mtu(l, lease);
     if (lease->have_router)
         links_config(kind, link, any, 0, lease->router, 0, mtu);
     for (unsigned i = 0; i < lease->nroutes; i++)
@@ -112,7 +134,7 @@ static void configure(struct netd *n, struct netd_if *l, const struct dhcp_lease
 {
     unconfigure(n, l);
     l->lease = *lease;
-    links_config(NETCFG_ADDR_ADD, l->info.index, lease->address, lease->prefix, NULL, ADDR_TENTATIVE, 0);
+    set_address(l, lease, ADDR_TENTATIVE);
     lease_routes(l, NETCFG_ROUTE_ADD, lease);
     l->configured = true;
     arp_probe_start(&n->arp, l->info.index, lease->address, now_ns);
@@ -133,8 +155,7 @@ static void renewed(struct netd *n, struct netd_if *l)
     if (!same) {
         lease_routes(l, NETCFG_ROUTE_DEL, old);
         bool probing = arp_probing(&n->arp, l->info.index, now->address);
-        links_config(NETCFG_ADDR_ADD, l->info.index, now->address, now->prefix, NULL, probing ? ADDR_TENTATIVE : 0,
-                     0); /* in the old one's place */
+        set_address(l, now, probing ? ADDR_TENTATIVE : 0);
         lease_routes(l, NETCFG_ROUTE_ADD, now);
     }
     l->lease = *now;
@@ -280,7 +301,7 @@ void links_probed(struct netd *n, uint16_t link, const uint8_t ip[4])
     const struct netd_if *l = link < NETD_LINKS_MAX ? &n->links[link] : NULL;
 
     if (l && l->configured && memcmp(l->lease.address, ip, 4) == 0)
-        links_config(NETCFG_ADDR_ADD, link, ip, l->lease.prefix, NULL, 0, 0); /* C-NETD-8 */
+        set_address(l, &l->lease, 0); /* C-NETD-8 */
     else if (l && l->has_linklocal && memcmp(l->linklocal, ip, 4) == 0)
         links_config(NETCFG_ADDR_ADD, link, ip, LINKLOCAL_PREFIX, NULL, 0, 0);
 }

@@ -252,6 +252,25 @@ static void reboot_asks_for_the_old_address(void **state)
     assert_int_equal(dhcp_input(&c, m, answer(m, &out, ACK, NULL, 0), now), DHCP_RENEWED);
 }
 
+static void reboot_without_an_answer_keeps_the_lease(void **state)
+{
+    (void)state;
+    struct dhcp_client c;
+    struct dhcp_output out;
+    uint64_t now = 0;
+    unsigned asked = 0;
+    bind_client(&c, &now, NULL, 0);
+    dhcp_reboot(&c, now);
+    while (c.state != DHCP_BOUND && asked < 20) {
+        now = dhcp_deadline(&c);
+        assert_int_equal(dhcp_poll(&c, now, &out), 0);
+        asked += out.len != 0;
+    }
+    assert_int_equal(asked, 4);
+    assert_in_range(now, 10 * S, 30 * S);
+    assert_true(dhcp_deadline(&c) == c.lease.t1_ns);
+}
+
 static void classless_routes_replace_the_router(void **state)
 {
     (void)state;
@@ -343,6 +362,7 @@ int main(void)
         cmocka_unit_test(conflict_declines),
         cmocka_unit_test(silence_backs_off_and_is_reported_once),
         cmocka_unit_test(reboot_asks_for_the_old_address),
+        cmocka_unit_test(reboot_without_an_answer_keeps_the_lease),
         cmocka_unit_test(classless_routes_replace_the_router),
         cmocka_unit_test(survives_hostile_answers),
     };
