@@ -42,3 +42,4 @@ NET_STACK_SOURCES = \
 # netd's: resolution, addresses, reassembly.
 NET_STACK_SOURCES += net/stack/arp.c net/stack/dhcp.c net/stack/frag.c
 NET_STACK_SOURCES += net/stack/dns.c net/stack/dns_cache.c net/stack/dns_wire.c net/stack/sntp.c
+NET_STACK_SOURCES += net/stack/nd.c net/stack/nd_addr.c net/stack/nd_ra.c

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 # tests/unit/unit.mk: host unit tests; <name>_SOURCES_LIST each.
 
-UNIT_TESTS += test_arp test_dhcp test_frag test_http
+UNIT_TESTS += test_arp test_dhcp test_frag test_http test_nd
+test_nd_SOURCES_LIST = tests/unit/test_nd.c net/stack/nd.c net/stack/nd_addr.c net/stack/nd_ra.c \
+	net/stack/checksum.c
 test_arp_SOURCES_LIST = tests/unit/test_arp.c net/stack/arp.c
 test_dhcp_SOURCES_LIST = tests/unit/test_dhcp.c net/stack/dhcp.c
 UNIT_TESTS += test_dns test_dns_wire test_hosts test_sntp
