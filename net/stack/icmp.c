@@ -178,6 +178,10 @@ void ns_reassembly_expired(struct netstack *ns, const void *packet, size_t n)
     const uint8_t *p = packet;
     struct ip_in in = {.packet = p, .total = (uint32_t)n, .family = NET_INET, .net = NET_INET};
 
+    if (n >= 40 && p[0] >> 4 == 6) {
+        icmp6_expired(ns, p, (uint32_t)n);
+        return;
+    }
     if (n < 20 || p[9] == NET_ICMP) /* which kind of ICMP it is may be in the missing part */
         return;
     addr_set4(&in.src, p + 12);

@@ -142,6 +142,24 @@ void icmp6_error(struct netstack *ns, const struct ip_in *in, uint8_t type, uint
         answer(ns, in, hdr, in->packet, quote);
 }
 
+/* The link of a link-local sender is not known any more: it is not told. */
+void icmp6_expired(struct netstack *ns, const uint8_t *p, uint32_t n)
+{
+    struct ip_in in = {.packet = p, .total = n, .family = NET_INET6, .net = NET_INET6};
+    struct ip_quote q;
+
+    if (!ip6_walk_quote(p, n, &q) || addr_link_local(&q.src))
+        return;
+    in.src = q.src;
+    in.dst = q.dst;
+    in.proto = q.proto;
+    in.data = q.l4;
+    in.len = (uint32_t)(p + n - q.l4);
+    in.multicast = addr_group6(&q.dst);
+    ns_clock(ns);
+    icmp6_error(ns, &in, ICMP6_TIME_EXCEEDED, 1, 0);
+}
+
 int icmp6_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path,
                const struct net_addr *src)
 {

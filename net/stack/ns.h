@@ -500,6 +500,7 @@ enum { ICMP6_UNREACHABLE = 1, ICMP6_TOO_BIG, ICMP6_TIME_EXCEEDED, ICMP6_PARAMETE
 void icmp6_input(struct netstack *ns, const struct ip_in *in);
 /* RFC 4443: an error about `in`, from this host; `value`: pointer of a parameter problem. */
 void icmp6_error(struct netstack *ns, const struct ip_in *in, uint8_t type, uint8_t code, uint32_t value);
+void icmp6_expired(struct netstack *ns, const uint8_t *packet, uint32_t n); /* of a first fragment */
 int icmp6_send(struct dsock *d, const uint8_t *buf, size_t n, const struct ip_path *path,
                const struct net_addr *src);
 bool limit_take(uint64_t now, uint64_t *tokens, uint64_t *when_ns, uint32_t per_second, uint32_t burst);
