@@ -170,8 +170,14 @@ int inet_pton(int family, const char *text, void *addr)
 static void ntop6(const uint8_t *a, char *out, size_t room)
 {
     uint16_t w[8];
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
     int best = -1, best_len = 1;
     size_t n = 0;
+
+    if (memcmp(a, mapped, sizeof mapped) == 0) { /* RFC 5952, section 5 */
+        snprintf(out, room, "::ffff:%u.%u.%u.%u", a[12], a[13], a[14], a[15]);
+        return;
+    }
 
     for (int i = 0; i < 8; i++)
         w[i] = (uint16_t)(a[2 * i] << 8 | a[2 * i + 1]);

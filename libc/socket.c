@@ -16,12 +16,31 @@
 
 /* --- addresses --- */
 
+static int sockaddr_in6_of(const struct sockaddr *sa, socklen_t len, struct ns_addr *out)
+{
+    struct sockaddr_in6 in;
+
+    if (len < sizeof in)
+        return -EINVAL;
+    memcpy(&in, sa, sizeof in);
+    if (in.sin6_scope_id > 0xffff)
+        return -EINVAL;
+    memset(out, 0, sizeof *out);
+    out->family = NET_INET6;
+    out->port = ntohs(in.sin6_port);
+    out->scope = (uint16_t)in.sin6_scope_id;
+    memcpy(out->addr.b, &in.sin6_addr, 16);
+    return 0;
+}
+
 int sockaddr_in_of(const struct sockaddr *sa, socklen_t len, struct ns_addr *out)
 {
     struct sockaddr_in in;
 
     if (sa == NULL || len < sizeof(sa_family_t))
         return -EINVAL;
+    if (sa->sa_family == AF_INET6)
+        return sockaddr_in6_of(sa, len, out);
     if (sa->sa_family != AF_INET)
         return -EAFNOSUPPORT;
     if (len < offsetof(struct sockaddr_in, sin_zero))
@@ -37,12 +56,17 @@ int sockaddr_in_of(const struct sockaddr *sa, socklen_t len, struct ns_addr *out
 void sockaddr_out(const struct ns_addr *a, struct sockaddr *sa, socklen_t *len)
 {
     struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(a->port)};
+    struct sockaddr_in6 in6 = {
+        .sin6_family = AF_INET6, .sin6_port = htons(a->port), .sin6_scope_id = a->scope};
+    bool six = a->family == NET_INET6;
+    socklen_t size = six ? sizeof in6 : sizeof in;
 
     if (sa == NULL || len == NULL)
         return;
     memcpy(&in.sin_addr, a->addr.b, 4);
-    memcpy(sa, &in, *len < sizeof in ? *len : sizeof in);
-    *len = sizeof in;
+    memcpy(&in6.sin6_addr, a->addr.b, 16);
+    memcpy(sa, six ? (const void *)&in6 : (const void *)&in, *len < size ? *len : size);
+    *len = size;
 }
 
 struct sock_file *sock_get(int fd)
@@ -100,13 +124,13 @@ int socket(int domain, int type, int protocol)
     int kind;
 
     type &= ~flags;
-    if (domain != AF_INET)
+    if (domain != AF_INET && domain != AF_INET6)
         return (int)__libc_result(-EAFNOSUPPORT);
     if (type == SOCK_STREAM && (protocol == 0 || protocol == IPPROTO_TCP))
         kind = NS_STREAM, protocol = IPPROTO_TCP;
     else if (type == SOCK_DGRAM && (protocol == 0 || protocol == IPPROTO_UDP))
         kind = NS_DGRAM, protocol = IPPROTO_UDP;
-    else if (type == SOCK_DGRAM && protocol == IPPROTO_ICMP)
+    else if (type == SOCK_DGRAM && protocol == (domain == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6))
         kind = NS_ICMP;
     else
         return (int)__libc_result(type == SOCK_STREAM || type == SOCK_DGRAM ? -EPROTONOSUPPORT : -EPROTOTYPE);
@@ -115,7 +139,7 @@ int socket(int domain, int type, int protocol)
     if (r < 0)
         return (int)__libc_result(r);
     net_enter();
-    r = ns_socket(net_stack(), NET_INET, kind, &n);
+    r = ns_socket(net_stack(), domain == AF_INET ? NET_INET : NET_INET6, kind, &n);
     struct sock_file *s = r == 0 ? sock_wrap(net_here(), n, type, protocol, flags) : NULL;
     if (r == 0 && s == NULL) {
         ns_close(n);

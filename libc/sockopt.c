@@ -58,6 +58,8 @@ static const struct {
     {IPPROTO_TCP, TCP_USER_TIMEOUT, NSO_USER_TIMEOUT, true},
     {IPPROTO_IP, IP_TTL, NSO_TTL, true},
     {IPPROTO_IP, IP_TOS, NSO_TOS, true},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS, NSO_TTL, true},
+    {IPPROTO_IPV6, IPV6_V6ONLY, NSO_V6ONLY, true},
 };
 
 static uint64_t timeval_ns(const struct timeval *tv)
@@ -95,6 +97,8 @@ static int set_locked(struct sock_file *s, int level, int option, const void *va
     if (len < sizeof v)
         return -EINVAL;
     memcpy(&v, value, sizeof v);
+    if (level == IPPROTO_IPV6 && option == IPV6_UNICAST_HOPS && v == -1)
+        v = 64; /* RFC 3493 5.1: the default */
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++)
         if (plain[i].level == level && plain[i].option == option)
             return plain[i].settable ? ns_setopt(s->s, plain[i].ns, v) : -ENOPROTOOPT;
@@ -136,7 +140,11 @@ static int get_locked(struct sock_file *s, int level, int option, void *value, s
         return r < 0 ? r : give(value, len, &l, sizeof l);
     }
     if (level == SOL_SOCKET && (option == SO_TYPE || option == SO_DOMAIN || option == SO_PROTOCOL)) {
-        v = option == SO_TYPE ? s->type : option == SO_DOMAIN ? AF_INET : s->protocol;
+        struct ns_addr a;
+        ns_getname(s->s, &a);
+        v = option == SO_TYPE     ? s->type
+            : option == SO_DOMAIN ? (a.family == NET_INET6 ? AF_INET6 : AF_INET)
+                                  : s->protocol;
         return give(value, len, &v, sizeof v);
     }
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {

@@ -54,7 +54,7 @@ static void make_pattern(void)
 
 static void serve_udp(void)
 {
-    struct sockaddr_in from;
+    struct sockaddr_in6 from; /* IPv4 peers, too: ::ffff:a.b.c.d */
     socklen_t len = sizeof from;
     ssize_t n =
         recvfrom(fds[UDP_FD].fd, datagram, sizeof datagram, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
@@ -68,7 +68,7 @@ static void serve_udp(void)
         return;
     }
     /* An answer to another small-services port would never end (CA-1996-01). */
-    unsigned port = ntohs(from.sin_port);
+    unsigned port = ntohs(from.sin6_port);
     if (port == 7 || port == 13 || port == 17 || port == 19)
         return;
     sendto(fds[UDP_FD].fd, datagram, (size_t)n, MSG_DONTWAIT, (struct sockaddr *)&from, len);
@@ -165,8 +165,8 @@ static void serve_connection(nfds_t i)
 
 static int open_socket(int type, uint16_t port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port)};
-    int fd = socket(AF_INET, type | SOCK_NONBLOCK, 0);
+    struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+    int fd = socket(AF_INET6, type | SOCK_NONBLOCK, 0);
 
     if (fd < 0 || bind(fd, (struct sockaddr *)&a, sizeof a) != 0 ||
         (type == SOCK_STREAM && listen(fd, 128) != 0)) {

@@ -359,8 +359,8 @@ static int timeout_ms(void)
 
 static int open_listener(unsigned port)
 {
-    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
-    int on = 1, fd = socket(AF_INET, SOCK_STREAM, 0);
+    struct sockaddr_in6 a = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)}; /* and IPv4 */
+    int on = 1, fd = socket(AF_INET6, SOCK_STREAM, 0);
     if (fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) == 0 &&
         bind(fd, (struct sockaddr *)&a, sizeof(a)) == 0 && listen(fd, BACKLOG) == 0 && ioctl(fd, FIONBIO, &on) == 0)
         return fd;

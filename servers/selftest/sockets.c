@@ -188,7 +188,7 @@ static const char *refusals(void)
     CHECK(bound(SOCK_STREAM, 80) < 0 && errno == EACCES); /* the manifest does not give it */
     CHECK((l = bound(SOCK_DGRAM, 7025)) >= 0 && bound(SOCK_DGRAM, 7025) < 0 && errno == EADDRINUSE);
     close(l);
-    CHECK(socket(AF_INET6, SOCK_STREAM, 0) < 0 && errno == EAFNOSUPPORT);
+    CHECK(socket(99, SOCK_STREAM, 0) < 0 && errno == EAFNOSUPPORT);
     CHECK(socket(AF_INET, SOCK_RAW, 0) < 0);
     CHECK((s = socket(AF_INET, SOCK_STREAM, 0)) >= 0 && recv(s, &c, 1, 0) < 0 && errno == ENOTCONN);
     CHECK(send(0, "x", 1, 0) < 0 && errno == ENOTSOCK);
@@ -220,7 +220,8 @@ static const char *nonblocking_connect(void)
 
 static const char *addresses_as_text(void)
 {
-    static const char *const v6[] = {"::", "::1", "fe80::1:0:0:2", "2001:db8::", "1:2:3:4:5:6:7:8"};
+    static const char *const v6[] = {"::", "::1", "fe80::1:0:0:2", "2001:db8::", "1:2:3:4:5:6:7:8",
+                                     "::ffff:10.0.0.1"};
     struct addrinfo *list;
     struct in6_addr a6;
     struct in_addr a4;

@@ -47,9 +47,10 @@ static void show_addresses(uint16_t link)
 
     for (uint64_t i = 0; sys_net_info(NETINFO_ADDR, i, &c, sizeof c) > 0; i++)
         if (c.link == link)
-            printf("      %s %s/%u%s%s\n", c.family == NET_INET6 ? "inet6" : "inet",
+            printf("      %s %s/%u%s%s%s\n", c.family == NET_INET6 ? "inet6" : "inet",
                    addr_text(c.family, &c.addr, text), c.prefix, c.flags & ADDR_TENTATIVE ? " tentative" : "",
-                   c.flags & ADDR_STATIC ? " static" : "");
+                   c.flags & ADDR_STATIC ? " static" : "",
+                   c.family == NET_INET6 && (c.flags & ADDR_DEPRECATED) ? " deprecated" : "");
 }
 
 static void show_link(const struct net_link_info *l)
@@ -104,10 +105,10 @@ int cmd_arp(int argc, char **argv)
     char text[TEXT], name[LINK_NAME_MAX + 1], mac[18];
 
     (void)argc, (void)argv;
-    printf("%-18s %-18s %-6s %-10s AGE\n", "ADDRESS", "MAC", "LINK", "STATE");
+    printf("%-26s %-18s %-6s %-10s AGE\n", "ADDRESS", "MAC", "LINK", "STATE");
     for (uint64_t i = 0; sys_net_info(NETINFO_NEIGH, i, &n, sizeof n) > 0 && !shell_interrupted(); i++) {
         mac_text(n.entry.mac, mac);
-        printf("%-18s %-18s %-6s %-10s %us\n", addr_text(n.entry.family, &n.entry.addr, text), mac,
+        printf("%-26s %-18s %-6s %-10s %us\n", addr_text(n.entry.family, &n.entry.addr, text), mac,
                link_name(n.entry.link, name), n.entry.state < 6 ? states[n.entry.state] : "?",
                (unsigned)(n.age_ns / 1000000000u));
     }
@@ -134,22 +135,34 @@ int cmd_route(int argc, char **argv)
 
 static const char *proto_name(uint8_t proto)
 {
-    return proto == NET_TCP ? "tcp" : proto == NET_UDP ? "udp" : proto == NET_ICMP ? "icmp" : "?";
+    return proto == NET_TCP     ? "tcp"
+           : proto == NET_UDP   ? "udp"
+           : proto == NET_ICMP  ? "icmp"
+           : proto == NET_ICMP6 ? "icmp6"
+                                : "?";
+}
+
+/* IPv6 in brackets, so that the port's colon stands out. */
+static size_t end_point(char *out, size_t room, uint8_t family, const struct net_addr *a, uint16_t port)
+{
+    char text[TEXT];
+    bool six = family == NET_INET6;
+
+    return (size_t)snprintf(out, room, "%s%s%s:%u", six ? "[" : "", addr_text(family, a, text), six ? "]" : "",
+                            port);
 }
 
 static void show_port(const struct net_port_info *p)
 {
-    char local[TEXT + 16], peer[TEXT + 8] = "*", text[TEXT], name[LINK_NAME_MAX + 1], owner[24];
+    char local[TEXT + 16], peer[TEXT + 16] = "*", name[LINK_NAME_MAX + 1], owner[24];
 
     if (p->is_flow) {
-        snprintf(local, sizeof local, "%s:%u", addr_text(p->flow.family, &p->flow.laddr, text),
-                 p->flow.lport);
-        snprintf(peer, sizeof peer, "%s:%u", addr_text(p->flow.family, &p->flow.raddr, text), p->flow.rport);
-    } else if (p->key.port_lo == p->key.port_hi) {
-        snprintf(local, sizeof local, "%s:%u", addr_text(p->key.family, &p->key.addr, text), p->key.port_lo);
+        end_point(local, sizeof local, p->flow.family, &p->flow.laddr, p->flow.lport);
+        end_point(peer, sizeof peer, p->flow.family, &p->flow.raddr, p->flow.rport);
     } else {
-        snprintf(local, sizeof local, "%s:%u-%u", addr_text(p->key.family, &p->key.addr, text),
-                 p->key.port_lo, p->key.port_hi);
+        size_t n = end_point(local, sizeof local, p->key.family, &p->key.addr, p->key.port_lo);
+        if (p->key.port_lo != p->key.port_hi)
+            snprintf(local + n, sizeof local - n, "-%u", p->key.port_hi);
     }
     if (p->pid != 0)
         snprintf(owner, sizeof owner, "%u", (unsigned)p->pid);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * servers/shell/ping.c: ICMP echo requests (RFC 792) over a datagram socket of
- * protocol ICMP: the system chooses the id and owns the checksum.
+ * servers/shell/ping.c: echo requests (RFC 792, RFC 4443) over a datagram socket of
+ * protocol ICMP or ICMPv6: the system chooses the id and owns the checksum.
  */
 #include "shell.h"
 #include <arpa/inet.h>
@@ -16,20 +16,29 @@
 #define HEADER       8
 #define DATA_MAX     1464
 #define DATA_DEFAULT 56
+#define NAME_MAX_BYTES 64
 
 struct ping {
     int fd;
-    struct sockaddr_in to;
-    char name[INET_ADDRSTRLEN];
+    struct sockaddr_storage to;
+    socklen_t to_len;
+    char name[NAME_MAX_BYTES];
     size_t bytes;
     uint64_t sent_ns[256]; /* by sequence number, modulo */
     unsigned sent, received;
     uint64_t min_us, max_us, sum_us;
 };
 
+static const char *name_of(const struct sockaddr_storage *a, socklen_t len, char text[NAME_MAX_BYTES])
+{
+    if (getnameinfo((const struct sockaddr *)a, len, text, NAME_MAX_BYTES, NULL, 0, NI_NUMERICHOST) != 0)
+        strcpy(text, "?");
+    return text;
+}
+
 static int send_one(struct ping *p)
 {
-    uint8_t packet[HEADER + DATA_MAX] = {8}; /* type: echo request */
+    uint8_t packet[HEADER + DATA_MAX] = {p->to.ss_family == AF_INET6 ? 128 : 8}; /* type: echo request */
     uint16_t seq = (uint16_t)p->sent;
 
     packet[6] = (uint8_t)(seq >> 8);
@@ -38,19 +47,18 @@ static int send_one(struct ping *p)
         packet[HEADER + i] = (uint8_t)i;
     p->sent_ns[seq % 256] = sys_now_ns();
     p->sent++;
-    return sendto(p->fd, packet, HEADER + p->bytes, 0, (struct sockaddr *)&p->to, sizeof p->to) < 0 ? -errno
-                                                                                                    : 0;
+    return sendto(p->fd, packet, HEADER + p->bytes, 0, (struct sockaddr *)&p->to, p->to_len) < 0 ? -errno : 0;
 }
 
 static void take_one(struct ping *p)
 {
     uint8_t packet[HEADER + DATA_MAX];
-    struct sockaddr_in from;
+    struct sockaddr_storage from;
     socklen_t len = sizeof from;
-    char text[INET_ADDRSTRLEN];
+    char text[NAME_MAX_BYTES];
 
     ssize_t n = recvfrom(p->fd, packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
-    if (n < HEADER || packet[0] != 0)
+    if (n < HEADER || packet[0] != (p->to.ss_family == AF_INET6 ? 129 : 0))
         return;
     unsigned seq = (unsigned)(packet[6] << 8 | packet[7]);
     uint64_t us = (sys_now_ns() - p->sent_ns[seq % 256]) / 1000;
@@ -59,7 +67,7 @@ static void take_one(struct ping *p)
     p->min_us = us < p->min_us ? us : p->min_us;
     p->max_us = us > p->max_us ? us : p->max_us;
     printf("%d bytes from %s: seq=%u time=%u.%03u ms\n", (int)n,
-           inet_ntop(AF_INET, &from.sin_addr, text, sizeof text), seq, (unsigned)(us / 1000),
+           name_of(&from, len, text), seq, (unsigned)(us / 1000),
            (unsigned)(us % 1000));
     fflush(stdout);
 }
@@ -101,11 +109,15 @@ static int run(struct ping *p, unsigned count)
 int cmd_ping(int argc, char **argv)
 {
     static struct ping p;
-    struct addrinfo hints = {.ai_family = AF_INET, .ai_socktype = SOCK_DGRAM}, *found = NULL;
+    struct addrinfo hints = {.ai_family = AF_UNSPEC, .ai_socktype = SOCK_DGRAM}, *found = NULL;
     uint64_t count = 4, bytes = DATA_DEFAULT;
     int i = 1;
 
     for (; i + 1 < argc && argv[i][0] == '-'; i += 2) {
+        if (strcmp(argv[i], "-4") == 0 || strcmp(argv[i], "-6") == 0) {
+            hints.ai_family = argv[i--][1] == '4' ? AF_INET : AF_INET6;
+            continue;
+        }
         bool ok = strcmp(argv[i], "-c") == 0   ? shell_number(argv[i + 1], 1000000, &count)
                   : strcmp(argv[i], "-s") == 0 ? shell_number(argv[i + 1], DATA_MAX, &bytes)
                                                : false;
@@ -120,10 +132,11 @@ int cmd_ping(int argc, char **argv)
         return 1;
     }
     p = (struct ping){.bytes = bytes, .min_us = UINT64_MAX};
-    memcpy(&p.to, found->ai_addr, sizeof p.to);
-    inet_ntop(AF_INET, &p.to.sin_addr, p.name, sizeof p.name);
+    memcpy(&p.to, found->ai_addr, found->ai_addrlen);
+    p.to_len = found->ai_addrlen;
+    name_of(&p.to, p.to_len, p.name);
     freeaddrinfo(found);
-    p.fd = socket(AF_INET, SOCK_DGRAM, IPPROTO_ICMP);
+    p.fd = socket(p.to.ss_family, SOCK_DGRAM, p.to.ss_family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
     if (p.fd < 0)
         return shell_error("ping: socket", -errno);
     r = run(&p, (unsigned)count);

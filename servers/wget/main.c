@@ -24,6 +24,7 @@
 
 struct url {
     char host[128], port[6], path[512];
+    bool literal; /* an IPv6 address in brackets */
 };
 
 static int complain(const char *what, const char *why)
@@ -41,8 +42,13 @@ static bool parse_url(const char *text, struct url *u)
     else if (strstr(p, "://") != NULL)
         return false;
     end = p + strcspn(p, "/");
-    colon = memchr(p, ':', (size_t)(end - p));
-    const char *host_end = colon != NULL ? colon : end;
+    const char *host_end = *p == '[' ? memchr(p, ']', (size_t)(end - p)) : NULL; /* RFC 3986 3.2.2 */
+    u->literal = host_end != NULL;
+    colon = memchr(u->literal ? host_end : p, ':', (size_t)(end - (u->literal ? host_end : p)));
+    if (!u->literal)
+        host_end = colon != NULL ? colon : end;
+    else if (++p, colon != host_end + 1 && host_end + 1 != end)
+        return false;
     if (host_end == p || (size_t)(host_end - p) >= sizeof u->host || strlen(end) >= sizeof u->path ||
         (colon != NULL && (end - colon < 2 || (size_t)(end - colon) > sizeof u->port)))
         return false;
@@ -87,8 +93,8 @@ static bool send_request(int s, const struct url *u)
     char text[sizeof u->host + sizeof u->path + 128];
     int n =
         snprintf(text, sizeof text,
-                 "GET %s HTTP/1.1\r\nHost: %s:%s\r\nUser-Agent: slipway-wget\r\nConnection: close\r\n\r\n",
-                 u->path, u->host, u->port);
+                 "GET %s HTTP/1.1\r\nHost: %s%s%s:%s\r\nUser-Agent: slipway-wget\r\nConnection: close\r\n\r\n",
+                 u->path, u->literal ? "[" : "", u->host, u->literal ? "]" : "", u->port);
 
     for (int at = 0; at < n;) {
         ssize_t w = send(s, text + at, (size_t)(n - at), 0);

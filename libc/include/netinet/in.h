@@ -71,7 +71,26 @@ extern const struct in6_addr in6addr_any, in6addr_loopback;
 
 #define IP_TOS 1
 #define IP_TTL 2
-#define IPV6_V6ONLY 26
+#define IPV6_UNICAST_HOPS 16 /* -1: the default */
+#define IPV6_V6ONLY 26       /* off by default: an IPv6 socket serves IPv4, too */
+
+#define IN6_IS_ADDR_UNSPECIFIED(a)                                                                 \
+    ((a)->__in6_u.__s6_addr32[0] == 0 && (a)->__in6_u.__s6_addr32[1] == 0 &&                       \
+     (a)->__in6_u.__s6_addr32[2] == 0 && (a)->__in6_u.__s6_addr32[3] == 0)
+#define IN6_IS_ADDR_LOOPBACK(a)                                                                    \
+    ((a)->__in6_u.__s6_addr32[0] == 0 && (a)->__in6_u.__s6_addr32[1] == 0 &&                       \
+     (a)->__in6_u.__s6_addr32[2] == 0 && (a)->__in6_u.__s6_addr32[3] == htonl(1))
+#define IN6_IS_ADDR_V4MAPPED(a)                                                                    \
+    ((a)->__in6_u.__s6_addr32[0] == 0 && (a)->__in6_u.__s6_addr32[1] == 0 &&                       \
+     (a)->__in6_u.__s6_addr32[2] == htonl(0xffff))
+#define IN6_IS_ADDR_MULTICAST(a) ((a)->s6_addr[0] == 0xff)
+#define IN6_IS_ADDR_LINKLOCAL(a) ((a)->s6_addr[0] == 0xfe && ((a)->s6_addr[1] & 0xc0) == 0x80)
+#define IN6_IS_ADDR_SITELOCAL(a) ((a)->s6_addr[0] == 0xfe && ((a)->s6_addr[1] & 0xc0) == 0xc0)
+#define IN6_ARE_ADDR_EQUAL(a, b)                                                                   \
+    ((a)->__in6_u.__s6_addr32[0] == (b)->__in6_u.__s6_addr32[0] &&                                 \
+     (a)->__in6_u.__s6_addr32[1] == (b)->__in6_u.__s6_addr32[1] &&                                 \
+     (a)->__in6_u.__s6_addr32[2] == (b)->__in6_u.__s6_addr32[2] &&                                 \
+     (a)->__in6_u.__s6_addr32[3] == (b)->__in6_u.__s6_addr32[3])
 
 #define IPPORT_RESERVED 1024
 
