@@ -176,6 +176,8 @@ static const struct rule {
     {"net.dns", is_names, ":", "expected ADDR[,ADDR]"},
     {"net.search", is_names, "", "expected DOMAIN[,DOMAIN]"},
     {"net.hosts", is_names, ":/", "expected ADDR/NAME[,ADDR/NAME]"},
+    {"net.ip6", is_names, ":/", "expected auto, off or ADDR/LEN[,GATEWAY]"},
+    {"net.ip6-secret", is_names, "", "expected a word"},
     {"net.ntp", is_names, ":", "expected off, or ADDR or NAME, [,...]"},
     {"net.", is_address_choice, "dhcp|off", "expected dhcp, off or ADDR/LEN[,GATEWAY]"},
     {"slip.mtu", is_mtu, "", "expected a number from 296 to 1500"},

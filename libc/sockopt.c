@@ -60,6 +60,7 @@ static const struct {
     {IPPROTO_IP, IP_TOS, NSO_TOS, true},
     {IPPROTO_IPV6, IPV6_UNICAST_HOPS, NSO_TTL, true},
     {IPPROTO_IPV6, IPV6_V6ONLY, NSO_V6ONLY, true},
+    {IPPROTO_IPV6, IPV6_TCLASS, NSO_TOS, true},
 };
 
 static uint64_t timeval_ns(const struct timeval *tv)

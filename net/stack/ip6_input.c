@@ -138,6 +138,10 @@ void ip6_input(struct netstack *ns, const struct net_rx *rx, const uint8_t *pack
         ns->count.ip_bad++;
         return;
     }
+    if (rx->problem != 0) { /* the kernel has looked; only the sender must be told */
+        problem(ns, &in, (uint8_t)(rx->problem - 1), rx->problem_at);
+        return;
+    }
     switch (walk(ns, &in)) {
     case WALK_BAD:
         ns->count.ip_bad++;

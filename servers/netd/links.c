@@ -26,10 +26,11 @@ struct blob {
         uint8_t mac[6], pad[2];
         struct dhcp_lease lease;
     } entry[BLOB_LEASES];
+    struct nd_kept nd;
 };
 _Static_assert(sizeof(struct blob) <= NET_BLOB_MAX, "the kernel keeps it whole");
 
-static void blob_save(struct netd *n)
+void links_save(struct netd *n)
 {
     struct blob b = {.magic = BLOB_MAGIC, .version = BLOB_VERSION};
     for (unsigned i = 0; i < NETD_LINKS_MAX && b.count < BLOB_LEASES; i++) {
@@ -40,15 +41,31 @@ static void blob_save(struct netd *n)
         memcpy(b.entry[b.count].mac, l->info.mac, 6);
         b.entry[b.count++].lease = l->lease;
     }
+    nd_keep(&n->nd, &b.nd);
     sys_blob_set(&b, sizeof(b));
     names_servers(n); /* these change when leases do */
     clock_servers(n);
 }
 
+static bool blob_get(struct blob *b)
+{
+    return sys_blob_get(b, sizeof(*b)) == (int64_t)sizeof(*b) && b->magic == BLOB_MAGIC &&
+           b->version == BLOB_VERSION;
+}
+
+bool links_kept(struct nd_kept *out)
+{
+    struct blob b;
+    if (!blob_get(&b))
+        return false;
+    *out = b.nd;
+    return true;
+}
+
 static bool blob_find(const struct netd_if *l, struct dhcp_lease *lease)
 {
     struct blob b;
-    if (sys_blob_get(&b, sizeof(b)) != (int64_t)sizeof(b) || b.magic != BLOB_MAGIC || b.version != BLOB_VERSION)
+    if (!blob_get(&b))
         return false;
     for (unsigned i = 0; i < b.count && i < BLOB_LEASES; i++)
         if (memcmp(b.entry[i].name, l->info.name, LINK_NAME_MAX) == 0 && memcmp(b.entry[i].mac, l->info.mac, 6) == 0) {
@@ -138,7 +155,7 @@ static void configure(struct netd *n, struct netd_if *l, const struct dhcp_lease
     lease_routes(l, NETCFG_ROUTE_ADD, lease);
     l->configured = true;
     arp_probe_start(&n->arp, l->info.index, lease->address, now_ns);
-    blob_save(n);
+    links_save(n);
     sys_logf(SYS_LOG_INFO, "%s: %u.%u.%u.%u/%u from DHCP server %u.%u.%u.%u", l->info.name, lease->address[0],
              lease->address[1], lease->address[2], lease->address[3], lease->prefix, lease->server[0],
              lease->server[1], lease->server[2], lease->server[3]);
@@ -159,7 +176,7 @@ static void renewed(struct netd *n, struct netd_if *l)
         lease_routes(l, NETCFG_ROUTE_ADD, now);
     }
     l->lease = *now;
-    blob_save(n);
+    links_save(n);
 }
 
 static void use_fallback(struct netd *n, struct netd_if *l, uint64_t now_ns)
@@ -193,7 +210,7 @@ static void apply(struct netd *n, struct netd_if *l, unsigned events, uint64_t n
     if (events & DHCP_LOST_LEASE) {
         sys_logf(SYS_LOG_WARN, "%s: lease lost", l->info.name);
         unconfigure(n, l);
-        blob_save(n);
+        links_save(n);
     }
     if (events & DHCP_GOT_LEASE) {
         drop_fallback(n, l);

@@ -32,8 +32,12 @@ static void on_neighbour(struct netd *n, const struct net_rx *rx, const uint8_t 
         size_t len = rx->len - rx->l2_len;
         if (len >= 20 && ip[0] >> 4 == 4 && next_hop(ip, &link, hop))
             arp_resolve(&n->arp, link, hop, ip, len, rx->time_ns);
+        else if (len >= 40 && ip[0] >> 4 == 6)
+            ip6_unresolved(n, link, ip, len, rx->time_ns);
     } else if (rx->l2_len == 14 && rx->len >= 14 && p[12] == 0x08 && p[13] == 0x06) {
         arp_input(&n->arp, rx->link, p, rx->len, rx->time_ns);
+    } else if (rx->l2_len == 14 && rx->len >= 14 && p[12] == 0x86 && p[13] == 0xdd) {
+        nd_input(&n->nd, rx->link, p + 14, rx->len - 14, rx->csum != CSUM_NONE, p + 6, rx->time_ns);
     }
 }
 
@@ -135,11 +139,13 @@ static void adopt_neighbours(struct netd *n)
     struct net_neigh_info i;
     uint64_t now_ns = sys_now_ns();
 
-    for (uint64_t at = 0; at < ARP_ENTRIES; at++) {
+    for (uint64_t at = 0; at < ARP_ENTRIES + ND_ENTRIES; at++) {
         if (sys_net_info(NETINFO_NEIGH, at, &i, sizeof(i)) != (int64_t)sizeof(i))
             return;
         if (i.entry.family == NET_INET && i.entry.state == NEIGH_REACHABLE)
             arp_adopt(&n->arp, i.entry.link, i.entry.addr.b, i.entry.mac, i.age_ns, now_ns);
+        else if (i.entry.family == NET_INET6)
+            ip6_adopt(n, &i, now_ns);
     }
 }
 
@@ -183,6 +189,8 @@ static uint64_t earliest(struct netd *n)
     d = t < d ? t : d;
     t = frag_deadline(&n->frag);
     d = t < d ? t : d;
+    t = nd_deadline(&n->nd);
+    d = t < d ? t : d;
     t = names_deadline(n);
     d = t < d ? t : d;
     t = clock_deadline(n);
@@ -194,6 +202,7 @@ static void run_timers(struct netd *n)
 {
     uint64_t now_ns = sys_now_ns();
     arp_run(&n->arp, now_ns);
+    nd_run(&n->nd, now_ns);
     frag_run(&n->frag, now_ns);
     links_run(n, now_ns);
     if (names_deadline(n) <= now_ns)
@@ -225,6 +234,7 @@ int main(int argc, char **argv)
     links_init(n, argc, argv);
     names_init(n);
     clock_init(n);
+    ip6_init(n);
     adopt_neighbours(n);
     sys_ready();
 

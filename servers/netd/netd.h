@@ -12,6 +12,7 @@
  *   env.c    what libnet and ARP need from outside; answers to ARP
  *   links.c  one DHCP client a link; addresses and routes; the blob
  *   linklocal.c  an address of one's own choice when no DHCP server answers
+ *   ip6.c    what IPv6's neighbour discovery needs from outside
  *   names.c  the resolver that all processes share
  *   clock.c  the time of day
  *
@@ -24,6 +25,7 @@
 #include <net/stack/dhcp.h>
 #include <net/stack/dns.h>
 #include <net/stack/frag.h>
+#include <net/stack/nd.h>
 #include <net/stack/netstack.h>
 #include <net/stack/sntp.h>
 #include <slipway/netdproto.h>
@@ -108,6 +110,7 @@ struct netd {
     struct netd_ring slot[NETD_SLOTS]; /* index: enum net_slot */
     struct netstack *stack;            /* sends through the ICMP slot's ring */
     struct arp arp;
+    struct nd nd;
     struct frag frag;
     struct netd_if links[NETD_LINKS_MAX]; /* index: link index */
     uint64_t dhcp_next_ns;             /* earliest deadline of the clients */
@@ -142,6 +145,15 @@ void linklocal_stop(struct netd *n, struct netd_if *l);
 void linklocal_adopt(struct netd_if *l, const uint8_t a[4]); /* as an earlier netd chose it */
 /* True: it was that address, and another one takes its place. */
 bool linklocal_conflict(struct netd *n, struct netd_if *l, const uint8_t ip[4], uint64_t now_ns);
+
+/* For ip6.c: everything that a new netd goes on with is in the kernel's blob. */
+void links_save(struct netd *n);
+bool links_kept(struct nd_kept *out);
+
+/* ip6.c */
+void ip6_init(struct netd *n); /* after links_init and names_init */
+void ip6_unresolved(struct netd *n, uint16_t link, const uint8_t *packet, size_t len, uint64_t now_ns);
+void ip6_adopt(struct netd *n, const struct net_neigh_info *i, uint64_t now_ns);
 
 /* names.c */
 void names_init(struct netd *n); /* after links_init */

@@ -16,22 +16,22 @@
 #define HEADER       8
 #define DATA_MAX     1464
 #define DATA_DEFAULT 56
-#define NAME_MAX_BYTES 64
+#define HOST_TEXT 64
 
 struct ping {
     int fd;
     struct sockaddr_storage to;
     socklen_t to_len;
-    char name[NAME_MAX_BYTES];
+    char name[HOST_TEXT];
     size_t bytes;
     uint64_t sent_ns[256]; /* by sequence number, modulo */
     unsigned sent, received;
     uint64_t min_us, max_us, sum_us;
 };
 
-static const char *name_of(const struct sockaddr_storage *a, socklen_t len, char text[NAME_MAX_BYTES])
+static const char *name_of(const struct sockaddr_storage *a, socklen_t len, char text[HOST_TEXT])
 {
-    if (getnameinfo((const struct sockaddr *)a, len, text, NAME_MAX_BYTES, NULL, 0, NI_NUMERICHOST) != 0)
+    if (getnameinfo((const struct sockaddr *)a, len, text, HOST_TEXT, NULL, 0, NI_NUMERICHOST) != 0)
         strcpy(text, "?");
     return text;
 }
@@ -55,7 +55,7 @@ static void take_one(struct ping *p)
     uint8_t packet[HEADER + DATA_MAX];
     struct sockaddr_storage from;
     socklen_t len = sizeof from;
-    char text[NAME_MAX_BYTES];
+    char text[HOST_TEXT];
 
     ssize_t n = recvfrom(p->fd, packet, sizeof packet, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
     if (n < HEADER || packet[0] != (p->to.ss_family == AF_INET6 ? 129 : 0))

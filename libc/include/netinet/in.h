@@ -72,6 +72,7 @@ extern const struct in6_addr in6addr_any, in6addr_loopback;
 #define IP_TOS 1
 #define IP_TTL 2
 #define IPV6_UNICAST_HOPS 16 /* -1: the default */
+#define IPV6_TCLASS 67
 #define IPV6_V6ONLY 26       /* off by default: an IPv6 socket serves IPv4, too */
 
 #define IN6_IS_ADDR_UNSPECIFIED(a)                                                                 \
