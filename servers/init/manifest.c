@@ -155,7 +155,7 @@ static bool port_spec(const char *t, struct net_port_key *k)
     uint64_t lo, hi;
 
     memset(k, 0, sizeof *k);
-    k->family = NET_INET;
+    k->family = 0; /* both */
     k->link = LINK_ANY;
     for (size_t i = 0; i < sizeof protos / sizeof protos[0]; i++) {
         size_t len = strlen(protos[i].name);

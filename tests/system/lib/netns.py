@@ -36,17 +36,24 @@ def enter():
 class Tap:
     """A tap with the host side at 10.77.N.1/24 and, if wanted, dnsmasq on it."""
 
-    def __init__(self, directory, dhcp=True, lease="1h", extra=()):
+    def __init__(self, directory, dhcp=True, lease="1h", extra=(), ip6=False):
         self.number = next(_numbers)
         self.name = f"tap{self.number}"
         self.host = f"10.77.{self.number}.1"
         self.dhcp = None
         run("ip", "tuntap", "add", "dev", self.name, "mode", "tap")
         run("ip", "addr", "add", self.host + "/24", "dev", self.name)
-        # No router solicitations or duplicate address detection between our frames.
+        # No router solicitations or duplicate address detection between our frames, unless asked for.
         with open(f"/proc/sys/net/ipv6/conf/{self.name}/disable_ipv6", "w") as f:
-            f.write("1")
+            f.write("0" if ip6 else "1")
+        with open(f"/proc/sys/net/ipv6/conf/{self.name}/accept_dad", "w") as f:
+            f.write("0")
         run("ip", "link", "set", self.name, "up")
+        if ip6:
+            self.prefix6 = f"fd77:{self.number:x}:"
+            self.host6 = f"{self.prefix6}:1"
+            run("ip", "addr", "add", self.host6 + "/64", "dev", self.name, "nodad")
+            extra = [*extra, "--enable-ra", f"--dhcp-range={self.prefix6}:,ra-only,64,1h", f"--ra-param={self.name},0,1800"]
         if dhcp:
             self.start_dhcp(directory, lease, extra)
 

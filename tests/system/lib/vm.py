@@ -100,7 +100,7 @@ class Vm:
 
     def __init__(self, build, nic="virtio", net="tap", machine="q35", firmware="bios", media="cd", mem=64, smp=1,
                  cmdline="", extra=(), iso=None, qemu_args=(), icount=None, dhcp=True, cpu=None, com1=True, lease="1h", vnet_hdr=True,
-                 nic_options="", bus_args=(), com1_fd=None, reboot=False, console="com2"):
+                 nic_options="", bus_args=(), com1_fd=None, reboot=False, console="com2", ip6=False):
         self.build = build
         self.dir = tempfile.mkdtemp(prefix="vm-", dir=build.work)
         self.name = f"vm{next(_counter)} ({nic}, {machine}, {firmware}, {cmdline or 'no options'})"
@@ -138,7 +138,7 @@ class Vm:
             args += ["-drive", f"if=none,id=stick,format=raw,readonly=on,file={iso}", "-device", "qemu-xhci",
                      "-device", "usb-storage,drive=stick,bootindex=1"]
         args += bus_args  # bridges, before what sits behind them
-        args += self._network(nic, net, dhcp, lease, vnet_hdr)
+        args += self._network(nic, net, dhcp, lease, vnet_hdr, ip6)
         if nic_options:
             args[-1] += "," + nic_options
         args += [a.replace("DIR/", self.dir + "/") for a in qemu_args]
@@ -154,11 +154,11 @@ class Vm:
         self._reader = threading.Thread(target=self._read_console, daemon=True)
         self._reader.start()
 
-    def _network(self, nic, net, dhcp, lease, vnet_hdr):
+    def _network(self, nic, net, dhcp, lease, vnet_hdr, ip6=False):
         if nic is None:
             return []
         if net == "tap":
-            self.tap = netns.Tap(self.dir, dhcp=dhcp, lease=lease)
+            self.tap = netns.Tap(self.dir, dhcp=dhcp, lease=lease, ip6=ip6)
             backend = f"tap,id=n0,ifname={self.tap.name},script=no,downscript=no,vnet_hdr={'on' if vnet_hdr else 'off'}"
         else:  # a raw peer: see peer.py
             backend = net.replace("DIR", self.dir)
