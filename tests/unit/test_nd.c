@@ -496,7 +496,7 @@ static void two_search_at_once(void **st)
     assert_true(nd_same(&seen.address[0], &first)); /* the same after each boot */
 }
 
-static void an_unchecked_address_overrides_nobody(void **st)
+static void an_unchecked_address_overrides_nobody(void **st) /* C-ND-3 */
 {
     (void)st;
     nd_link_up(&n, 1, "eth0", own_mac, 1500, false, NULL, now);
