@@ -135,6 +135,14 @@ void starvation_look(struct sched *s)
     s->looking = timer_arm(&s->look, now_ns() + STARVED_NS / 2) == 0;
 }
 
+void thread_raise(struct thread *t)
+{
+    if (t->boost > t->base || t->base + 1u >= PRIO_COUNT)
+        return;
+    t->boost = t->base + 1;
+    thread_recompute_priority(t);
+}
+
 void boost_end(struct thread *t)
 {
     t->boost = 0;

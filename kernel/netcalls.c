@@ -29,8 +29,63 @@ static void net_before_wait(struct object *o)
 {
     struct net_object *n = (struct net_object *)o;
 
+    n->visits++;
     if (n->endpoint != NULL)
         (void)endpoint_kick(n->endpoint);
+}
+
+/* --- standing by (WAIT_STANDBY) ---
+ * A process that computes for long is to go on acknowledging what it is sent. One
+ * timer watches whether anybody comes to wait; it runs only after somebody has left
+ * while another stands by, so an idle process has none, and a busy one has one
+ * every STANDBY_MS at most. */
+
+void net_call_standby(struct net_object *n)
+{
+    n->object.called = true;
+    for (struct wait_entry *e = n->standby.head; e != NULL; e = e->next)
+        thread_raise(e->thread);
+    waitq_wake(&n->standby); /* C-WAKE-2 */
+}
+
+static void watch_for_visits(struct net_object *n)
+{
+    n->visits_seen = n->visits;
+    n->object.called = false;
+    if (timer_arm(&n->away_timer, now_ns() + STANDBY_MS * NS_PER_MS) != 0)
+        net_call_standby(n);
+}
+
+static void away_timer_due(void *arg)
+{
+    struct net_object *n = arg;
+
+    if (n->standby.head == NULL || n->wq.head != NULL)
+        return;
+    if (n->visits != n->visits_seen)
+        watch_for_visits(n); /* somebody came, and has left again */
+    else
+        net_call_standby(n);
+}
+
+static struct waitq *net_standby(struct object *o)
+{
+    struct net_object *n = (struct net_object *)o;
+
+    n->object.stood_by = true;
+    if (n->wq.head == NULL && n->away_timer.slot == 0)
+        watch_for_visits(n);
+    return &n->standby;
+}
+
+static void net_after_wait(struct object *o)
+{
+    struct net_object *n = (struct net_object *)o;
+
+    n->object.called = false; /* who was called has been told, or somebody is back */
+    n->object.stood_by = n->standby.head != NULL;
+    if (n->standby.head != NULL && n->away_timer.slot == 0 && n->wq.head == NULL)
+        watch_for_visits(n);
 }
 
 /* Was it another handle to the object that closed, not the opener's own? */
@@ -68,6 +123,7 @@ static void net_closed(struct object *o)
     endpoint_close(n->endpoint);
     n->endpoint = NULL;
     waitq_wake(&n->wq);
+    waitq_wake(&n->standby);
     if (!died)
         (void)vm_unmap(process_as(n->process), n->base, n->bytes);
     owner_release(n->process, owner);
@@ -75,6 +131,7 @@ static void net_closed(struct object *o)
 
 static void net_destroy(struct object *o)
 {
+    timer_cancel(&((struct net_object *)o)->away_timer);
     kfree(o);
 }
 
@@ -82,6 +139,8 @@ static const struct object_ops net_ops = {
     .ready = net_ready,
     .waitq = net_waitq,
     .before_wait = net_before_wait,
+    .standby = net_standby,
+    .after_wait = net_after_wait,
     .closed = net_closed,
     .destroy = net_destroy,
 };
@@ -143,6 +202,7 @@ static int64_t open_endpoint(struct process *p, struct sys_net_open *io)
     n->object = (struct object){.kind = OBJ_NET, .refs = 1, .ops = &net_ops};
     n->process = p;
     n->pid = process_pid(p);
+    timer_init(&n->away_timer, away_timer_due, n);
     r = endpoint_open(owner, io, n, &n->endpoint);
     if (r == 0)
         r = map_rings(p, n, io);

@@ -94,7 +94,11 @@ uint64_t nc_shared_phys(const struct nc_shared *s, size_t offset)
 
 void nc_wake(void *waiter)
 {
-    waitq_wake(&((struct net_object *)waiter)->wq);
+    struct net_object *n = waiter;
+
+    if (n->standby.head != NULL && n->wq.head == NULL && n->endpoint != NULL && endpoint_half_full(n->endpoint))
+        net_call_standby(n);
+    waitq_wake(&n->wq);
 }
 
 static bool poll_link(void *arg)

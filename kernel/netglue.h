@@ -9,6 +9,7 @@
 #define KERNEL_NETGLUE_H
 
 #include <kernel/process.h>
+#include <kernel/time.h>
 #include <net/core/core.h>
 
 /* What a handle to a net endpoint refers to. It belongs to the process that
@@ -17,12 +18,17 @@
 struct net_object {
     struct object object;
     struct waitq wq;
+    struct waitq standby;     /* who stands by while nobody waits on wq (WAIT_STANDBY) */
+    struct timer away_timer;
+    uint32_t visits, visits_seen; /* waits that have begun; as the timer was set */
     struct net_endpoint *endpoint; /* NULL once closed */
     struct process *process;       /* the opener; valid while the endpoint is */
     uint32_t pid;
     int handle;           /* the opener's */
     uint64_t base, bytes; /* where the opener sees the rings */
 };
+
+void net_call_standby(struct net_object *n); /* poll or thread context */
 
 /* Addresses that the boot options give and that need all links to be known. */
 void net_boot_routes(void);

@@ -25,11 +25,14 @@ struct object {
     enum object_kind kind;
     uint32_t refs;
     const struct object_ops *ops;
+    bool stood_by, called; /* somebody stands by (WAIT_STANDBY); and has been called */
 };
 struct object_ops {
     uint32_t (*ready)(struct object *o);        /* READY_* now */
     struct waitq *(*waitq)(struct object *o);   /* NULL: cannot be waited for */
     void (*before_wait)(struct object *o);      /* wait() calls it: net endpoints transmit; may be NULL */
+    struct waitq *(*standby)(struct object *o); /* of those who stand by (WAIT_STANDBY); may be NULL */
+    void (*after_wait)(struct object *o);       /* a wait() is over and somebody stands by */
     void (*destroy)(struct object *o);          /* last reference is gone */
     void (*closed)(struct object *o);           /* a handle to it was given up; may be NULL */
 };

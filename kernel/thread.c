@@ -123,6 +123,8 @@ int64_t thread_new_user(struct process *p, uint64_t ip, uint64_t sp, uint64_t ar
         .rdi = arg, .rip = ip, .cs = SEL_UCODE, .rflags = 0x202, .rsp = sp, .ss = SEL_UDATA,
     };
     t->fs_base = fs;
+    if (self_thread()->process == p)
+        t->signals.mask = self_thread()->signals.mask; /* POSIX: a new thread has its maker's */
     thread_start(t);
     return t->id;
 }

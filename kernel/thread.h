@@ -71,6 +71,7 @@ struct thread *thread_current(void);
  *   waitq_remove();                                                            */
 int thread_block(uint64_t deadline_ns);
 void thread_wake(struct thread *t);
+void thread_raise(struct thread *t); /* by one, until it has had a time slice */
 /* thread_wake(next) and thread_block(deadline) in one, which saves the trip
  * through the run queue when next would run now anyway. */
 int thread_hand_over(struct thread *next, uint64_t deadline_ns);

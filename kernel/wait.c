@@ -29,7 +29,7 @@ USERWORDS_DEFINE(item, struct wait_item)
 
 /* One item while its thread waits. */
 struct wait_slot {
-    struct object *object; /* reference; NULL for the futex */
+    struct object *object; /* reference; NULL for the futex and for WAIT_STANDBY */
     struct wait_entry entry;
 };
 
@@ -110,6 +110,28 @@ static int futex_open(struct process *p, struct wait_set *s, uint32_t i)
     return 0;
 }
 
+/* The object of a WAIT_STANDBY lies in our copy of its item, so that a slot stays
+ * small. */
+static inline struct object *standby_of(const struct wait_item *item)
+{
+    return (struct object *)(uintptr_t)item->addr;
+}
+
+static int standby_open(struct process *p, struct wait_set *s, uint32_t i)
+{
+    struct object *o = handle_get_any(p, s->items[i].handle);
+
+    s->items[i].addr = 0;
+    if (o == NULL)
+        return -EBADF;
+    if (o->ops->standby == NULL) {
+        object_unref(o);
+        return -EINVAL;
+    }
+    s->items[i].addr = (uintptr_t)o;
+    return 0;
+}
+
 /* Item i: take a reference, let a net endpoint transmit, see whether it is
  * ready already. */
 static int item_open(struct process *p, struct wait_set *s, uint32_t i)
@@ -122,7 +144,7 @@ static int item_open(struct process *p, struct wait_set *s, uint32_t i)
     if (item->kind == WAIT_FUTEX)
         return futex_open(p, s, i);
     if (item->kind != WAIT_HANDLE)
-        return -EINVAL;
+        return item->kind == WAIT_STANDBY ? standby_open(p, s, i) : -EINVAL;
     o = handle_get_any(p, item->handle);
     if (o == NULL)
         return -EBADF;
@@ -135,6 +157,13 @@ static int item_open(struct process *p, struct wait_set *s, uint32_t i)
     return 0;
 }
 
+static __attribute__((noinline)) uint32_t standby_ready(const struct wait_item *item)
+{
+    struct object *o = standby_of(item);
+
+    return (o->called ? READY_IN : 0) | (o->ops->ready(o) & READY_ERR);
+}
+
 static uint32_t check(struct wait_set *s)
 {
     uint32_t ready = 0;
@@ -144,12 +173,26 @@ static uint32_t check(struct wait_set *s)
         uint32_t got;
         if (o != NULL)
             got = o->ops->ready(o) & (s->items[i].want | READY_ERR);
-        else
+        else if (s->items[i].kind == WAIT_FUTEX)
             got = s->futex.woken ? READY_IN : 0;
+        else
+            got = standby_ready(&s->items[i]);
         s->items[i].got = got;
         ready += got != 0;
     }
     return ready;
+}
+
+static __attribute__((noinline)) struct waitq *other_queue(struct wait_set *s, uint32_t i)
+{
+    struct object *o = standby_of(&s->items[i]);
+
+    return s->items[i].kind == WAIT_FUTEX ? futex_bucket(s->futex.key) : o->ops->standby(o);
+}
+
+static inline struct wait_entry *entry_of(struct wait_set *s, uint32_t i)
+{
+    return s->slots[i].object == NULL && s->items[i].kind == WAIT_FUTEX ? &s->futex.entry : &s->slots[i].entry;
 }
 
 static int block(struct wait_set *s, struct thread *t, uint64_t deadline)
@@ -161,16 +204,16 @@ static int block(struct wait_set *s, struct thread *t, uint64_t deadline)
     for (uint32_t i = 0; i < s->n; i++) {
         struct wait_slot *slot = &s->slots[i];
         struct object *o = slot->object;
-        struct wait_entry *e = o != NULL ? &slot->entry : &s->futex.entry;
+        struct wait_entry *e = entry_of(s, i);
         e->thread = t;
-        waitq_add(o != NULL ? o->ops->waitq(o) : futex_bucket(s->futex.key), e);
+        waitq_add(o != NULL ? o->ops->waitq(o) : other_queue(s, i), e);
     }
     while (ready == 0 && r == 0) {
         r = thread_block(deadline);
         ready = check(s);
     }
     for (uint32_t i = 0; i < s->n; i++)
-        waitq_remove(s->slots[i].object != NULL ? &s->slots[i].entry : &s->futex.entry);
+        waitq_remove(entry_of(s, i));
     return ready != 0 ? (int)ready : r;
 }
 
@@ -194,6 +237,16 @@ static int items_out(const struct wait_set *s, uint64_t user)
     return r;
 }
 
+static __attribute__((noinline)) void other_over(const struct wait_item *item)
+{
+    struct object *o = item->kind == WAIT_STANDBY ? standby_of(item) : NULL;
+
+    if (o == NULL)
+        return;
+    o->ops->after_wait(o);
+    object_unref(o);
+}
+
 static int64_t wait_items(struct wait_set *s, uint64_t user, uint64_t deadline)
 {
     struct thread *t = self_thread();
@@ -210,9 +263,16 @@ static int64_t wait_items(struct wait_set *s, uint64_t user, uint64_t deadline)
         if (r != -EINTR && items_out(s, user) < 0)
             r = -EFAULT;
     }
-    for (uint32_t i = 0; i < opened; i++)
-        if (s->slots[i].object != NULL)
-            object_unref(s->slots[i].object);
+    for (uint32_t i = 0; i < opened; i++) {
+        struct object *o = s->slots[i].object;
+        if (o == NULL) {
+            other_over(&s->items[i]);
+            continue;
+        }
+        if (__builtin_expect(o->stood_by, 0))
+            o->ops->after_wait(o);
+        object_unref(o);
+    }
     return r;
 }
 

@@ -31,8 +31,15 @@ struct item {
     struct item *next, **prev; /* the queue of a socket, the list of another */
 };
 
+/* A thread in epoll_wait, where there are several. */
+struct sleeper {
+    struct sleeper *next;
+    struct net_waiter *who;
+};
+
 struct epoll {
     struct file f;
+    struct sleeper *sleepers;
     struct epoll *others;
     struct item **chunk[FD_MAX / FD_CHUNK]; /* by descriptor */
     struct item *first, **last;             /* sockets to look at */
@@ -175,6 +182,60 @@ void __epoll_changed(struct file *f)
     for (struct epoll *e = f == NULL ? all : NULL; e != NULL; e = e->others)
         e->room = true;
     libc_lock_drop(&lock);
+}
+
+/* What it would report now; remembers it if that lacks room. */
+static uint32_t bits_now(struct item *i)
+{
+    uint32_t mask = i->events & 0xffffu;
+    uint32_t got = mask == 0      ? 0
+                   : is_socket(i) ? sock_poll_bits((struct sock_file *)i->file)
+                                  : i->file->ops->events(i->file);
+
+    if (is_socket(i))
+        room_wanted(i, (mask & EPOLLOUT) && !(got & EPOLLOUT) && got != POLLNVAL &&
+                           ns_starved(((struct sock_file *)i->file)->s));
+    got &= mask | ALWAYS;
+    return (i->events & EPOLLET) && !i->fresh ? 0 : got;
+}
+
+static bool has_news(struct epoll *e)
+{
+    while (e->first != NULL) {
+        if (bits_now(e->first) != 0)
+            return true;
+        unqueue(e->first);
+    }
+    return e->room && e->nwanting > 0;
+}
+
+unsigned __epoll_wake(struct net_ctx *c)
+{
+    unsigned woken = 0;
+
+    libc_lock_take(&lock);
+    for (struct epoll *e = all; e != NULL; e = e->others) {
+        if (e->sleepers == NULL || e->ctx != c || !has_news(e))
+            continue;
+        for (struct sleeper *s = e->sleepers; s != NULL; s = s->next) {
+            if (s->who->asleep && s->who->word == 0) {
+                net_poke(s->who);
+                woken++;
+            }
+        }
+    }
+    libc_lock_drop(&lock);
+    return woken;
+}
+
+/* In the child of a fork: whoever was in here is not any more. */
+void __epoll_forked(void)
+{
+    lock = 0;
+    for (struct epoll *e = all; e != NULL; e = e->others) {
+        e->sleepers = NULL;
+        e->waiting = 0;
+    }
 }
 
 /* --- making and ending --- */
@@ -329,17 +390,9 @@ int epoll_ctl(int epfd, int op, int fd, struct epoll_event *ev)
 /* Puts what has come about into *out; false when that is nothing. */
 static bool report(struct item *i, struct epoll_event *out)
 {
-    uint32_t mask = i->events & 0xffffu;
-    uint32_t got = mask == 0      ? 0
-                   : is_socket(i) ? sock_poll_bits((struct sock_file *)i->file)
-                                  : i->file->ops->events(i->file);
+    uint32_t got = bits_now(i);
 
-    got &= mask | ALWAYS;
-
-    if (is_socket(i))
-        room_wanted(i, (mask & EPOLLOUT) && !(got & EPOLLOUT) && got != POLLNVAL &&
-                           ns_starved(((struct sock_file *)i->file)->s));
-    if (got == 0 || ((i->events & EPOLLET) && !i->fresh))
+    if (got == 0)
         return false;
     out->events = got;
     out->data = i->data;
@@ -407,6 +460,8 @@ static int take_sockets(struct epoll *e, struct epoll_event *out, int max)
 }
 
 struct sleep {
+    struct net_waiter me;
+    struct sleeper sleeper;
     struct wait_item items[EPOLL_HANDLES_MAX + 1 + NET_SLEEP_ITEMS];
     unsigned n;
     uint64_t due_ns; /* a timer's time */
@@ -451,7 +506,7 @@ static int doze(struct epoll *e, struct net_ctx *c, struct sleep *s, uint64_t de
     int r;
 
     if (c->ns != NULL && e->nsockets > 0) {
-        r = net_sleep_in(c, s->items, s->n, until);
+        r = net_sleep_masked(c, &s->me, s->items, s->n, until, NULL);
     } else {
         if (c->ns != NULL) {
             net_flush_in(c);
@@ -474,6 +529,7 @@ static int wait_for(struct epoll *e, struct epoll_event *out, int max, int timeo
     struct sleep s;
     int n, r = 0;
 
+    s.me.asleep = s.me.fruitless = s.me.for_room = false;
     if (net) {
         net_enter_in(c);
         net_run_in(c);
@@ -486,6 +542,8 @@ static int wait_for(struct epoll *e, struct epoll_event *out, int max, int timeo
         if (!over) {
             collect(e, &s);
             e->waiting++;
+            s.sleeper = (struct sleeper){e->sleepers, &s.me};
+            e->sleepers = &s.sleeper;
         }
         libc_lock_drop(&lock);
         if (over)
@@ -493,6 +551,11 @@ static int wait_for(struct epoll *e, struct epoll_event *out, int max, int timeo
         r = doze(e, c, &s, deadline);
         libc_lock_take(&lock);
         e->waiting--;
+        for (struct sleeper **l = &e->sleepers; *l != NULL; l = &(*l)->next)
+            if (*l == &s.sleeper) {
+                *l = s.sleeper.next;
+                break;
+            }
         libc_lock_drop(&lock);
     }
     if (net) {

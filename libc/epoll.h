@@ -15,5 +15,10 @@ void __epoll_touched(struct file *f) __attribute__((weak)); /* it was read from 
 /* A socket's events may have changed; NULL: room to send came back, for any of
  * them. The network's lock is held. */
 void __epoll_changed(struct file *f) __attribute__((weak));
+/* Wakes the sleepers of the context that have something to report now; how many. Its
+ * lock is held. */
+struct net_ctx;
+unsigned __epoll_wake(struct net_ctx *c) __attribute__((weak));
+void __epoll_forked(void) __attribute__((weak));
 
 #endif

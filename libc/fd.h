@@ -85,15 +85,17 @@ extern struct file **__fd_chunks[FD_MAX / FD_CHUNK];
 extern libc_lock __fd_lock;
 extern bool __fd_stdio_ready;
 void __fd_stdio_open(void); /* 0, 1 and 2 exist from the start, but are made when first asked for */
-static inline void fd_lock_take(void)
+static inline void fd_lock_take(void) /* the network's helper does not come here */
 {
-    libc_lock_take(&__fd_lock);
+    if (__libc_several)
+        libc_lock_take(&__fd_lock);
     if (!__fd_stdio_ready)
         __fd_stdio_open();
 }
 static inline void fd_lock_drop(void)
 {
-    libc_lock_drop(&__fd_lock);
+    if (__libc_several)
+        libc_lock_drop(&__fd_lock);
 }
 static inline struct file *fd_peek(int fd)
 {

@@ -20,6 +20,7 @@
 #pragma weak __libc_threads_forked
 #pragma weak __libc_threads_lock
 #pragma weak __libc_net_forked
+#pragma weak __libc_net_forking
 
 void __malloc_lock(struct _reent *);
 void __malloc_unlock(struct _reent *);
@@ -41,6 +42,8 @@ static libc_lock *const locks[] = {
 
 static void take_locks(void)
 {
+    if (__libc_net_forking != NULL)
+        __libc_net_forking(true);
     for (size_t i = 0; i < LOCKS; i++) /* C-LIBC-1 */
         if (locks[i] != NULL)
             libc_lock_take(locks[i]);
@@ -59,11 +62,13 @@ static void drop_locks(void)
     for (size_t i = LOCKS; i-- > 0;)
         if (locks[i] != NULL)
             libc_lock_drop(locks[i]);
+    if (__libc_net_forking != NULL)
+        __libc_net_forking(false);
 }
 
 static void child_begins(void)
 {
-    __libc_threaded = 0;
+    __libc_threaded = __libc_several = 0;
     __libc_guard.held = 0;
     for (size_t i = 0; i < LOCKS; i++)
         if (locks[i] != NULL)

@@ -16,6 +16,9 @@
 /* More than one thread has been started: locks and sleeps must be shared. */
 extern uint32_t __libc_threaded;
 
+/* The program itself has started one: the other may be the network's helper. */
+extern uint32_t __libc_several;
+
 /* A futex mutex: 0 free, 1 taken, 2 taken and somebody sleeps. Nothing calls
  * out of libc, or starts a thread, while it holds one; so the only thread of a
  * process needs none, and the first pthread_create finds none taken. */
@@ -89,6 +92,10 @@ void __libc_threads_forked(void);
 void __libc_locks_forked(void);
 void __libc_children_forked(void);
 void __libc_net_forked(void);
+void __libc_net_forking(bool now); /* true: before the copy is made; false: in the parent, after */
+/* A thread that the program does not know of: it takes no signal, and the process
+ * ends without it. 0 or an errno. */
+int __libc_thread_hidden(void *(*start)(void *), size_t stack_bytes);
 
 /* A child to wait for; takes the handle over. Its pid, or -errno. */
 int __libc_child_add(int handle);

@@ -36,7 +36,9 @@ LIBC_SOURCES = \
     libc/netdb.c \
     libc/netenv.c \
     libc/netif.c \
+    libc/nethelper.c \
     libc/netthread.c \
+    libc/netwait.c \
     libc/open.c \
     libc/poll.c \
     libc/process.c \

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <sys/lock.h>
 
-uint32_t __libc_threaded;
+uint32_t __libc_threaded, __libc_several;
 
 int __libc_futex_wait(uint32_t *word, uint32_t value, uint64_t deadline_ns)
 {

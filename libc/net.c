@@ -19,6 +19,7 @@
 
 #pragma weak __libc_lot_forked
 #pragma weak __libc_net_threads_forked
+void __libc_net_helper_forked(void);
 void __libc_lot_forked(void);
 void __libc_net_threads_forked(void);
 
@@ -51,7 +52,8 @@ static void env_flush(void *ctx)
 static void env_changed(void *ctx, void *user)
 {
     struct file *f = user;
-    (void)ctx;
+    if (__libc_several)
+        __net_changed(ctx, f);
     if (__epoll_changed != NULL && (f == NULL || f->watchers != NULL))
         __epoll_changed(f);
 }
@@ -142,28 +144,6 @@ void net_flush(void)
     net_flush_in(net_here());
 }
 
-/* Other threads may sleep for what this one has just taken in, or for a time
- * later than the stack's next timer. */
-static void tell_sleepers(struct net_ctx *c)
-{
-    uint64_t gen = ns_generation(c->ns);
-    if (gen == c->gen_told && netstack_deadline(c->ns) >= c->sleep_until)
-        return;
-    c->gen_told = gen;
-    c->sleep_until = SYS_NO_DEADLINE;
-    __atomic_add_fetch(&c->word, 1, __ATOMIC_RELEASE);
-    sys_futex_wake(&c->word, c->sleepers);
-}
-
-void net_leave_in(struct net_ctx *c)
-{
-    if (!c->cork && c->ns != NULL)
-        net_flush_in(c);
-    if (c->sleepers > 0)
-        tell_sleepers(c);
-    libc_lock_drop(&c->lock);
-}
-
 /* Nothing has come in, nothing has completed, no timer is set: then libnet need
  * not look at the clock either. */
 static bool nothing_new(const struct net_ctx *c)
@@ -177,41 +157,6 @@ void net_run_in(struct net_ctx *c)
 {
     if (!nothing_new(c))
         netstack_run(c->ns, RUN_BUDGET);
-}
-
-int net_sleep_masked(struct net_ctx *c, struct wait_item *items, unsigned n, uint64_t deadline_ns,
-                     const uint32_t *mask)
-{
-    uint64_t until = netstack_deadline(c->ns);
-    if (deadline_ns < until)
-        until = deadline_ns;
-
-    items[n] = (struct wait_item){.kind = WAIT_HANDLE, .handle = c->handle, .want = READY_IN};
-    n++;
-    if (__libc_threaded) {
-        if (c->sleepers > 0)
-            tell_sleepers(c);
-        else
-            c->gen_told = ns_generation(c->ns);
-        if (c->sleepers == 0 || until < c->sleep_until)
-            c->sleep_until = until;
-        items[n] = (struct wait_item){
-            .kind = WAIT_FUTEX, .handle = -1, .addr = (uint64_t)(uintptr_t)&c->word, .value = c->word};
-        n++;
-    }
-    c->sleepers++;
-    libc_lock_drop(&c->lock);
-    int r = mask != NULL ? sys_wait_masked(items, n, until, *mask) : sys_wait(items, n, until);
-    libc_lock_take(&c->lock);
-    c->sleepers--;
-    if (until <= c->sleep_until) /* the others' are unknown now: wake them for any */
-        c->sleep_until = SYS_NO_DEADLINE;
-    if (r == -ETIMEDOUT && c->now.floor < until) /* so late it is: what is due then must not wait on */
-        c->now.floor = until;
-    net_run_in(c);
-    if (r < 0 && r != -ETIMEDOUT && r != -EAGAIN)
-        return r;
-    return r < 0 && deadline_ns != SYS_NO_DEADLINE && __libc_now(&c->now) >= deadline_ns ? -ETIMEDOUT : 0;
 }
 
 uint64_t net_deadline_in(int64_t ms)
@@ -232,11 +177,12 @@ void slipway_net_cork(int on)
 static void linger(struct net_ctx *c, uint64_t deadline)
 {
     struct wait_item items[NET_SLEEP_ITEMS];
+    struct net_waiter me = {.for_room = true};
 
     net_enter_in(c);
     c->cork = false;
     while (netstack_lingering(c->ns) > 0)
-        if (net_sleep_in(c, items, 0, deadline) != 0)
+        if (net_sleep_masked(c, &me, items, 0, deadline, NULL) != 0)
             break;
     net_leave_in(c);
 }
@@ -256,12 +202,24 @@ void __libc_net_exit(void)
     }
 }
 
+/* A fork copies no half-made change. The helper may be in the first context. */
+void __libc_net_forking(bool now)
+{
+    if (now)
+        libc_lock_take(&__net_first.lock);
+    else
+        libc_lock_drop(&__net_first.lock);
+}
+
 /* In the child of a fork: stacks and rings are the parent's, and nothing here may
  * touch them. It begins without any. */
 void __libc_net_forked(void)
 {
     __net_first = (struct net_ctx){.handle = -1};
     tcb_self()->net = &__net_first;
+    __libc_net_helper_forked();
+    if (__epoll_forked != NULL)
+        __epoll_forked();
     if (__libc_net_threads_forked != NULL)
         __libc_net_threads_forked();
     if (__libc_lot_forked != NULL)

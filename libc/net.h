@@ -30,10 +30,16 @@ struct net_ctx {
     struct net_ring *ring;
     bool cork;
     bool idle;            /* its thread has ended */
-    uint32_t sleepers;    /* threads in net_sleep */
-    uint32_t word;        /* futex: changes when a sleeper should look again */
-    uint64_t gen_told;    /* ns_generation when sleepers were last woken */
-    uint64_t sleep_until; /* earliest deadline a sleeper asked the kernel for */
+    /* netwait.c; a program of one thread has no list */
+    bool room_came;             /* room to send, for any socket */
+    struct net_waiter *sleepers;
+    struct net_waiter *leader;  /* waits for the endpoint; NULL: nobody does */
+    struct sock_wait *touched;  /* whose sockets have changed since the lock was taken */
+    uint64_t led_until;         /* the deadline that the leader gave the kernel */
+    /* nethelper.c */
+    bool helped, stand_in;      /* the helper stands by; it leads, because nobody does */
+    uint64_t helper_until;      /* the time it sleeps to while it leads */
+    unsigned helps;             /* times that it ran the stack */
     struct now_state now; /* the stack's clock */
     struct net_ctx *next; /* from __net_first on; never leaves the list */
 };
@@ -55,20 +61,49 @@ static inline void net_enter_in(struct net_ctx *c) /* takes the lock */
 {
     libc_lock_take(&c->lock);
 }
-void net_leave_in(struct net_ctx *c); /* transmits, wakes other threads, drops the lock */
+void net_leave_in(struct net_ctx *c); /* transmits, wakes whom it concerns, drops the lock */
 void net_run_in(struct net_ctx *c);   /* take in what has arrived, run due timers; lock held */
+
+/* A thread that may sleep for the network; one for each call, however often that
+ * sleeps. Of what it holds only `fruitless` needs a value before. */
+struct net_waiter {
+    struct net_waiter *next, **prev; /* on ctx->sleepers while asleep */
+    uint32_t word;                   /* futex: not 0 when it is to look */
+    bool asleep;
+    bool for_room;  /* it waits to send */
+    bool fruitless; /* it led, woke up, and it was for others */
+};
+/* One socket that it waits for. */
+struct sock_wait {
+    struct sock_wait *next, **prev; /* on sock_file->waits; prev is NULL once the socket is gone */
+    struct sock_wait *touched_next;
+    struct sock_file *s;
+    struct net_waiter *who;
+    unsigned want; /* NS_*; errors always count */
+    bool touched;
+};
+void net_await(struct sock_wait *w, struct net_waiter *who, struct sock_file *s, unsigned want);
+void net_await_over(struct net_ctx *c, struct sock_wait *w);
+void net_dismiss(struct sock_file *s); /* it closes or moves away */
+void net_poke(struct net_waiter *w);   /* for epoll: wake it */
+void __net_changed(struct net_ctx *c, struct file *f);
 
 /* Drop the lock, wait for the network, the given items or the deadline, take
  * the lock again and run the stack. `items` has room for two more behind n;
- * those for the network are added there. 0, or -ETIMEDOUT once the deadline
- * has passed (its own, not the stack's next timer). */
+ * those for the network are added there. Of several threads only those wake up
+ * that have said what they wait for (net_await). 0, or -ETIMEDOUT once the
+ * deadline has passed (its own, not the stack's next timer). */
 #define NET_SLEEP_ITEMS 2
-int net_sleep_masked(struct net_ctx *c, struct wait_item *items, unsigned n, uint64_t deadline_ns,
+int net_sleep_masked(struct net_ctx *c, struct net_waiter *me, struct wait_item *items, unsigned n,
+                     uint64_t deadline_ns,
                      const uint32_t *mask); /* signals blocked meanwhile; NULL: as before */
-static inline int net_sleep_in(struct net_ctx *c, struct wait_item *items, unsigned n, uint64_t deadline_ns)
-{
-    return net_sleep_masked(c, items, n, deadline_ns, NULL);
-}
+/* The same for one socket; -EBADF when it has moved away meanwhile. */
+struct sock_file;
+int net_sleep_for(struct sock_file *s, struct net_waiter *me, unsigned want, uint64_t deadline_ns);
+
+/* The helper (nethelper.c). */
+void net_helper_start(void); /* no lock is held */
+void net_helper_call(void);  /* the stack's deadline has moved nearer than it knows */
 
 /* The same for the calling thread's context. */
 static inline void net_enter(void)
@@ -105,6 +140,7 @@ struct sock_file {
     int type;                          /* SOCK_STREAM, SOCK_DGRAM */
     int protocol;                      /* IPPROTO_* */
     uint64_t rcvtimeo_ns, sndtimeo_ns; /* 0: none */
+    struct sock_wait *waits;           /* threads that wait for it; the context's lock */
 };
 extern const struct file_ops __sock_ops;
 /* A file for a socket of the context; NULL: no memory. */

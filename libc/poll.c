@@ -18,7 +18,7 @@
 struct scan {
     struct wait_item items[WAIT_ITEMS_MAX];
     unsigned nitems;
-    bool sockets;  /* there is one among them: the network can make poll return */
+    unsigned sockets; /* so many are among them: the network can make poll return */
     bool overflow; /* more waitable handles than one wait() takes */
     uint64_t due_ns; /* the first timer's time */
 };
@@ -48,7 +48,8 @@ static int scan_fds(struct pollfd *fds, nfds_t n, struct scan *s)
 
     s->nitems = 0;
     s->due_ns = SYS_NO_DEADLINE;
-    s->sockets = s->overflow = false;
+    s->sockets = 0;
+    s->overflow = false;
     fd_lock_take();
     for (struct pollfd *p = fds; p < fds + n; p++) {
         struct file *f = p->fd < 0 ? NULL : fd_peek(p->fd);
@@ -57,7 +58,7 @@ static int scan_fds(struct pollfd *fds, nfds_t n, struct scan *s)
             bool socket = f->ops->kind == FILE_SOCKET;
             got = f->ops->events != NULL ? f->ops->events(f) & ((unsigned)(unsigned short)p->events | ALWAYS)
                                          : (POLLIN | POLLOUT) & (unsigned)p->events;
-            s->sockets |= socket;
+            s->sockets += socket;
             if (got == 0 && !socket)
                 collect(s, f, p->events);
         } else if (p->fd < 0) {
@@ -68,6 +69,47 @@ static int scan_fds(struct pollfd *fds, nfds_t n, struct scan *s)
     }
     fd_lock_drop();
     return ready;
+}
+
+/* What this thread waits for, so that others' packets do not wake it. */
+static void await_sockets(struct sock_wait *w, struct net_waiter *me, const struct pollfd *fds, nfds_t n,
+                          unsigned most)
+{
+    unsigned i = 0;
+
+    fd_lock_take();
+    for (const struct pollfd *p = fds; p < fds + n && i < most; p++) {
+        struct file *f = p->fd < 0 ? NULL : fd_peek(p->fd);
+        struct sock_file *s = (struct sock_file *)f;
+        if (f == NULL || f->ops->kind != FILE_SOCKET || s->s == NULL || s->ctx != net_here())
+            continue;
+        unsigned want = (p->events & (POLLIN | POLLRDNORM) ? NS_IN : 0u) |
+                        (p->events & (POLLOUT | POLLWRNORM) ? NS_OUT : 0u) |
+                        (p->events & POLLRDHUP ? NS_RDHUP : 0u);
+        net_await(&w[i++], me, s, want);
+    }
+    fd_lock_drop();
+    for (; i < most; i++) /* closed since they were counted */
+        w[i].prev = NULL, w[i].touched = false;
+}
+
+static int sleep_net(struct scan *s, const struct pollfd *fds, nfds_t n, struct net_waiter *me, uint64_t until,
+                     const uint32_t *mask)
+{
+    struct sock_wait few[8], *w = few;
+
+    if (!__libc_several)
+        return net_sleep_masked(net_here(), me, s->items, s->nitems, until, mask);
+    me->for_room = false;
+    if (s->sockets > sizeof few / sizeof few[0] && (w = malloc(s->sockets * sizeof *w)) == NULL)
+        return -ENOMEM;
+    await_sockets(w, me, fds, n, s->sockets);
+    int r = net_sleep_masked(net_here(), me, s->items, s->nitems, until, mask);
+    for (unsigned i = 0; i < s->sockets; i++)
+        net_await_over(net_here(), &w[i]);
+    if (w != few)
+        free(w);
+    return r;
 }
 
 /* No socket among them: the network need not wake us. */
@@ -85,6 +127,7 @@ static int poll_until(struct pollfd *fds, nfds_t n, int timeout_ms, const uint32
     bool net = net_stack() != NULL;
     uint64_t deadline = timeout_ms == 0 ? 0 : SYS_NO_DEADLINE;
     bool dated = timeout_ms <= 0; /* the clock is read only when it comes to waiting */
+    struct net_waiter me = {.fruitless = false};
     struct scan s;
     int ready, r = 0;
 
@@ -108,7 +151,7 @@ static int poll_until(struct pollfd *fds, nfds_t n, int timeout_ms, const uint32
         }
         uint64_t until = s.due_ns < deadline ? s.due_ns : deadline;
         if (s.sockets) {
-            r = net_sleep_masked(net_here(), s.items, s.nitems, until, mask);
+            r = sleep_net(&s, fds, n, &me, until, mask);
         } else {
             if (net) {
                 net_flush();

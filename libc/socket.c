@@ -154,6 +154,7 @@ static void sock_close(struct file *f)
     struct sock_file *s = (struct sock_file *)f;
     if (s->s != NULL) {
         net_enter_in(s->ctx);
+        net_dismiss(s);
         ns_close(s->s);
         net_leave_in(s->ctx);
     }
@@ -190,7 +191,7 @@ int listen(int fd, int backlog)
 
 int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
 {
-    struct wait_item items[NET_SLEEP_ITEMS];
+    struct net_waiter me = {.fruitless = false};
     struct ns_addr peer;
     struct nsock *n;
     struct sock_file *s = sock_get(fd), *got = NULL;
@@ -198,13 +199,15 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
         return -1;
 
     net_enter_in(s->ctx);
-    int r = ns_accept(s->s, &n, &peer);
+    int r = ns_accept(s->s, &n, &peer), slept;
     if (r == -EAGAIN) {
         uint64_t deadline = timeout_deadline(s->rcvtimeo_ns);
         net_run_in(s->ctx);
         while ((r = ns_accept(s->s, &n, &peer)) == -EAGAIN && !nonblocking(s, 0))
-            if (net_sleep_in(s->ctx, items, 0, deadline) != 0)
+            if ((slept = net_sleep_for(s, &me, NS_IN, deadline)) != 0) {
+                r = slept == -ETIMEDOUT ? -EAGAIN : slept;
                 break;
+            }
     }
     if (r == 0 && (got = sock_wrap(s->ctx, n, SOCK_STREAM, IPPROTO_TCP, flags)) == NULL) {
         ns_close(n);
@@ -213,6 +216,7 @@ int accept4(int fd, struct sockaddr *addr, socklen_t *len, int flags)
     net_leave_in(s->ctx);
     sock_put(s);
     if (r == 0) {
+        net_helper_start();
         sockaddr_out(&peer, addr, len);
         r = install(got);
     }
@@ -227,12 +231,12 @@ int accept(int fd, struct sockaddr *addr, socklen_t *len)
 /* Waits for the handshake that ns_connect began. */
 static int finish_connect(struct sock_file *s)
 {
-    struct wait_item items[NET_SLEEP_ITEMS];
+    struct net_waiter me = {.fruitless = false};
     uint64_t deadline = timeout_deadline(s->sndtimeo_ns);
     int error = 0;
 
     while (!(ns_events(s->s) & (NS_OUT | NS_ERR | NS_HUP))) {
-        int r = net_sleep_in(s->ctx, items, 0, deadline);
+        int r = net_sleep_for(s, &me, NS_OUT, deadline);
         if (r != 0)
             return r == -ETIMEDOUT ? -EINPROGRESS : r;
     }
@@ -254,6 +258,8 @@ int connect(int fd, const struct sockaddr *addr, socklen_t len)
         if (r == -EINPROGRESS && !nonblocking(s, 0))
             r = finish_connect(s);
         net_leave_in(s->ctx);
+        if (s->type == SOCK_STREAM && (r == 0 || r == -EINPROGRESS))
+            net_helper_start();
     }
     sock_put(s);
     return (int)__libc_result(r);
@@ -278,7 +284,7 @@ int shutdown(int fd, int how)
 
 static ssize_t receive(struct sock_file *s, void *buf, size_t n, int flags, struct ns_addr *from)
 {
-    struct wait_item items[NET_SLEEP_ITEMS];
+    struct net_waiter me = {.fruitless = false};
     int nsflags = (flags & MSG_PEEK ? NS_PEEK : 0) | (flags & MSG_TRUNC ? NS_TRUNC : 0);
     bool all = (flags & MSG_WAITALL) && s->type == SOCK_STREAM && !(flags & MSG_PEEK);
     uint64_t deadline = 0;
@@ -301,8 +307,13 @@ static ssize_t receive(struct sock_file *s, void *buf, size_t n, int flags, stru
             deadline = nonblocking(s, flags) ? 0 : timeout_deadline(s->rcvtimeo_ns);
             continue;
         }
-        if (nonblocking(s, flags) || net_sleep_in(s->ctx, items, 0, deadline) != 0)
+        if (nonblocking(s, flags))
             break;
+        int slept = net_sleep_for(s, &me, NS_IN, deadline);
+        if (slept != 0) {
+            r = slept == -ETIMEDOUT ? -EAGAIN : slept;
+            break;
+        }
     }
     net_leave_in(s->ctx);
     return have > 0 ? (ssize_t)have : r;
@@ -310,7 +321,7 @@ static ssize_t receive(struct sock_file *s, void *buf, size_t n, int flags, stru
 
 static ssize_t transmit(struct sock_file *s, const void *buf, size_t n, int flags, const struct ns_addr *to)
 {
-    struct wait_item items[NET_SLEEP_ITEMS];
+    struct net_waiter me = {.fruitless = false};
     uint64_t deadline = 0;
     size_t sent = 0;
     bool ran = false;
@@ -333,8 +344,13 @@ static ssize_t transmit(struct sock_file *s, const void *buf, size_t n, int flag
             deadline = nonblocking(s, flags) ? 0 : timeout_deadline(s->sndtimeo_ns);
             continue;
         }
-        if (nonblocking(s, flags) || net_sleep_in(s->ctx, items, 0, deadline) != 0)
+        if (nonblocking(s, flags))
             break;
+        int slept = net_sleep_for(s, &me, NS_OUT, deadline);
+        if (slept != 0) {
+            r = slept == -ETIMEDOUT ? -EAGAIN : slept;
+            break;
+        }
     }
     net_leave_in(s->ctx);
     return sent > 0 ? (ssize_t)sent : r;
@@ -466,14 +482,15 @@ ssize_t __socket_writev(int fd, const struct iovec *iov, int n)
 
 static int sock_ioctl(struct file *f, unsigned long request, void *arg)
 {
-    if (request != FIONREAD)
+    if (request != FIONREAD && request != TIOCOUTQ)
         return -ENOTTY;
     struct sock_file *s = (struct sock_file *)f;
     if (s->s == NULL)
         return -EBADF;
     net_enter_in(s->ctx);
-    net_run_in(s->ctx);
-    int r = ns_getopt(s->s, NSO_INQ, arg);
+    if (request == FIONREAD)
+        net_run_in(s->ctx);
+    int r = ns_getopt(s->s, request == FIONREAD ? NSO_INQ : NSO_OUTQ, arg);
     net_leave_in(s->ctx);
     return r;
 }

@@ -166,6 +166,7 @@ static int64_t export_locked(struct sock_file *s, void *buf, size_t room)
     memcpy(h->token, op.secret, sizeof h->token);
     ns_forget(s->s);
     s->s = NULL;
+    net_dismiss(s);
     return n;
 }
 

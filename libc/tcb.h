@@ -10,6 +10,7 @@
 #define LIBC_TCB_H
 
 #include <reent.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -32,6 +33,8 @@ struct tcb {
     uint64_t map_bytes;
     struct _pthread_cleanup_context *cleanup;
     int cancel_state;
+    bool hidden;         /* __libc_thread_hidden */
+    uint64_t net_wakes;  /* times that it woke up for the network, where there are several */
     struct net_ctx *net; /* its protocol stack (net.h): its own, or the one that all share */
     void *specific[TCB_KEYS_MAX];
 };

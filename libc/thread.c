@@ -30,6 +30,7 @@ static struct {
     uint16_t generation;
 } table[THREADS_MAX]; /* [0] is the main thread */
 libc_lock __libc_threads_lock;
+static uint32_t running = 1, hidden; /* threads of the program; others */
 
 static struct {
     bool used;
@@ -137,6 +138,8 @@ void pthread_exit(void *result)
     if (t->reent->__sdidinit)
         fflush(stdout); /* the thread's own */
     t->result = result;
+    if (!t->hidden && __atomic_sub_fetch(&running, 1, __ATOMIC_ACQ_REL) == 0 && hidden != 0)
+        exit(0); /* the last that counts */
     if (t->map == 0) { /* the main thread: the others go on, the process ends with exit() */
         libc_lock_take(&__libc_threads_lock);
         libc_lock_drop(&__libc_threads_lock);
@@ -144,9 +147,9 @@ void pthread_exit(void *result)
     sys_thread_exit(&t->alive);
 }
 
-int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
+static int create(pthread_t *out, size_t stack, enum tcb_state state, bool is_hidden, void *(*start)(void *),
+                  void *arg)
 {
-    size_t stack = attr != NULL && attr->stacksize > 0 ? (size_t)attr->stacksize : STACK_DEFAULT;
     size_t tls = __tls_bytes();
     size_t bytes = (GUARD + stack + tls + 4095) & ~(size_t)4095;
     unsigned index;
@@ -169,9 +172,12 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*start)(vo
     t->start = start;
     t->arg = arg;
     t->alive = 1;
-    t->state = attr != NULL && attr->detachstate == PTHREAD_CREATE_DETACHED ? TCB_DETACHED : TCB_JOINABLE;
+    t->state = state;
+    t->hidden = is_hidden;
 
     __libc_threaded = 1;
+    if (!is_hidden)
+        __libc_several = 1;
     libc_lock_take(&__libc_threads_lock);
     int r = take_slot(t, &index);
     if (r == 0) {
@@ -185,9 +191,11 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*start)(vo
         };
         if (tcb_self()->tid == 0) /* the first thread of the process */
             tcb_self()->tid = (uint32_t)sys_process_control(PROCESS_THREAD, 0, 0);
+        __atomic_add_fetch(is_hidden ? &hidden : &running, 1, __ATOMIC_RELAXED);
         int tid = sys_thread_create(&st);
         t->tid = (uint32_t)tid;
         if (tid < 0) {
+            __atomic_sub_fetch(is_hidden ? &hidden : &running, 1, __ATOMIC_RELAXED);
             table[index].t = NULL;
             r = EAGAIN;
         }
@@ -197,6 +205,24 @@ int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*start)(vo
         free(reent);
         sys_mem_unmap((uint64_t)at, bytes);
     }
+    return r;
+}
+
+int pthread_create(pthread_t *out, const pthread_attr_t *attr, void *(*start)(void *), void *arg)
+{
+    size_t stack = attr != NULL && attr->stacksize > 0 ? (size_t)attr->stacksize : STACK_DEFAULT;
+    bool detached = attr != NULL && attr->detachstate == PTHREAD_CREATE_DETACHED;
+
+    return create(out, stack, detached ? TCB_DETACHED : TCB_JOINABLE, false, start, arg);
+}
+
+int __libc_thread_hidden(void *(*start)(void *), size_t stack)
+{
+    pthread_t name;
+    uint32_t mask = (uint32_t)sys_signal_mask(SIGNAL_BLOCK, ~0u); /* it inherits that */
+    int r = create(&name, stack, TCB_DETACHED, true, start, NULL);
+
+    sys_signal_mask(SIGNAL_SET, mask);
     return r;
 }
 
@@ -282,6 +308,8 @@ void __libc_threads_forked(void)
             sys_mem_unmap(t->map, t->map_bytes);
     }
     self->tid = 0;
+    running = 1;
+    hidden = 0;
 }
 
 /* --- attributes --- */

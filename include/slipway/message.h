@@ -45,6 +45,11 @@ struct sys_msg {
 enum wait_kind {
     WAIT_HANDLE = 1, /* a handle: endpoint, net endpoint, process, console */
     WAIT_FUTEX = 2,  /* *(uint32_t *)addr changed from `value`, or futex_wake */
+    /* Stand by at a net endpoint (`handle`): ready when nobody has waited for it for
+     * some STANDBY_MS, or its receive ring is half full and nobody waits. What comes
+     * in wakes those who wait for the endpoint itself, not who stands by. Who is
+     * called has a little more than its priority, for one time slice. */
+    WAIT_STANDBY = 3,
 };
 
 /* Readiness of a handle, in `want` and `got`. */
@@ -52,6 +57,7 @@ enum wait_kind {
                            completions; console: a byte; process: it ended */
 #define READY_OUT 0x02u /* net: room in the transmit ring */
 #define READY_ERR 0x04u /* peer died, handle revoked (always reported) */
+#define STANDBY_MS 10u
 
 struct wait_item {
     uint32_t kind;   /* enum wait_kind */

@@ -68,6 +68,7 @@ struct nc_owner *endpoint_owner(const struct net_endpoint *e);       /* NULL onc
 struct net_endpoint *owner_first_endpoint(const struct nc_owner *o); /* the oldest, or NULL */
 bool endpoint_takes(const struct net_endpoint *e);                    /* opened with NET_OPEN_TAKES */
 uint32_t endpoint_ready(const struct net_endpoint *e);               /* READY_* */
+bool endpoint_half_full(const struct net_endpoint *e);               /* its receive ring */
 /* Transmit what lies in the ring; entries taken, or -EINVAL when the process
  * wrote an impossible index (the endpoint is dead then: READY_ERR). */
 int endpoint_kick(struct net_endpoint *e);

@@ -289,6 +289,11 @@ uint32_t endpoint_ready(const struct net_endpoint *e)
     return ready;
 }
 
+bool endpoint_half_full(const struct net_endpoint *e)
+{
+    return e->rx_head - shared_load(&e->ring->rx_tail) >= e->rx_size / 2;
+}
+
 /* Room was set aside when the record was taken (transmit.c), so this never
  * overwrites a completion that an honest process has not read. */
 void endpoint_complete(struct net_endpoint *e, uint64_t cookie, int status)

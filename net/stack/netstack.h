@@ -155,6 +155,7 @@ enum ns_opt {
     NSO_TYPE,
     NSO_ACCEPTCONN,
     NSO_INQ, /* bytes that can be read now */
+    NSO_OUTQ, /* bytes that the peer has not acknowledged */
     NSO_KEEPIDLE,
     NSO_KEEPINTVL, /* seconds */
     NSO_KEEPCNT,

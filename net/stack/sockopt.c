@@ -140,6 +140,9 @@ static int get_tcp(const struct tcb *t, enum ns_opt o, int *v)
     case NSO_INQ:
         *v = (int)t->rcv.bytes;
         return 0;
+    case NSO_OUTQ:
+        *v = (int)t->snd.bytes;
+        return 0;
     default:
         return -ENOPROTOOPT;
     }

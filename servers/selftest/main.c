@@ -21,13 +21,13 @@ static const struct {
     {"exec", exec_tests},       {"trace", trace_tests},         {"fpu", fpu_tests},
     {"pipes", pipes_tests},     {"signals", signals_tests},     {"posix", posix_tests},
     {"pthread", pthread_tests}, {"events", events_tests},       {"tlb", tlb_tests},
-    {"smp", smp_tests},         {"fuzz", fuzz_tests},
+    {"smp", smp_tests},         {"fuzz", fuzz_tests},           {"wakes", wakes_tests},
 };
 
 static const struct role *const roles[] = {
     processes_roles, messages_roles, registry_roles, fork_roles, exec_roles,  memory_roles,  trace_roles,
     names_roles,     races_roles,    crew_roles,     posix_roles, fuzz_roles, witness_roles,
-    many_roles,
+    many_roles,      wakes_roles,
 };
 
 /* spin: computes without end, for tests of what else still runs. */

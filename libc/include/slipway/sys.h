@@ -427,6 +427,11 @@ int slipway_net_setup(const struct slipway_net_setup *s);
  * rings count against the manifest's limit. 0, or -1 and errno. */
 int slipway_net_thread(void);
 
+/* Counters for tests: how often the calling thread has woken up for the network
+ * (where there are several), and how often the helper has run a stack. */
+uint64_t slipway_net_wakeups(void);
+unsigned slipway_net_helps(void);
+
 /* Move a socket to another process (slipway/handover.h): a TCP connection, a
  * listener, a UDP socket. export writes it to buf (8-byte aligned) and returns the
  * length of the record; when that is more than `bytes`, or on failure (-1 and

@@ -11,6 +11,7 @@ extern "C" {
 
 #define FIONREAD 0x541b  /* int *: bytes that can be read now */
 #define FIONBIO 0x5421   /* int *: non-blocking on or off */
+#define TIOCOUTQ 0x5411  /* int *: of a stream socket, bytes that the peer has not acknowledged */
 #define TIOCGWINSZ 0x5413 /* struct winsize * */
 
 #define SLIPWAY_IOC_DEVICE 0x5301 /* struct info_device *: of a device's node in /dev */
