@@ -42,6 +42,7 @@ struct server {
     const struct manifest_server *conf;
     enum init_state state;
     bool wanted; /* shall run: at boot, or by request */
+    bool again;  /* start it when it has ended: asked for after it was told to stop */
     int handle;  /* of the process, -1 when there is none */
     uint32_t pid;
     uint32_t restarts;

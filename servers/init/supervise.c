@@ -97,9 +97,12 @@ static int launch(struct server *s)
 
 int server_start(struct server *s)
 {
-    if (s->handle >= 0)
+    if (s->handle >= 0) {
+        s->again = !s->wanted; /* its end was asked for, and is awaited */
         return 0;
+    }
     s->wanted = true;
+    s->again = false;
     s->ndeaths = 0;
     s->backoff_ms = 0;
     int r = launch(s);
@@ -110,9 +113,11 @@ int server_start(struct server *s)
 
 int server_stop(struct server *s)
 {
-    s->wanted = false;
-    if (s->handle >= 0)
-        return sys_kill(s->pid, 15);
+    s->wanted = s->again = false;
+    if (s->handle >= 0) {
+        int r = sys_kill(s->pid, 15);
+        return r == -ESRCH ? 0 : r; /* it is on its way out already */
+    }
     enter(s, SERVER_OFF, sys_now_ns(), NEVER);
     return 0;
 }
@@ -182,6 +187,8 @@ void server_ended(struct server *s, uint64_t now_ns)
     bool well = e.state == PROC_EXITED && e.status == 0;
     if (!s->wanted) {
         enter(s, SERVER_OFF, now_ns, NEVER);
+        if (s->again)
+            server_start(s);
     } else if (s->conf->restart == RESTART_ALWAYS || (s->conf->restart == RESTART_FAILURE && !well)) {
         schedule_restart(s, ran_ns, now_ns); /* C-INIT-1 */
     } else {

@@ -17,6 +17,11 @@ import vm as vm_module  # noqa: E402
 
 netns.enter()
 
+
+def pytest_configure(config):
+    config.addinivalue_line("markers", "alone: has the machine for itself, since it looks at times or at several CPUs")
+
+
 NICS = ["virtio-modern", "virtio-legacy", "rtl8139"]
 
 # The default with every card, and the old ways in which all must work just the

@@ -5,6 +5,8 @@ import urllib.request
 
 import pytest
 
+pytestmark = pytest.mark.alone
+
 PANIC_STATUS = 35  # isa-debug-exit: a test run that failed
 
 

@@ -5,6 +5,10 @@ import struct
 import subprocess
 import time
 
+import pytest
+
+pytestmark = pytest.mark.alone
+
 
 def read_pcap(path):
     """[(time in s, frame)] of a pcap file as filter-dump writes it."""

@@ -9,9 +9,13 @@ import threading
 import time
 import urllib.request
 
+import pytest
+
 import line
 import vm
 from test_slip import Attach
+
+pytestmark = pytest.mark.alone
 
 SECONDS = 60 if os.environ.get("SLIPWAY_LONG") else 10
 GUEST = "192.168.15.2"

@@ -186,8 +186,9 @@ def test_attach_without_root(build, start):
                                "unix:com1"], cwd=machine.dir, user=nobody, group=nobody, extra_groups=[],
                               stdin=subprocess.DEVNULL)
     try:
-        r = subprocess.run(["ping", "-q", "-n", "-c", "5", "-i", "0.2", "-W", "10", guest], timeout=60,
-                           stdout=subprocess.PIPE, text=True)
+        ping = ["ping", "-q", "-n", "-i", "0.2", "-W", "10", guest]
+        subprocess.run([*ping, "-c", "1"], timeout=60)  # it may leave before the line is joined
+        r = subprocess.run([*ping, "-c", "5"], timeout=60, stdout=subprocess.PIPE, text=True)
         assert attach.poll() is None and "5 received" in r.stdout, r.stdout
     finally:
         attach.terminate()

@@ -13,6 +13,8 @@ import line
 import vm
 from test_slip import Attach
 
+pytestmark = pytest.mark.alone
+
 BAUD = 38400
 BYTES = 96 * 1024  # half a minute
 GUEST = "192.168.9.2"

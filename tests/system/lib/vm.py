@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Boots ISOs in QEMU and talks to their console."""
 import contextlib
+import fcntl
 import hashlib
 import itertools
 import json
@@ -45,16 +46,28 @@ class Build:
     def path(self, name):
         return os.path.join(self.tree, name)
 
+    @contextlib.contextmanager
+    def lock(self):
+        """Several runners share the build tree: one makes a file, the others find it."""
+        with open(os.path.join(self.work, "lock"), "w") as f:
+            fcntl.flock(f, fcntl.LOCK_EX)
+            yield
+
     def random_file(self, name, size):
         path = os.path.join(self.work, name)
-        if not os.path.exists(path) or os.path.getsize(path) != size:
-            with open(path, "wb") as f:
-                f.write(os.urandom(size))
+        with self.lock():
+            if not os.path.exists(path) or os.path.getsize(path) != size:
+                with open(path, "wb") as f:
+                    f.write(os.urandom(size))
         return path
 
     def iso(self, cmdline="", extra=(), cfg=None, drop=()):
         """An ISO with boot options, more initrd files [(path, dest)], another
         grub.cfg, or without some files of the initrd."""
+        with self.lock():
+            return self._iso(cmdline, extra, cfg, drop)
+
+    def _iso(self, cmdline, extra, cfg, drop):
         content = [(digest(path), dest) for path, dest in sorted(extra)]
         key = hashlib.sha256(repr((cmdline, content, cfg, sorted(drop),
                                    os.path.getmtime(self.path("slipway.iso")))).encode()).hexdigest()[:16]
