@@ -27,11 +27,26 @@ static int refuse_port(struct nc_owner *o, const struct net_port_key *k)
     return -EACCES;
 }
 
+/* A socket of both families has one number: that which it got by chance in one, it
+ * may have in the other. */
+static bool is_own_in_other_family(const struct nc_owner *o, const struct net_port_key *k)
+{
+    struct net_port_key twin = {.proto = k->proto, .link = LINK_ANY, .port_lo = k->port_lo, .port_hi = k->port_hi};
+    const struct port_entry *e;
+
+    if ((k->proto != NET_TCP && k->proto != NET_UDP) || k->port_lo != k->port_hi || !addr_is_any(&k->addr))
+        return false;
+    twin.family = k->family == NET_INET ? NET_INET6 : NET_INET;
+    e = port_by_key(&twin, PORT_LIVE);
+    return e != NULL && e->anybodys && port_has_owner(e, o);
+}
+
 /* Does the manifest grant the key? A request for any link under a right for one
  * link only is narrowed to that link: bind() cannot name links. */
 static int check_right(struct nc_owner *o, struct net_port_key *k)
 {
-    bool any = k->port_lo == 0, echo = k->proto == NET_ICMP || k->proto == NET_ICMP6;
+    bool any = k->port_lo == 0 || is_own_in_other_family(o, k);
+    bool echo = k->proto == NET_ICMP || k->proto == NET_ICMP6;
 
     if (any || (echo && k->port_lo == k->port_hi)) {
         if (owner_has(o, RIGHT_NET_EPHEMERAL))
@@ -58,8 +73,17 @@ static int check_right(struct nc_owner *o, struct net_port_key *k)
 
 static bool number_free(struct net_port_key *k, uint32_t port)
 {
+    struct net_port_key four;
+
     k->port_lo = k->port_hi = (uint16_t)port;
-    return !port_number_taken(k) && !flows_may_use_port(k->proto, (uint16_t)port);
+    if (port_number_taken(k) || flows_may_use_port(k->proto, (uint16_t)port))
+        return false;
+    if (k->family != NET_INET6 || k->proto == NET_ICMP6)
+        return true;
+    four = *k; /* an IPv6 socket may want to talk to IPv4, too */
+    four.family = NET_INET;
+    __builtin_memset(&four.addr, 0, sizeof(four.addr));
+    return !port_number_taken(&four);
 }
 
 /* RFC 6056, section 3.3.2: a fresh random number for each try, and only when
@@ -210,7 +234,8 @@ int port_register(struct net_endpoint *e, struct net_port_op *op)
         return register_flow(e, op);
     if (!port_key_valid(&op->key))
         return -EINVAL;
-    anybodys = op->key.port_lo == 0 || op->key.proto == NET_ICMP || op->key.proto == NET_ICMP6;
+    anybodys = op->key.port_lo == 0 || op->key.proto == NET_ICMP || op->key.proto == NET_ICMP6 ||
+               is_own_in_other_family(e->owner, &op->key);
     p = op->key.port_lo != 0 ? port_by_key(&op->key, PORT_LIVE) : NULL;
     r = p != NULL && port_has_owner(p, e->owner) ? 0 : check_right(e->owner, &op->key);
     if (r == 0 && op->key.port_lo == 0)

@@ -5,6 +5,7 @@
  * One line at a time: words are cut out in a copy, the first one picks a
  * handler from a table, the handler says what is wrong or nothing. Pure code.
  */
+#include <arpa/inet.h>
 #include "manifest.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -154,8 +155,7 @@ static bool port_spec(const char *t, struct net_port_key *k)
     } protos[] = {{"tcp/", NET_TCP}, {"udp/", NET_UDP}, {"icmp/", NET_ICMP}};
     uint64_t lo, hi;
 
-    memset(k, 0, sizeof *k);
-    k->family = 0; /* both */
+    memset(k, 0, sizeof *k); /* family 0: both */
     k->link = LINK_ANY;
     for (size_t i = 0; i < sizeof protos / sizeof protos[0]; i++) {
         size_t len = strlen(protos[i].name);
@@ -256,40 +256,44 @@ static void do_right(struct parser *p, char **words, int n)
     }
 }
 
-static bool prefix4(const char *t, struct manifest_prefix *out)
+/* ADDRESS or ADDRESS/BITS of either family. What stands behind the prefix is cut. */
+static bool prefix(char *t, struct net_prefix *out)
 {
+    char *slash = strchr(t, '/');
+    const char *bits = slash + 1;
     uint64_t v;
 
     memset(out, 0, sizeof *out);
-    out->family = NET_INET;
-    out->length = 32;
-    for (int i = 0; i < 4; i++) {
-        if (!number(&t, 255, &v) || (i < 3 && *t++ != '.'))
-            return false;
-        out->addr.b[i] = (uint8_t)v;
-    }
-    if (*t == '/') {
-        t++;
-        if (!number(&t, 32, &v))
+    if (slash != NULL)
+        *slash = 0;
+    out->family = strchr(t, ':') != NULL ? NET_INET6 : NET_INET;
+    out->length = out->family == NET_INET6 ? 128 : 32;
+    if (inet_pton(out->family == NET_INET6 ? AF_INET6 : AF_INET, t, out->addr.b) != 1)
+        return false;
+    if (slash != NULL) {
+        if (!number(&bits, out->length, &v) || *bits != 0)
             return false;
         out->length = (uint8_t)v;
     }
-    return *t == 0;
+    for (unsigned i = out->length; i < 128; i++)
+        out->addr.b[i / 8] &= (uint8_t)~(0x80u >> i % 8);
+    return true;
 }
 
-/* Who may talk to the server. The port registry has no place for it yet, and a
- * limit that is written down but not kept would be worse than none: the server
- * does not run until it can be kept. */
+/* Who may talk to the server. A limit that is written down but not understood would
+ * leave it open: it does not run until that is mended. */
 static void do_allow(struct parser *p, char **words, int n)
 {
+    struct sys_rights *r = &p->s->rights;
+
     for (int i = 1; i < n; i++) {
-        if (p->s->nallow == MANIFEST_ALLOW_MAX || !prefix4(words[i], &p->s->allow[p->s->nallow]))
-            complain(p, "not a prefix, or too many: %s", words[i]);
-        else
-            p->s->nallow++;
+        if (r->nallow < RIGHTS_ALLOW_MAX && prefix(words[i], &r->allow[r->nallow])) {
+            r->nallow++;
+            continue;
+        }
+        complain(p, "not a prefix, or too many: %s; %s is not started", words[i], p->s->name);
+        p->bad = true;
     }
-    complain(p, "allow cannot be enforced by this version: %s is not started", p->s->name);
-    p->bad = true;
 }
 
 static const struct {

@@ -15,15 +15,9 @@
 
 #define MANIFEST_SERVERS_MAX 32
 #define MANIFEST_ARGS_BYTES  256
-#define MANIFEST_ALLOW_MAX   8
 
 enum manifest_start { START_DEMAND = 0, START_BOOT = 1 };
 enum manifest_restart { RESTART_NEVER = 0, RESTART_FAILURE = 1, RESTART_ALWAYS = 2 };
-
-struct manifest_prefix {
-    uint8_t family, length; /* enum net_family */
-    struct net_addr addr;
-};
 
 struct manifest_server {
     char name[NAME_MAX_BYTES];
@@ -34,8 +28,6 @@ struct manifest_server {
     enum manifest_restart restart;
     uint32_t priority; /* PRIO_* */
     struct sys_rights rights;
-    struct manifest_prefix allow[MANIFEST_ALLOW_MAX];
-    unsigned nallow;
     int line; /* where it begins */
 };
 

@@ -445,6 +445,33 @@ static void lying_headers6(void **state) /* C-RX-4 */
     }
 }
 
+/* A SYN for a server that comes back waits for it, as with IPv4. */
+static void syns_wait_for_the_successor(void **state)
+{
+    struct proc q, next;
+    struct net_port_info info;
+
+    (void)state;
+    proc_init(&q, "web", 0);
+    allow_port(&q, port_key6(NET_TCP, 443, 443), "", true);
+    proc_open(&q);
+    assert_int_equal(try_register(&q, port_key6(NET_TCP, 443, 443), NULL), 0);
+    rx6(p, make_tcp6(p, PEER6, 9, OWN6, 443, F_SYN)); /* in its ring when it dies */
+    proc_exit(&q, true);
+    rx6(p, make_tcp6(p, PEER6, 10, OWN6, 443, F_SYN));
+    assert_int_equal(counters().in_flight, 2);
+    assert_int_equal(net_info_read(NETINFO_PORT, 3, &info, sizeof(info)), sizeof(info));
+    assert_int_equal(info.key.family, NET_INET6);
+    assert_int_equal(info.parked, 2);
+    proc_init(&next, "web", 0);
+    next.rights = q.rights;
+    proc_open(&next);
+    assert_int_equal(try_register(&next, port_key6(NET_TCP, 443, 443), NULL), 0);
+    assert_int_equal(ring_count(next.ring), 2);
+    endpoint_close(next.ep);
+    check_books();
+}
+
 /* A link that carries IPv4 alone. */
 static void not_on_a_serial_line(void **state)
 {
@@ -532,6 +559,7 @@ int main(void)
         T(extension_headers),
         T(what_the_sender_is_told),
         T(lying_headers6),
+        T(syns_wait_for_the_successor),
         T(not_on_a_serial_line),
         T(filters_follow_addresses),
     };

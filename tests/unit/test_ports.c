@@ -418,10 +418,47 @@ static void listing(void **state)
     assert_int_equal(info.key.port_lo, 5003);
 }
 
+/* A socket of both families has one number in both, by a right for either. */
+static void one_number_in_both_families(void **state)
+{
+    struct proc q, other;
+    struct net_port_op op;
+    struct net_port_key k = port_key(NET_UDP, 0, 0);
+
+    (void)state;
+    proc_start(&q, "q", RIGHT_NET_EPHEMERAL);
+    proc_start(&other, "other", RIGHT_NET_EPHEMERAL);
+    for (unsigned i = 0; i < 50; i++) {
+        k.family = NET_INET6;
+        k.port_lo = k.port_hi = 0;
+        assert_int_equal(try_register(&q, k, &op), 0);
+        k = op.key;
+        k.family = NET_INET;
+        assert_int_equal(try_register(&other, k, NULL), -EACCES); /* another's luck is no right */
+        assert_int_equal(try_register(&q, k, &op), 0);
+        k.proto = NET_TCP;
+        assert_int_equal(try_register(&q, k, NULL), -EACCES);
+        k.proto = NET_UDP;
+    }
+    /* The families are apart: who has a number in one may be asked for in the other. */
+    allow_port(&q, port_key(NET_TCP, 80, 80), "", false);
+    allow_port(&other, port_key(NET_TCP, 80, 80), "", false);
+    other.rights.ports[0].family = 0;
+    k = port_key(NET_TCP, 80, 80);
+    assert_int_equal(try_register(&q, k, NULL), 0);
+    assert_int_equal(try_register(&other, k, NULL), -EADDRINUSE);
+    k.family = NET_INET6;
+    assert_int_equal(try_register(&q, k, NULL), -EACCES); /* its line is for IPv4 */
+    assert_int_equal(try_register(&other, k, NULL), 0);
+    endpoint_close(q.ep);
+    endpoint_close(other.ep);
+}
+
 int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, down)
     const struct CMUnitTest tests[] = {
+        T(one_number_in_both_families),
         T(right_is_needed),
         T(client_right_is_needed),
         T(taken_by_another),

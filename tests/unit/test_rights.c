@@ -162,10 +162,81 @@ static void right_names(void **state)
     assert_string_equal(right_name(1u << 31), "?");
 }
 
+static void both_families(void **state)
+{
+    struct sys_rights r = sample(), child;
+    struct net_port_key six = key(NET_TCP, 80, 80, LINK_ANY);
+    const char *what;
+
+    (void)state;
+    six.family = NET_INET6;
+    assert_false(allowed(&r, six)); /* a line of one family is for that one */
+    r.ports[0].family = 0;
+    assert_true(allowed(&r, six));
+    assert_true(allowed(&r, key(NET_TCP, 80, 80, LINK_ANY)));
+    six.proto = NET_ICMP6;
+    assert_false(allowed(&r, six));
+    r.ports[0] = key(NET_ICMP, 0, 0xffff, LINK_ANY);
+    assert_false(allowed(&r, six));
+    r.ports[0].family = 0;
+    assert_true(allowed(&r, six));
+    /* A child gets no wider a line than its parent has. */
+    child = r;
+    assert_true(rights_subset(&child, &r, &what));
+    r.ports[0].family = NET_INET;
+    assert_false(rights_subset(&child, &r, &what));
+}
+
+static struct net_prefix prefix(uint8_t family, uint8_t first, uint8_t second, uint8_t length)
+{
+    struct net_prefix p = {.family = family, .length = length};
+
+    p.addr.b[0] = first;
+    p.addr.b[1] = second;
+    return p;
+}
+
+static void who_may_talk(void **state) /* C-RIGHT-1 */
+{
+    struct sys_rights r = sample(), child = sample();
+    const char *what;
+
+    (void)state;
+    r.allow[0] = prefix(NET_INET, 10, 0, 8);
+    r.allow[1] = prefix(NET_INET6, 0xfd, 0, 8);
+    r.nallow = 2;
+    assert_true(rights_valid(&r));
+    assert_false(rights_subset(&child, &r, &what)); /* everybody is more than some */
+    assert_string_equal(what, "allow");
+    child.nallow = 1;
+    child.allow[0] = prefix(NET_INET, 10, 1, 16);
+    assert_true(rights_subset(&child, &r, &what));
+    child.allow[0] = prefix(NET_INET, 11, 0, 16);
+    assert_false(rights_subset(&child, &r, &what));
+    child.allow[0] = prefix(NET_INET, 0, 0, 7);
+    assert_false(rights_subset(&child, &r, &what));
+    child.allow[0] = prefix(NET_INET6, 10, 1, 16);
+    assert_false(rights_subset(&child, &r, &what));
+    child.allow[0] = prefix(NET_INET6, 0xfd, 1, 16);
+    assert_true(rights_subset(&child, &r, &what));
+    r.nallow = 0; /* a parent without a limit may set one */
+    assert_true(rights_subset(&child, &r, &what));
+    child.allow[0].length = 129;
+    assert_false(rights_valid(&child));
+    child.allow[0] = prefix(NET_INET, 0, 0, 33);
+    assert_false(rights_valid(&child));
+    child.allow[0] = prefix(9, 0, 0, 1);
+    assert_false(rights_valid(&child));
+    child.nallow = RIGHTS_ALLOW_MAX + 1;
+    assert_false(rights_valid(&child));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ports),   cmocka_unit_test(names),       cmocka_unit_test(validity),
+        cmocka_unit_test(ports),
+        cmocka_unit_test(both_families),
+        cmocka_unit_test(who_may_talk),   cmocka_unit_test(names),       cmocka_unit_test(validity),
         cmocka_unit_test(subsets), cmocka_unit_test(right_names),
     };
     return cmocka_run_group_tests_name("rights", tests, NULL, NULL);
