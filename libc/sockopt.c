@@ -63,6 +63,23 @@ static const struct {
     {IPPROTO_IPV6, IPV6_TCLASS, NSO_TOS, true},
 };
 
+/* TCP_CONGESTION's value is a name. */
+static const struct {
+    const char *name;
+    enum ns_congestion id;
+} congestion[] = {{"cubic", NS_CUBIC}, {"reno", NS_NEWRENO}, {"newreno", NS_NEWRENO}};
+#define CONGESTIONS (sizeof congestion / sizeof congestion[0])
+
+static int set_congestion(struct nsock *s, const char *name, socklen_t len)
+{
+    for (size_t i = 0; i < CONGESTIONS; i++) {
+        size_t n = strlen(congestion[i].name);
+        if (len >= n && memcmp(name, congestion[i].name, n) == 0 && (len == n || name[n] == 0))
+            return ns_setopt(s, NSO_CONGESTION, congestion[i].id);
+    }
+    return -ENOENT;
+}
+
 static uint64_t timeval_ns(const struct timeval *tv)
 {
     return (uint64_t)tv->tv_sec * 1000000000u + (uint64_t)tv->tv_usec * 1000u;
@@ -95,6 +112,8 @@ static int set_locked(struct sock_file *s, int level, int option, const void *va
         memcpy(&l, value, sizeof l);
         return ns_setopt(s->s, NSO_LINGER, l.l_onoff ? l.l_linger : -1);
     }
+    if (level == IPPROTO_TCP && option == TCP_CONGESTION)
+        return set_congestion(s->s, value, len);
     if (len < sizeof v)
         return -EINVAL;
     memcpy(&v, value, sizeof v);
@@ -126,6 +145,16 @@ static int give(void *value, socklen_t *len, const void *from, socklen_t bytes)
     return 0;
 }
 
+static int get_congestion(struct nsock *s, void *value, socklen_t *len)
+{
+    int v, r = ns_getopt(s, NSO_CONGESTION, &v);
+
+    for (size_t i = 0; r == 0 && i < CONGESTIONS; i++)
+        if (congestion[i].id == (enum ns_congestion)v)
+            return give(value, len, congestion[i].name, (socklen_t)strlen(congestion[i].name) + 1);
+    return r < 0 ? r : -ENOENT;
+}
+
 static int get_locked(struct sock_file *s, int level, int option, void *value, socklen_t *len)
 {
     int v;
@@ -148,6 +177,8 @@ static int get_locked(struct sock_file *s, int level, int option, void *value, s
                                   : s->protocol;
         return give(value, len, &v, sizeof v);
     }
+    if (level == IPPROTO_TCP && option == TCP_CONGESTION)
+        return get_congestion(s->s, value, len);
     for (size_t i = 0; i < sizeof plain / sizeof plain[0]; i++) {
         if (plain[i].level == level && plain[i].option == option) {
             int r = ns_getopt(s->s, plain[i].ns, &v);

@@ -236,7 +236,7 @@ static bool output_one(struct tcb *t)
     uint32_t avail = seq_lt(t->snd_nxt, end) ? end - t->snd_nxt : 0, len = avail;
     uint8_t flags = TCP_ACK;
     uint32_t next;
-    bool fin;
+    bool fin, again = seq_lt(t->snd_nxt, t->snd_max);
     int r;
 
     if (len > usable)
@@ -263,7 +263,7 @@ static bool output_one(struct tcb *t)
         t->snd_sml = t->snd_nxt + (uint32_t)r;
     next = t->snd_nxt + (uint32_t)r + (fin && (uint32_t)r == len ? 1 : 0);
     if (t->sack_ok)
-        tcp_rec_push(t, next);
+        tcp_rec_push(t, next, again);
     if (t->in_recovery)
         t->rc.prr_out += next - t->snd_nxt;
     t->snd_nxt = next;

@@ -145,7 +145,8 @@ void tcp_tlp_fire(struct tcb *t)
     uint32_t nxt = t->snd_nxt, cwnd = t->cwnd, i;
 
     c->tlp_n++;
-    c->rto_at = t->s.ns->now + tcp_rto(t); /* 7.3: the probe's answer must have its time */
+    if (c->tlp_n == 1)
+        c->rto_at = t->s.ns->now + tcp_rto(t); /* 7.3: the probe's answer must have its time */
     tcp_rtx_schedule(t);
     t->s.ns->count.tlp_sent++;
     if (!t->in_recovery && !c->in_loss && tcp_unsent(t)) {

@@ -21,14 +21,29 @@ void tcp_recovery_init(struct tcb *t)
 }
 
 /* --- undo ------------------------------------------------------------------------ */
+/* Is something in flight that was sent again before? */
+static bool repeated_before(const struct tcb *t)
+{
+    const struct tcp_recovery *c = &t->rc;
+
+    for (uint32_t i = c->head; i < c->head + c->n; i++)
+        if ((c->rec[i].flags & (REC_RETRANS | REC_SACKED)) == REC_RETRANS)
+            return true;
+    return false;
+}
+
 void tcp_undo_save(struct tcb *t)
 {
     struct tcp_recovery *c = &t->rc;
+    bool before = repeated_before(t);
 
-    if (!t->ts_on)
-        return;
+    c->undo_on = false;
+    if (!before)
+        c->repeated = false;
+    if (!t->ts_on || (before && !c->repeated) || (c->n == 0 && seq_gt(t->recover, t->snd_una)))
+        return; /* since when there have been repetitions is not known */
     c->undo_on = c->attend = true;
-    c->undo_ts = tcp_ts_now(t->s.ns, t->ts_offset);
+    c->undo_ts = c->repeated ? c->repeat_ts : tcp_ts_now(t->s.ns, t->ts_offset);
     c->undo_cwnd = t->cwnd;
     c->undo_ssthresh = t->ssthresh;
     memcpy(c->undo_priv, t->cc_priv, sizeof(c->undo_priv));
@@ -86,6 +101,10 @@ bool tcp_retransmit(struct tcb *t, uint32_t i)
     if (tcp_xmit(t, r->seq, bytes - ((flags & TCP_FIN) != 0), flags) < 0) {
         tcp_later(t);
         return false;
+    }
+    if (!c->repeated) {
+        c->repeated = true;
+        c->repeat_ts = tcp_ts_now(t->s.ns, t->ts_offset);
     }
     if (r->flags & REC_LOST)
         c->lost -= bytes;

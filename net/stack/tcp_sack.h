@@ -67,8 +67,8 @@ struct tcp_recovery {
     /* PRR */
     uint32_t prr_delivered, prr_out, recover_fs;
     /* undo */
-    bool undo_on;
-    uint32_t undo_ts, undo_cwnd, undo_ssthresh;
+    bool undo_on, repeated; /* repeated: something in flight was sent again, first at repeat_ts */
+    uint32_t repeat_ts, undo_ts, undo_cwnd, undo_ssthresh;
     uint64_t undo_priv[4];
 };
 

@@ -161,6 +161,11 @@ static const char *stream_both_ways(void)
     CHECK(setsockopt(s, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on)) == 0);
     CHECK(setsockopt(s, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle)) == 0);
     CHECK(getsockopt(s, IPPROTO_TCP, TCP_KEEPIDLE, &got, &got_len) == 0 && got == 90);
+    CHECK(setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "reno", 4) == 0);
+    CHECK(setsockopt(s, IPPROTO_TCP, TCP_CONGESTION, "renown", 6) != 0 && errno == ENOENT);
+    got_len = sizeof(buf);
+    CHECK(getsockopt(s, IPPROTO_TCP, TCP_CONGESTION, buf, &got_len) == 0 && got_len == 5);
+    CHECK(strcmp((char *)buf, "reno") == 0);
     CHECK(getpeername(s, (struct sockaddr *)&name, &len) == 0 && name.sin_port == to.sin_port);
     CHECK(pthread_create(&reader, NULL, check_stream, (void *)(intptr_t)s) == 0);
     for (size_t at = 0; at < STREAM_BYTES;) {
