@@ -138,7 +138,7 @@ void icmp6_error(struct netstack *ns, const struct ip_in *in, uint8_t type, uint
 
     put32(hdr + 4, value);
     if (answerable(in, type, code) &&
-        limit_take(ns->now, &ns->icmp_limit.tokens, &ns->icmp_limit.when_ns, 200, 50))
+        limit_take(ns->now, &ns->icmp_limit.tokens, &ns->icmp_limit.when_ns, 200, 50)) /* C-SIX-2 */
         answer(ns, in, hdr, in->packet, quote);
 }
 

@@ -75,7 +75,7 @@ static enum walk walk(struct netstack *ns, struct ip_in *in)
         in->data += n;
         in->len -= n;
     }
-    return WALK_BAD;
+    return WALK_BAD; /* C-SIX-1 */
 }
 
 static bool parse6(const struct net_rx *rx, const uint8_t *p, uint32_t len, struct ip_in *in)

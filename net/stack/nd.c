@@ -69,7 +69,8 @@ void nd_solicited_group(const struct net_addr *ip, struct net_addr *group)
     memcpy(group->b + 13, ip->b + 13, 3);
 }
 
-static uint16_t checksum(const struct net_addr *src, const struct net_addr *dst, const uint8_t *body, size_t len)
+static uint16_t checksum(const struct net_addr *src, const struct net_addr *dst, const uint8_t *body,
+                         size_t len)
 {
     uint8_t pseudo[8] = {0, 0, (uint8_t)(len >> 8), (uint8_t)len, 0, 0, 0, NET_ICMP6};
 

@@ -34,21 +34,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define ND_LINKS              16
-#define ND_ENTRIES            128
-#define ND_WAITING_PER_ENTRY  8 /* packets that wait for one answer */
-#define ND_WAITING_BYTES      (128u * 1024)
-#define ND_ADDRESSES          16
-#define ND_ROUTERS            8
-#define ND_PREFIXES           16
-#define ND_DNS_SERVERS        4
-#define ND_DOMAIN_MAX         40
-#define ND_TRIES              3 /* MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT */
-#define ND_RETRANS_NS         1000000000ull
-#define ND_DELAY_NS           5000000000ull
-#define ND_REACHABLE_NS       30000000000ull
-#define ND_PACKET_MAX         400 /* of what is sent from here */
-#define ND_FOREVER            UINT64_MAX
+#define ND_LINKS             16
+#define ND_ENTRIES           128
+#define ND_WAITING_PER_ENTRY 8 /* packets that wait for one answer */
+#define ND_WAITING_BYTES     (128u * 1024)
+#define ND_ADDRESSES         16
+#define ND_ROUTERS           8
+#define ND_PREFIXES          16
+#define ND_DNS_SERVERS       4
+#define ND_DOMAIN_MAX        40
+#define ND_TRIES             3 /* MAX_MULTICAST_SOLICIT, MAX_UNICAST_SOLICIT */
+#define ND_RETRANS_NS        1000000000ull
+#define ND_DELAY_NS          5000000000ull
+#define ND_REACHABLE_NS      30000000000ull
+#define ND_PACKET_MAX        400 /* of what is sent from here */
+#define ND_FOREVER           UINT64_MAX
 
 enum nd_entry_state { ND_FREE = 0, ND_INCOMPLETE, ND_REACHABLE, ND_STALE, ND_DELAY, ND_PROBE };
 
@@ -98,11 +98,11 @@ struct nd_address {
     uint16_t link;
     uint8_t prefix;
     uint8_t used;
-    uint8_t origin;     /* enum nd_origin */
-    uint8_t checks;     /* duplicate detection: solicitations sent; ND_CHECKED: unique */
-    uint8_t attempt;    /* RFC 7217's DAD_Counter */
+    uint8_t origin;  /* enum nd_origin */
+    uint8_t checks;  /* duplicate detection: solicitations sent; ND_CHECKED: unique */
+    uint8_t attempt; /* RFC 7217's DAD_Counter */
     uint8_t deprecated;
-    uint64_t next_ns;   /* next step of the detection, ND_FOREVER when it is over */
+    uint64_t next_ns;                /* next step of the detection, ND_FOREVER when it is over */
     uint64_t preferred_ns, valid_ns; /* until then; ND_FOREVER: always */
 };
 enum nd_origin { ND_LINK_LOCAL = 1, ND_AUTO, ND_STATIC };
@@ -115,7 +115,7 @@ struct nd_router {
     uint8_t failed;    /* did not answer when it was used */
     int8_t preference; /* RFC 4191: 1, 0, -1 */
     uint8_t pad[2];
-    uint32_t mtu;      /* installed with it */
+    uint32_t mtu; /* installed with it */
     uint64_t until_ns;
 };
 
@@ -242,8 +242,8 @@ void nd_heard(struct nd *n, uint16_t link, const struct net_addr *ip, const uint
 struct nd_address *nd_find_address(struct nd *n, uint16_t link, const struct net_addr *ip);
 struct nd_address *nd_add(struct nd *n, uint16_t link, const struct net_addr *ip, uint8_t prefix,
                           enum nd_origin origin, uint8_t attempt, uint64_t now_ns);
-bool nd_auto(struct nd *n, uint16_t link, const struct net_addr *net, uint64_t preferred_ns, uint64_t valid_ns,
-             uint64_t now_ns);
+bool nd_auto(struct nd *n, uint16_t link, const struct net_addr *net, uint64_t preferred_ns,
+             uint64_t valid_ns, uint64_t now_ns);
 void nd_collision(struct nd *n, struct nd_address *a, const uint8_t mac[6], uint64_t now_ns);
 void nd_remove(struct nd *n, struct nd_address *a);
 void nd_addresses_run(struct nd *n, uint64_t now_ns);

@@ -163,9 +163,15 @@ struct nd_address *nd_add(struct nd *n, uint16_t link, const struct net_addr *ip
         if (n->address[i].used)
             continue;
         a = &n->address[i];
-        *a = (struct nd_address){.ip = *ip, .link = link, .prefix = prefix, .used = true,
-                                 .origin = (uint8_t)origin, .attempt = attempt, .next_ns = now_ns,
-                                 .preferred_ns = ND_FOREVER, .valid_ns = ND_FOREVER};
+        *a = (struct nd_address){.ip = *ip,
+                                 .link = link,
+                                 .prefix = prefix,
+                                 .used = true,
+                                 .origin = (uint8_t)origin,
+                                 .attempt = attempt,
+                                 .next_ns = now_ns,
+                                 .preferred_ns = ND_FOREVER,
+                                 .valid_ns = ND_FOREVER};
         tell(n, a, NETCFG_ADDR_ADD);
         group_changed(n, a, TO_EXCLUDE);
         nd_due(n, now_ns);
@@ -194,7 +200,8 @@ static bool reserved_id(const uint8_t id[8]) /* RFC 5453 */
     return memcmp(id, zero, 8) == 0 || (memcmp(id, high, 7) == 0 && id[7] >= 0x80);
 }
 
-static void make_id(const struct nd *n, uint16_t link, const struct net_addr *net, uint8_t attempt, uint8_t id[8])
+static void make_id(const struct nd *n, uint16_t link, const struct net_addr *net, uint8_t attempt,
+                    uint8_t id[8])
 {
     const struct nd_link *l = &n->link[link];
     uint8_t b[8 + LINK_NAME_MAX + 6 + 1];
@@ -230,7 +237,8 @@ static struct nd_address *make(struct nd *n, uint16_t link, const struct net_add
     return NULL;
 }
 
-static void set_lives(struct nd *n, struct nd_address *a, uint64_t preferred_ns, uint64_t valid_ns, uint64_t now_ns)
+static void set_lives(struct nd *n, struct nd_address *a, uint64_t preferred_ns, uint64_t valid_ns,
+                      uint64_t now_ns)
 {
     bool deprecated = preferred_ns <= now_ns;
 
@@ -246,8 +254,8 @@ static void set_lives(struct nd *n, struct nd_address *a, uint64_t preferred_ns,
 }
 
 /* A prefix for addresses was advertised (RFC 4862 5.5.3). False: no room. */
-bool nd_auto(struct nd *n, uint16_t link, const struct net_addr *net, uint64_t preferred_ns, uint64_t valid_ns,
-             uint64_t now_ns)
+bool nd_auto(struct nd *n, uint16_t link, const struct net_addr *net, uint64_t preferred_ns,
+             uint64_t valid_ns, uint64_t now_ns)
 {
     struct nd_address *a = NULL;
 

@@ -10,13 +10,13 @@
 #include <net/stack/nd.h>
 #include <string.h>
 
-#define S_NS              1000000000ull
-#define SOLICIT_FIRST_NS  (4 * S_NS)    /* RFC 4861's RTR_SOLICITATION_INTERVAL */
-#define SOLICIT_MOST_NS   (3600 * S_NS) /* RFC 7559 */
-#define REACHABLE_MAX_MS  3600000u      /* RFC 4861 6.2.1 */
-#define RETRANS_MIN_MS    100u          /* who says less would have us flood the link */
-#define RETRANS_MAX_MS    10000u
-#define MTU_LEAST         1280u
+#define S_NS             1000000000ull
+#define SOLICIT_FIRST_NS (4 * S_NS)    /* RFC 4861's RTR_SOLICITATION_INTERVAL */
+#define SOLICIT_MOST_NS  (3600 * S_NS) /* RFC 7559 */
+#define REACHABLE_MAX_MS 3600000u      /* RFC 4861 6.2.1 */
+#define RETRANS_MIN_MS   100u          /* who says less would have us flood the link */
+#define RETRANS_MAX_MS   10000u
+#define MTU_LEAST        1280u
 
 enum { ROUTER_SOLICIT = 133 };
 enum { OPT_SOURCE = 1, OPT_PREFIX = 3, OPT_MTU = 5, OPT_RDNSS = 25, OPT_DNSSL = 31 };
@@ -180,8 +180,8 @@ static void forget_prefix(struct nd *n, struct nd_prefix *p)
     n->env.changed(n->env.ctx, p->link);
 }
 
-static void prefix_on_link(struct nd *n, const struct nd_message *m, const struct net_addr *net, uint8_t length,
-                           uint64_t until_ns)
+static void prefix_on_link(struct nd *n, const struct nd_message *m, const struct net_addr *net,
+                           uint8_t length, uint64_t until_ns)
 {
     struct nd_prefix *p = NULL, *spare = NULL;
 
@@ -284,7 +284,8 @@ static void domain_said(struct nd *n, const struct nd_message *m, const uint8_t 
             name[at++] = '.';
         for (unsigned i = 0; i < len; i++) {
             char c = (char)*p++;
-            if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_'))
+            if (!((c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                  c == '_'))
                 return;
             name[at++] = c;
         }

@@ -484,7 +484,8 @@ struct ip_dgram {
 int ip_send(struct netstack *ns, struct ip_dgram *d);
 
 /* icmp.c */
-#define PATH_MTU_BELIEVED 552 /* links with a smaller MTU are rarer than attackers that name one (RFC 5927 7.2) */
+/* Links with a smaller MTU are rarer than attackers that name one (RFC 5927 7.2). */
+#define PATH_MTU_BELIEVED 552
 void icmp_input(struct netstack *ns, const struct ip_in *in);
 /* Whom an error that quotes a packet of ours concerns: a connection, a connected
  * datagram socket, who sent the echo request. `q`: the quoted transport header, at

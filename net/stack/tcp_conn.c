@@ -34,7 +34,7 @@ struct tcp_node *tcp_lookup(struct netstack *ns, uint32_t net, const struct net_
     uint32_t h = tcp_hash(ns, l, r, lport, rport);
 
     for (struct tcp_node *n = ns->conn[h & ns->conn_mask]; n != NULL; n = n->next)
-        if (n->hash == h && n->lport == lport && n->rport == rport && n->net == net &&
+        if (n->hash == h && n->lport == lport && n->rport == rport && n->net == net && /* C-SIX-4 */
             addr_equal(&n->raddr, r) && addr_equal(&n->laddr, l))
             return n;
     return NULL;
@@ -201,7 +201,8 @@ void tcb_set_path(struct tcb *t, const struct ip_path *path)
  * less our own options. */
 void tcb_set_mss(struct tcb *t)
 {
-    uint32_t hdr = t->ip_bytes + 20u, path = t->path.mtu > hdr + TCP_MSS_MIN ? t->path.mtu - hdr : TCP_MSS_MIN;
+    uint32_t hdr = t->ip_bytes + 20u;
+    uint32_t path = t->path.mtu > hdr + TCP_MSS_MIN ? t->path.mtu - hdr : TCP_MSS_MIN;
     uint32_t mss = t->mss_peer < path ? t->mss_peer : path;
 
     if (mss < TCP_MSS_MIN)

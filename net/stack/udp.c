@@ -15,7 +15,7 @@ static struct dsock **bucket(struct netstack *ns, uint16_t port)
 /* The most particular socket wins: connected to this peer, then bound to this
  * address, then bound to any. */
 static bool serves(const struct dsock *d, uint8_t family) /* bound to any address: of that family, too? */
-{
+{ /* C-SIX-4 */
     return d->s.local.family == family || (sock_dual(&d->s) && family == NET_INET);
 }
 
@@ -89,7 +89,7 @@ void udp_input(struct netstack *ns, const struct ip_in *in)
     if (in->len < 8 || (len = get16(h + 4)) < 8 || len > in->len)
         goto bad;
     if (in->family == NET_INET6 && (h[6] | h[7]) == 0)
-        goto bad; /* RFC 8200 8.1: it has a checksum, always */
+        goto bad; /* RFC 8200 8.1: it has a checksum, always; C-SIX-3 */
     if (!ip_trusted(in) && (h[6] | h[7]) != 0 &&
         csum_fold(csum_bytes(csum_add(in->pseudo, ns_swap16((uint16_t)len)), h, len)) != 0xffff)
         goto bad;

@@ -27,7 +27,11 @@ static void env_learn(void *ctx, uint16_t link, const struct net_addr *ip, const
                       enum neigh_state state)
 {
     struct net_config c = {.kind = state == NEIGH_NONE ? NETCFG_NEIGH_DEL : NETCFG_NEIGH_SET,
-                           .link = link, .family = NET_INET6, .prefix = 128, .state = (uint8_t)state, .addr = *ip};
+                           .link = link,
+                           .family = NET_INET6,
+                           .prefix = 128,
+                           .state = (uint8_t)state,
+                           .addr = *ip};
     char text[INET6_ADDRSTRLEN];
     (void)ctx;
     memcpy(c.mac, mac, 6);
@@ -60,7 +64,8 @@ static void env_unreachable(void *ctx, uint16_t link, const void *packet, size_t
     m[40] = 1; /* destination unreachable */
     m[41] = 3; /* address */
     memcpy(m + 48, p, quote);
-    uint16_t sum = csum_finish(csum_bytes(csum_bytes(csum_bytes(0, m + 8, 32), pseudo, 8), m + 40, 8 + quote));
+    uint16_t sum =
+        csum_finish(csum_bytes(csum_bytes(csum_bytes(0, m + 8, 32), pseudo, 8), m + 40, 8 + quote));
     memcpy(m + 42, &sum, 2);
     ns_send_raw(n->stack, m, 48 + quote, TX_INJECT, LINK_ANY, NULL);
 }
@@ -70,8 +75,8 @@ static void set(const struct net_config *c, const char *what)
     char text[INET6_ADDRSTRLEN];
     int r = sys_net_config(c);
     if (r < 0 && r != -EEXIST && r != -ENOENT)
-        sys_logf(SYS_LOG_WARN, "%s %s/%u on link %u: error %d", what, text_of(&c->addr, text), c->prefix, c->link,
-                 -r);
+        sys_logf(SYS_LOG_WARN, "%s %s/%u on link %u: error %d", what, text_of(&c->addr, text), c->prefix,
+                 c->link, -r);
 }
 
 static void env_address(void *ctx, uint32_t kind, uint16_t link, const struct net_addr *ip, uint8_t prefix,
@@ -89,8 +94,13 @@ static void env_address(void *ctx, uint32_t kind, uint16_t link, const struct ne
 static void env_net_route(void *ctx, uint32_t kind, uint16_t link, const struct net_addr *dst, uint8_t prefix,
                           const struct net_addr *gateway, uint32_t mtu)
 {
-    struct net_config c = {.kind = kind, .link = link, .family = NET_INET6, .prefix = prefix, .addr = *dst,
-                           .gateway = *gateway, .mtu = mtu};
+    struct net_config c = {.kind = kind,
+                           .link = link,
+                           .family = NET_INET6,
+                           .prefix = prefix,
+                           .addr = *dst,
+                           .gateway = *gateway,
+                           .mtu = mtu};
     (void)ctx;
     set(&c, "route");
 }
@@ -156,8 +166,8 @@ static bool parse_static(char *text, struct net_addr *ip, uint8_t *prefix, struc
         *comma = 0;
     unsigned long bits = strtoul(slash + 1, &end, 10);
     *prefix = (uint8_t)bits;
-    return inet_pton(AF_INET6, text, ip->b) == 1 && end != slash + 1 && *end == 0 && bits >= 1 && bits <= 128 &&
-           (!comma || inet_pton(AF_INET6, comma + 1, gateway->b) == 1);
+    return inet_pton(AF_INET6, text, ip->b) == 1 && end != slash + 1 && *end == 0 && bits >= 1 &&
+           bits <= 128 && (!comma || inet_pton(AF_INET6, comma + 1, gateway->b) == 1);
 }
 
 static bool use_static(struct netd *n, uint16_t link, char *text, uint64_t now_ns)
@@ -178,9 +188,16 @@ static bool use_static(struct netd *n, uint16_t link, char *text, uint64_t now_n
  * no word of a router there; else every one by itself. */
 void ip6_init(struct netd *n)
 {
-    struct nd_env env = {.ctx = n, .send = env_send, .learn = env_learn, .resend = env_resend,
-                         .unreachable = env_unreachable, .address = env_address, .route = env_net_route,
-                         .changed = env_changed, .duplicate = env_duplicate, .random = env_random32};
+    struct nd_env env = {.ctx = n,
+                         .send = env_send,
+                         .learn = env_learn,
+                         .resend = env_resend,
+                         .unreachable = env_unreachable,
+                         .address = env_address,
+                         .route = env_net_route,
+                         .changed = env_changed,
+                         .duplicate = env_duplicate,
+                         .random = env_random32};
     static struct nd_kept kept;
     char choice[96], secret[96];
     uint64_t now_ns = sys_now_ns();

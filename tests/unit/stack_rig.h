@@ -28,6 +28,8 @@ static struct rig {
     uint64_t now;
     uint32_t rx_head, tx_tail, cq_head;
     long allocations;
+    uint16_t in_link; /* where packets come in */
+    uint8_t rx_problem; /* what the kernel found wrong with the next one */
     uint16_t next_port, registered, mtu;
     uint32_t link_flags, speed_bps;
     int route_error, unclaimed, registered_n, flushed_while_owned;
@@ -77,7 +79,11 @@ static int rig_unregister(void *c, const struct net_port_op *op)
 static int rig_route(void *c, struct net_route_info *io)
 {
     (void)c;
-    put32(io->src.b, OUR_IP);
+    if (io->family == NET_INET6) {
+        io->src = (struct net_addr){{io->dst.b[0] == 0xfe ? 0xfe : 0xfd, io->dst.b[0] == 0xfe ? 0x80 : 0, [15] = 1}};
+    } else {
+        put32(io->src.b, OUR_IP);
+    }
     io->gateway = io->dst;
     io->link = 1;
     io->mtu = rig.mtu;
@@ -268,6 +274,9 @@ static inline void rig_in_raw(const uint8_t *p, size_t n, uint8_t slot)
     rx->kind = RX_PACKET;
     rx->len = (uint32_t)n;
     rx->slot = slot;
+    rx->link = rig.in_link;
+    rx->problem = rig.rx_problem;
+    rx->problem_at = 42;
     memcpy(rx + 1, p, n);
     rig.rx_head += size;
     rig.ring->rx_head = rig.rx_head;

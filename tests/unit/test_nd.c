@@ -17,13 +17,12 @@
 #define S 1000000000ull
 static const uint8_t own_mac[6] = {2, 0, 0, 0, 0, 1}, peer_mac[6] = {2, 0, 0, 0, 0, 2},
                      other_mac[6] = {2, 0, 0, 0, 0, 3};
-static const struct net_addr
-    none,
-    own_ll = {{0xfe, 0x80, [8] = 0, 0, 0, 0xff, 0xfe, 0, 0, 1}},
-    peer_ll = {{0xfe, 0x80, [15] = 2}}, other_ll = {{0xfe, 0x80, [15] = 3}},
-    own_group = {{0xff, 2, [11] = 1, 0xff, 0, 0, 1}}, all_nodes = {{0xff, 2, [15] = 1}},
-    net = {{0xfd, 1, [7] = 7}}, own_global = {{0xfd, 1, [7] = 7, 0, 0, 0, 0xff, 0xfe, 0, 0, 1}},
-    peer_global = {{0xfd, 1, [7] = 7, [15] = 2}};
+static const struct net_addr none, own_ll = {{0xfe, 0x80, [8] = 0, 0, 0, 0xff, 0xfe, 0, 0, 1}},
+                                   peer_ll = {{0xfe, 0x80, [15] = 2}}, other_ll = {{0xfe, 0x80, [15] = 3}},
+                                   own_group = {{0xff, 2, [11] = 1, 0xff, 0, 0, 1}},
+                                   all_nodes = {{0xff, 2, [15] = 1}}, net = {{0xfd, 1, [7] = 7}},
+                                   own_global = {{0xfd, 1, [7] = 7, 0, 0, 0, 0xff, 0xfe, 0, 0, 1}},
+                                   peer_global = {{0xfd, 1, [7] = 7, [15] = 2}};
 
 static struct nd n;
 static uint64_t now;
@@ -51,7 +50,8 @@ static void t_send(void *c, uint16_t link, const uint8_t *mac, const void *p, si
     memcpy(seen.packet, p, len);
     seen.len = len;
 }
-static void t_learn(void *c, uint16_t link, const struct net_addr *ip, const uint8_t mac[6], enum neigh_state st)
+static void t_learn(void *c, uint16_t link, const struct net_addr *ip, const uint8_t mac[6],
+                    enum neigh_state st)
 {
     (void)c, (void)link, (void)ip;
     seen.neighbour = st;
@@ -128,10 +128,17 @@ static void t_free(void *c, void *p)
     seen.blocks--;
     free(p);
 }
-static const struct nd_env env = {.send = t_send, .learn = t_learn, .resend = t_resend,
-                                  .unreachable = t_unreachable, .address = t_address, .route = t_route,
-                                  .changed = t_changed, .duplicate = t_duplicate, .random = t_random,
-                                  .alloc = t_alloc, .free = t_free};
+static const struct nd_env env = {.send = t_send,
+                                  .learn = t_learn,
+                                  .resend = t_resend,
+                                  .unreachable = t_unreachable,
+                                  .address = t_address,
+                                  .route = t_route,
+                                  .changed = t_changed,
+                                  .duplicate = t_duplicate,
+                                  .random = t_random,
+                                  .alloc = t_alloc,
+                                  .free = t_free};
 
 static int setup(void **st)
 {
@@ -169,8 +176,10 @@ static void up(bool autoconf)
 static uint16_t sum(const uint8_t *p, size_t len)
 {
     size_t skip = p[6] == 0 ? 8 : 0;
-    uint8_t pseudo[8] = {0, 0, (uint8_t)((len - skip - 40) >> 8), (uint8_t)(len - skip - 40), 0, 0, 0, NET_ICMP6};
-    return csum_finish(csum_bytes(csum_bytes(csum_bytes(0, p + 8, 32), pseudo, 8), p + 40 + skip, len - 40 - skip));
+    uint8_t pseudo[8] = {0, 0,        (uint8_t)((len - skip - 40) >> 8), (uint8_t)(len - skip - 40), 0, 0,
+                         0, NET_ICMP6};
+    return csum_finish(
+        csum_bytes(csum_bytes(csum_bytes(0, p + 8, 32), pseudo, 8), p + 40 + skip, len - 40 - skip));
 }
 
 /* A message on its way to us, from peer_mac; options behind the fixed part. */
@@ -598,7 +607,7 @@ static void what_makes_no_sense_is_left(void **st)
 {
     (void)st;
     up(true);
-    ra_begin(0); /* not a default router */
+    ra_begin(0);               /* not a default router */
     ra_prefix(0x40, 100, 200); /* preferred for longer than valid */
     deliver();
     assert_int_equal(seen.addresses, 1);
@@ -705,11 +714,23 @@ static void queries_are_answered(void **st)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(a_neighbour_is_found), T(nobody_answers), T(a_neighbour_grows_stale),
-        T(a_neighbour_that_went_away_is_forgotten), T(flags_decide), T(we_answer), T(forgeries_are_refused),
-        T(the_table_is_bounded), T(link_local_at_once), T(a_duplicate_is_given_up), T(two_search_at_once),
-        T(an_unchecked_address_overrides_nobody), T(an_advertisement_configures), T(one_message_ends_nothing),
-        T(what_makes_no_sense_is_left), T(a_dead_router_makes_room), T(a_new_netd_goes_on),
+        T(a_neighbour_is_found),
+        T(nobody_answers),
+        T(a_neighbour_grows_stale),
+        T(a_neighbour_that_went_away_is_forgotten),
+        T(flags_decide),
+        T(we_answer),
+        T(forgeries_are_refused),
+        T(the_table_is_bounded),
+        T(link_local_at_once),
+        T(a_duplicate_is_given_up),
+        T(two_search_at_once),
+        T(an_unchecked_address_overrides_nobody),
+        T(an_advertisement_configures),
+        T(one_message_ends_nothing),
+        T(what_makes_no_sense_is_left),
+        T(a_dead_router_makes_room),
+        T(a_new_netd_goes_on),
         T(queries_are_answered),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

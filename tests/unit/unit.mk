@@ -92,6 +92,8 @@ UNIT_TESTS += test_cookie test_mtu
 test_mtu_SOURCES_LIST = tests/unit/test_mtu.c $(NET_STACK_SOURCES)
 test_cookie_SOURCES_LIST = tests/unit/test_cookie.c $(NET_STACK_SOURCES)
 test_udp_SOURCES_LIST = tests/unit/test_udp.c $(NET_STACK_SOURCES)
+UNIT_TESTS += test_ip6
+test_ip6_SOURCES_LIST = tests/unit/test_ip6.c $(NET_STACK_SOURCES)
 
 UNIT_TESTS += test_random
 test_random_SOURCES_LIST = tests/unit/test_random.c
