@@ -102,6 +102,8 @@ static int wire_send(void *ctx, unsigned flight, const struct dns_server *to, bo
     struct ns_addr a = {.family = to->family, .port = to->port, .addr = to->addr};
     struct netstack *stack = names_stack(n);
 
+    if (to->link != LINK_ANY)
+        a.scope = (uint16_t)(to->link + 1);
     wire_close(n, flight);
     if (!stack)
         return -ENOMEM;
@@ -316,7 +318,8 @@ static unsigned offered_servers(struct netd *n, struct dns_server *list)
         const struct netd_rdnss *s = &n->names.rdnss[i];
         if (s->expiry_ns <= now_ns)
             continue;
-        count = add_server(list, count, NET_INET6, s->addr.b[0] == 0xfe ? s->link : LINK_ANY, s->addr.b);
+        bool local = s->addr.b[0] == 0xfe && (s->addr.b[1] & 0xc0) == 0x80;
+        count = add_server(list, count, NET_INET6, local ? s->link : LINK_ANY, s->addr.b);
         if (s->expiry_ns < n->names.next_expiry_ns)
             n->names.next_expiry_ns = s->expiry_ns;
     }

@@ -12,10 +12,22 @@ import netns
 import vm as vm_module
 
 LEASE = 6
+FIRST_CHOICE = "169.254.201.10"  # of the card 52:54:00:77:00:01
 
 
 @pytest.fixture(scope="module")
-def life(build):
+def lonely(build):
+    """Nobody answers this one, and another host has the address that it will choose first.
+    It waits for its turn, the last test, while the others run."""
+    machine = vm_module.Vm(build, dhcp=False)
+    netns.run("ip", "addr", "add", FIRST_CHOICE + "/16", "dev", machine.tap.name)
+    yield machine
+    machine.close()
+    print(f"---- console of {machine.name} ----\n{machine.console_text()[-6000:]}")
+
+
+@pytest.fixture(scope="module")
+def life(build, lonely):
     machine = vm_module.Vm(build, dhcp=False)
     with machine.closed_on_failure():
         net = machine.tap.host.rsplit(".", 1)[0]
@@ -134,3 +146,11 @@ def test_declines_what_another_host_has(life):  # C-NETD-6
     assert again.time - declined.time > 9  # RFC 2131 section 3.1: at least ten seconds
     wait_until(life, "ifconfig", rf"{life.net}\.61/24")
     assert pings(life, life.net + ".61")
+
+
+def test_chooses_an_address_when_nobody_gives_one(lonely):
+    lonely.wait_for(rf"ready: {re.escape(FIRST_CHOICE)}", timeout=60)
+    text = wait_until(lonely, "ifconfig", r"inet 169\.254\.\d+\.\d+/16\n", seconds=20)
+    address = re.search(r"inet (169\.254\.\d+\.\d+)/16\n", text).group(1)
+    assert address != FIRST_CHOICE and FIRST_CHOICE not in text
+    assert pings(lonely, address)
