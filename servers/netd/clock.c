@@ -142,10 +142,8 @@ static void send_question(struct netd *n, const struct sntp_output *o, uint64_t 
     struct netstack *stack = names_stack(n);
 
     close_socket(t);
-    int r = stack ? ns_socket(stack, to.family, NS_DGRAM, &t->s) : -ENOMEM;
-    if (r < 0)
-        t->s = NULL;
-    else if ((r = ns_connect(t->s, &to)) == 0)
+    int r = stack ? names_socket(stack, to.family, NS_DGRAM, &t->s) : -ENOMEM;
+    if (r == 0 && (r = ns_connect(t->s, &to)) == 0)
         r = ns_send(t->s, o->message, sizeof(o->message), 0, NULL);
     if (r < 0)
         sntp_broken(&t->sntp, now_ns);

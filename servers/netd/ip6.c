@@ -107,13 +107,8 @@ static void env_net_route(void *ctx, uint32_t kind, uint16_t link, const struct 
 
 static void env_changed(void *ctx, uint16_t link)
 {
-    struct netd *n = ctx;
-    const struct nd_dns *d = &n->nd.link[link].dns;
-
-    for (unsigned i = 0; i < ND_DNS_SERVERS; i++)
-        if (!nd_any(&d->server[i]))
-            names_rdnss(n, link, &d->server[i], d->until_ns[i]);
-    links_save(n);
+    (void)link;
+    links_save(ctx); /* and what follows from it */
 }
 
 static void env_duplicate(void *ctx, uint16_t link, const struct net_addr *ip, const uint8_t mac[6])

@@ -366,14 +366,12 @@ bad:
     sys_logf(SYS_LOG_ERROR, "--fallback %s: want LINK=ADDRESS/LENGTH[,GATEWAY]", arg);
 }
 
-/* Is net.LINK=dhcp on the boot command line? */
-static bool asked_for_dhcp(const char *cmdline, const char *link)
+/* What net.LINK= says: is it that word? */
+static bool option_says(const char *link, const char *what)
 {
-    char word[32];
-    snprintf(word, sizeof(word), "net.%s=dhcp", link);
-    const char *at = strstr(cmdline, word);
-    size_t len = strlen(word);
-    return at && (at == cmdline || at[-1] == ' ') && (at[len] == 0 || at[len] == ' ');
+    char key[8 + LINK_NAME_MAX], value[64];
+    snprintf(key, sizeof(key), "net.%.8s", link);
+    return sys_boot_option(key, value, sizeof(value)) && strcmp(value, what) == 0;
 }
 
 /* An address that an earlier netd did not finish probing, or a link-local one of its. */
@@ -407,12 +405,9 @@ static bool announce_static(const struct netd_if *l)
 
 void links_init(struct netd *n, int argc, char **argv)
 {
-    static char cmdline[1024];
     uint64_t now_ns = sys_now_ns();
     bool first = true;
 
-    if (sys_info(INFO_CMDLINE, 0, cmdline, sizeof(cmdline) - 1) < 0)
-        cmdline[0] = 0;
     for (unsigned i = 0; i < NETD_LINKS_MAX; i++) {
         struct netd_if *l = &n->links[i];
         l->present = sys_net_info(NETINFO_LINK, i, &l->info, sizeof(l->info)) == (int64_t)sizeof(l->info);
@@ -427,7 +422,8 @@ void links_init(struct netd *n, int argc, char **argv)
         if (!l->present || !(l->info.flags & LINKF_ETHERNET))
             continue;
         bool is_static = announce_static(l);
-        bool wanted = !is_static && (first || asked_for_dhcp(cmdline, l->info.name));
+        bool wanted = !is_static && (option_says(l->info.name, "dhcp") ||
+                                     (first && !option_says(l->info.name, "off")));
         first = false;
         if (!wanted)
             continue;

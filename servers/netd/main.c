@@ -232,9 +232,9 @@ int main(int argc, char **argv)
     if (n->endpoint < 0 || (r = sys_name_register("netd", n->endpoint)) < 0)
         fail("cannot serve under the name netd", n->endpoint < 0 ? n->endpoint : r);
     links_init(n, argc, argv);
+    ip6_init(n);
     names_init(n);
     clock_init(n);
-    ip6_init(n);
     adopt_neighbours(n);
     sys_ready();
 

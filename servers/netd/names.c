@@ -9,6 +9,7 @@
 #include "netd.h"
 #include <arpa/inet.h>
 #include <net/stack/ns.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #define UDP_ROOM     4096
@@ -37,6 +38,19 @@ static int client_port_unregister(void *ctx, const struct net_port_op *op)
     struct net_port_op mine = *op;
     mine.endpoint = ((struct netd *)ctx)->names.handle;
     return sys_port_unregister(&mine);
+}
+
+int names_socket(struct netstack *stack, uint8_t family, int type, struct nsock **out)
+{
+    int r = ns_socket(stack, family, type, out);
+
+    if (r < 0) {
+        *out = NULL;
+        return r;
+    }
+    if (family == NET_INET6)
+        ns_setopt(*out, NSO_V6ONLY, 1); /* one family's port is enough */
+    return 0;
 }
 
 struct netstack *names_stack(struct netd *n)
@@ -107,11 +121,9 @@ static int wire_send(void *ctx, unsigned flight, const struct dns_server *to, bo
     wire_close(n, flight);
     if (!stack)
         return -ENOMEM;
-    int r = ns_socket(stack, to->family, tcp ? NS_STREAM : NS_DGRAM, &w->s);
-    if (r < 0) {
-        w->s = NULL;
+    int r = names_socket(stack, to->family, tcp ? NS_STREAM : NS_DGRAM, &w->s);
+    if (r < 0)
         return r;
-    }
     w->tcp = tcp;
     if (tcp) /* RFC 1035 section 4.2.2 */
         put16(w->out, (uint16_t)len);
@@ -314,22 +326,38 @@ static unsigned offered_servers(struct netd *n, struct dns_server *list)
         for (unsigned k = 0; n->links[i].configured && k < n->links[i].lease.ndns; k++)
             count = add_server(list, count, NET_INET, LINK_ANY, n->links[i].lease.dns[k]);
     n->names.next_expiry_ns = UINT64_MAX;
-    for (unsigned i = 0; i < NETD_RDNSS_MAX; i++) {
-        const struct netd_rdnss *s = &n->names.rdnss[i];
-        if (s->expiry_ns <= now_ns)
-            continue;
-        bool local = s->addr.b[0] == 0xfe && (s->addr.b[1] & 0xc0) == 0x80;
-        count = add_server(list, count, NET_INET6, local ? s->link : LINK_ANY, s->addr.b);
-        if (s->expiry_ns < n->names.next_expiry_ns)
-            n->names.next_expiry_ns = s->expiry_ns;
+    for (unsigned i = 0; i < NETD_LINKS_MAX && i < ND_LINKS; i++) {
+        const struct nd_dns *d = &n->nd.link[i].dns; /* RFC 8106 */
+        for (unsigned k = 0; k < ND_DNS_SERVERS; k++) {
+            const uint8_t *a = d->server[k].b;
+            if (d->until_ns[k] <= now_ns)
+                continue;
+            bool local = a[0] == 0xfe && (a[1] & 0xc0) == 0x80;
+            count = add_server(list, count, NET_INET6, local ? (uint16_t)i : LINK_ANY, a);
+            if (d->until_ns[k] < n->names.next_expiry_ns)
+                n->names.next_expiry_ns = d->until_ns[k];
+        }
     }
     return count;
+}
+
+/* The domains of the leases and of the routers. */
+static void offered_domains(struct netd *n, char *search, size_t room)
+{
+    for (unsigned i = 0; i < NETD_LINKS_MAX; i++) {
+        const struct nd_dns *d = i < ND_LINKS ? &n->nd.link[i].dns : NULL;
+        size_t at = strlen(search);
+        if (n->links[i].configured && n->links[i].lease.domain[0] != 0)
+            at += (size_t)snprintf(search + at, room - at, " %s", n->links[i].lease.domain);
+        if (at < room && d && d->domain[0] != 0 && d->domain_until_ns > sys_now_ns())
+            snprintf(search + at, room - at, " %s", d->domain);
+    }
 }
 
 void names_servers(struct netd *n)
 {
     struct dns_server list[DNS_SERVERS_MAX];
-    char search[256] = "";
+    char search[512] = "";
     unsigned count = chosen_servers(list);
 
     if (count == 0)
@@ -338,29 +366,8 @@ void names_servers(struct netd *n)
         n->names.next_expiry_ns = UINT64_MAX;
     dns_set_servers(&n->names.dns, list, count);
     if (!sys_boot_option("net.search", search, sizeof(search)))
-        for (unsigned i = 0; i < NETD_LINKS_MAX; i++)
-            if (n->links[i].configured &&
-                strlen(search) + sizeof(n->links[i].lease.domain) + 1 < sizeof(search))
-                strcat(strcat(search, " "), n->links[i].lease.domain);
+        offered_domains(n, search, sizeof(search));
     dns_set_search(&n->names.dns, search, 1);
-}
-
-void names_rdnss(struct netd *n, uint16_t link, const struct net_addr *server, uint64_t expiry_ns)
-{
-    struct netd_rdnss *free_place = NULL, *mine = NULL;
-
-    for (unsigned i = 0; i < NETD_RDNSS_MAX; i++) {
-        struct netd_rdnss *s = &n->names.rdnss[i];
-        if (s->expiry_ns != 0 && s->link == link && addr_equal(&s->addr, server))
-            mine = s;
-        else if (s->expiry_ns == 0 || s->expiry_ns <= sys_now_ns())
-            free_place = s;
-    }
-    mine = mine ? mine : free_place;
-    if (!mine)
-        return;
-    *mine = (struct netd_rdnss){.link = link, .addr = *server, .expiry_ns = expiry_ns};
-    names_servers(n);
 }
 
 /* --- the loop's part ----------------------------------------------------------- */

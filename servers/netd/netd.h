@@ -37,7 +37,6 @@
 #define NETD_SLOTS 5 /* all but `forward`, which natd owns */
 #define NETD_TURN_BUDGET 256 /* packets of one ring before the others have their turn */
 #define NETD_TICKETS (DNS_JOBS_MAX + 1)
-#define NETD_RDNSS_MAX 8
 #define LINKLOCAL_PREFIX 16
 
 struct netd_ring {
@@ -78,20 +77,13 @@ struct netd_wire {
     uint8_t *in;
 };
 
-struct netd_rdnss { /* a name server from a router advertisement (RFC 8106) */
-    uint64_t expiry_ns; /* 0: none */
-    uint16_t link;
-    struct net_addr addr;
-};
-
 struct netd_names {
     struct dns dns;
     int handle;             /* of the ring of */
     struct netstack *stack; /* NULL until somebody asks */
     struct netd_wire wire[DNS_FLIGHTS_MAX];
     struct netd_ticket ticket[NETD_TICKETS];
-    struct netd_rdnss rdnss[NETD_RDNSS_MAX];
-    uint64_t next_expiry_ns; /* of those in use */
+    uint64_t next_expiry_ns; /* of the servers that routers have named */
 };
 
 struct netd_time {
@@ -156,20 +148,18 @@ void ip6_unresolved(struct netd *n, uint16_t link, const uint8_t *packet, size_t
 void ip6_adopt(struct netd *n, const struct net_neigh_info *i, uint64_t now_ns);
 
 /* names.c */
-void names_init(struct netd *n); /* after links_init */
+void names_init(struct netd *n); /* after links_init and ip6_init */
 void names_run(struct netd *n, uint64_t now_ns);
 uint64_t names_deadline(struct netd *n);
 /* The request NETD_RESOLVE: 0, and the reply comes later; or -errno for it. */
 int names_resolve(struct netd *n, const struct sys_msg *m, uint64_t now_ns);
 /* Leases or advertisements have changed: which servers there are now. */
 void names_servers(struct netd *n);
-/* A router names a server (its link for a link-local address), or that it is one no
- * longer (expiry_ns in the past). */
-void names_rdnss(struct netd *n, uint16_t link, const struct net_addr *server, uint64_t expiry_ns);
 /* For net.ntp: clock_resolved gets the answer. 0 or -errno. */
 int names_lookup_clock(struct netd *n, const char *name, uint64_t now_ns);
 /* The stack for netd's own errands; NULL: no memory for its ring. */
 struct netstack *names_stack(struct netd *n);
+int names_socket(struct netstack *stack, uint8_t family, int type, struct nsock **out);
 
 /* clock.c */
 void clock_init(struct netd *n); /* after names_init */
