@@ -7,6 +7,7 @@
 LIBC_SOURCES = \
     libc/crt0.S \
     libc/abi_check.c \
+    libc/adopt.c \
     libc/addrinfo.c \
     libc/addrsort.c \
     libc/bootopt.c \

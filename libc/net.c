@@ -15,7 +15,6 @@
 #define TX_ENTRIES     256u
 #define ARENA_BYTES    (256u * 1024)
 #define RUN_BUDGET     64
-#define EXIT_LINGER_MS 5000
 
 #pragma weak __libc_lot_forked
 #pragma weak __libc_net_threads_forked
@@ -170,36 +169,6 @@ void slipway_net_cork(int on)
     net_enter_in(c);
     c->cork = on != 0;
     net_leave_in(c);
-}
-
-/* --- the end --- */
-
-static void linger(struct net_ctx *c, uint64_t deadline)
-{
-    struct wait_item items[NET_SLEEP_ITEMS];
-    struct net_waiter me = {.for_room = true};
-
-    net_enter_in(c);
-    c->cork = false;
-    while (netstack_lingering(c->ns) > 0)
-        if (net_sleep_masked(c, &me, items, 0, deadline, NULL) != 0)
-            break;
-    net_leave_in(c);
-}
-
-void __libc_net_exit(void)
-{
-    uint64_t deadline = 0;
-
-    for (struct net_ctx *c = &__net_first; c != NULL; c = c->next) {
-        if (c->ns == NULL)
-            continue;
-        if (deadline == 0) {
-            fd_close_all(FILE_SOCKET);
-            deadline = net_deadline_in(EXIT_LINGER_MS);
-        }
-        linger(c, deadline);
-    }
 }
 
 /* A fork copies no half-made change. The helper may be in the first context. */

@@ -152,6 +152,9 @@ static inline void sock_put(struct sock_file *s)
     fd_put(&s->f);
 }
 int sockaddr_in_of(const struct sockaddr *sa, socklen_t len, struct ns_addr *out);
+struct handover;
+struct net_port_op;
+void __libc_handover_name(const struct handover *h, struct net_port_op *op); /* adopt.c: its key in the registry */
 /* For spawn (sockmove.c): the socket in a memory object; its descriptors are dead
  * then. A handle, or -errno; 0 or -errno. */
 int __libc_socket_pack(struct file *f);

@@ -82,24 +82,6 @@ static int lot_open(void)
 
 /* --- out --- */
 
-static void name_it(const struct handover *h, struct net_port_op *op)
-{
-    bool dual = (h->flags & HANDOVERF_DUAL) != 0;
-    uint8_t family = (h->flags & HANDOVERF_MAPPED) && !dual ? NET_INET : h->family;
-    uint16_t link = h->scope != 0 ? (uint16_t)(h->scope - 1) : LINK_ANY;
-
-    *op = (struct net_port_op){.target_pid = sys_getpid(), .is_flow = h->kind == HANDOVER_TCP};
-    if (op->is_flow)
-        op->flow = (struct net_flow_key){.family = family, .proto = NET_TCP, .link = link,
-                                         .lport = h->lport, .rport = h->rport,
-                                         .laddr = h->laddr, .raddr = h->raddr};
-    else
-        op->key = (struct net_port_key){.family = family,
-                                        .proto = h->kind == HANDOVER_UDP ? NET_UDP : NET_TCP,
-                                        .link = LINK_ANY, .port_lo = h->lport, .port_hi = h->lport,
-                                        .addr = h->laddr};
-}
-
 /* Its packets go to the lot from here on, those that wait in our ring, too. */
 static int park(const struct sock_file *s, struct net_port_op *op)
 {
@@ -147,7 +129,7 @@ static int64_t export_locked(struct sock_file *s, void *buf, size_t room)
 
     if (n < 0 || (uint64_t)n > room)
         return n;
-    name_it(h, &op);
+    __libc_handover_name(h, &op);
     r = park(s, &op);
     if (r < 0)
         return r;

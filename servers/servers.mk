@@ -3,7 +3,7 @@
 
 SERVERS += netd httpd
 SERVER_netd_SOURCES = servers/netd/main.c servers/netd/env.c servers/netd/links.c \
-    servers/netd/ip6.c servers/netd/names.c servers/netd/linklocal.c servers/netd/clock.c
+    servers/netd/ip6.c servers/netd/names.c servers/netd/linklocal.c servers/netd/clock.c servers/netd/adopt.c
 SERVER_httpd_SOURCES = servers/httpd/main.c servers/httpd/files.c servers/httpd/http.c servers/httpd/status.c
 
 # Tests in ring 3 (test=calls, ... registry); init starts it when test= is given.

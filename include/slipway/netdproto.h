@@ -19,6 +19,10 @@ enum netd_request {
                          a struct netd_resolve; the reply comes when the answer is in it, or
                          -EINVAL: no name; -EAGAIN: too many questions of yours are open */
     NETD_CLOCK = 5,   /* reply: struct netd_clock */
+    NETD_ADOPT = 6,   /* handle: a memory object with the record of one closed TCP connection
+                         (slipway/handover.h, HANDOVERF_ORPHAN), its flow offered: 0 and netd
+                         delivers what is left; -ENOBUFS: as many as it can hold already */
+    NETD_ADOPTED = 7, /* reply: struct netd_adopted */
 };
 
 struct netd_link {
@@ -34,6 +38,12 @@ struct netd_dns { /* the IPv4 name servers, for who asks them himself */
     uint32_t count;
     uint8_t server[4][4];
     char domain[40];
+};
+
+#define NETD_ADOPT_MS 1000
+struct netd_adopted {
+    uint32_t open, pad;            /* being delivered now */
+    uint64_t taken, refused, lost; /* ever; lost: ended with RST for want of memory */
 };
 
 /* Names and addresses (net/stack/dns.h has the same values). */
@@ -83,6 +93,7 @@ enum netd_clock_state { NETD_CLOCK_OFF = 0, NETD_CLOCK_ASKING, NETD_CLOCK_SET };
 
 _Static_assert(sizeof(struct netd_link) <= MSG_INLINE_MAX, "one message");
 _Static_assert(sizeof(struct netd_dns) <= MSG_INLINE_MAX, "one message");
+_Static_assert(sizeof(struct netd_adopted) <= MSG_INLINE_MAX, "one message");
 _Static_assert(sizeof(struct netd_clock) <= MSG_INLINE_MAX, "one message");
 _Static_assert(sizeof(struct netd_resolve) <= NETD_RESOLVE_BYTES, "one object");
 

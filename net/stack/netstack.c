@@ -187,15 +187,27 @@ unsigned netstack_sockets(const struct netstack *ns)
     return ns->nsocks;
 }
 
+static bool lingers(const struct nsock *s)
+{
+    const struct tcb *t = (const struct tcb *)s;
+
+    return s != NULL && s->type == NS_STREAM && tcb_orphan(t) && t->state >= TCP_ESTABLISHED &&
+           t->state <= TCP_LAST_ACK;
+}
+
 unsigned netstack_lingering(const struct netstack *ns)
 {
     unsigned n = 0;
 
-    for (uint32_t i = 0; i < ns->socks_room; i++) {
-        const struct tcb *t = (const struct tcb *)ns->socks[i];
-        if (t != NULL && t->s.type == NS_STREAM && tcb_orphan(t) && t->state >= TCP_ESTABLISHED &&
-            t->state <= TCP_LAST_ACK)
-            n++;
-    }
+    for (uint32_t i = 0; i < ns->socks_room; i++)
+        n += lingers(ns->socks[i]);
     return n;
+}
+
+struct nsock *ns_orphan(const struct netstack *ns)
+{
+    for (uint32_t i = 0; i < ns->socks_room; i++)
+        if (lingers(ns->socks[i]))
+            return ns->socks[i];
+    return NULL;
 }

@@ -83,6 +83,7 @@ const struct net_rx *ns_ring_peek(const struct net_ring *ring, uint32_t *tail);
 void ns_ring_pop(struct net_ring *ring, uint32_t *tail, const struct net_rx *rx);
 /* Connections that still have bytes or a FIN to deliver (exit waits for it). */
 unsigned netstack_lingering(const struct netstack *ns);
+struct nsock *ns_orphan(const struct netstack *ns); /* one of them; NULL: there is none */
 unsigned netstack_sockets(const struct netstack *ns); /* of any kind, closed ones that linger too */
 
 /* The states of RFC 9293 3.3.2. The order matters to the stack: up to SYN_SENT

@@ -94,6 +94,7 @@ static void answer_request(struct netd *n)
     if (sys_recv(n->endpoint, &m, 0) != 0 || m.token == 0)
         return;
     uint64_t token = m.token; /* the answer is built in the same place */
+    int adopted = m.type == NETD_ADOPT ? adopt_request(n, m.handle) : -1;
     int resolving = m.type == NETD_RESOLVE ? names_resolve(n, &m, sys_now_ns()) : -1;
     if (m.handle >= 0)
         sys_handle_close(m.handle);
@@ -121,6 +122,15 @@ static void answer_request(struct netd *n)
         struct netd_clock c;
         clock_status(n, &c);
         sys_msg_set(&m, 0, &c, sizeof(c));
+        break;
+    }
+    case NETD_ADOPT:
+        sys_msg_set(&m, (uint32_t)adopted, NULL, 0);
+        break;
+    case NETD_ADOPTED: {
+        struct netd_adopted a;
+        adopt_status(n, &a);
+        sys_msg_set(&m, 0, &a, sizeof(a));
         break;
     }
     case NETD_RENEW:
@@ -195,6 +205,8 @@ static uint64_t earliest(struct netd *n)
     d = t < d ? t : d;
     t = clock_deadline(n);
     d = t < d ? t : d;
+    t = adopt_deadline(n);
+    d = t < d ? t : d;
     return n->dhcp_next_ns < d ? n->dhcp_next_ns : d;
 }
 
@@ -215,7 +227,7 @@ int main(int argc, char **argv)
 {
     static const struct ns_config config = {.sockets_max = 16, .icmp_echo_reply = true, .reset_unbound = true};
     struct netd *n = &netd;
-    struct wait_item items[NETD_SLOTS + 2] = {0};
+    struct wait_item items[NETD_SLOTS + 3] = {0};
     struct ns_env stack_env;
     struct arp_env arp_env;
 
@@ -247,18 +259,25 @@ int main(int argc, char **argv)
             run_timers(n);
             deadline_ns = earliest(n);
         }
-        items[NETD_SLOTS + 1] = (struct wait_item){.kind = WAIT_HANDLE, .handle = n->names.handle, .want = READY_IN};
+        unsigned nitems = NETD_SLOTS + 1, names = 0;
+        if (n->names.stack)
+            items[names = nitems++] =
+                (struct wait_item){.kind = WAIT_HANDLE, .handle = n->names.handle, .want = READY_IN};
+        if (n->adopt.stack)
+            items[nitems++] =
+                (struct wait_item){.kind = WAIT_HANDLE, .handle = n->adopt.handle, .want = READY_IN};
         /* wait() first transmits what the turn before put into the rings. */
-        r = sys_wait(items, NETD_SLOTS + (n->names.stack ? 2 : 1), deadline_ns);
+        r = sys_wait(items, nitems, deadline_ns);
         if (r < 0 && r != -ETIMEDOUT && r != -EAGAIN && r != -EINTR)
             fail("wait", r);
-        for (unsigned i = 0; r < 0 && i <= NETD_SLOTS + 1; i++)
+        for (unsigned i = 0; r < 0 && i < nitems; i++)
             items[i].got = 0;
         for (unsigned i = 0; i < NETD_SLOTS; i++)
             if (i != SLOT_ICMP && items[i].got)
                 drain(n, i);
         netstack_run(n->stack, NETD_TURN_BUDGET);
-        if (items[NETD_SLOTS + 1].got) {
+        adopt_run(n);
+        if (names != 0 && items[names].got) {
             names_run(n, sys_now_ns());
             clock_run(n, sys_now_ns());
         }

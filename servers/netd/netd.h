@@ -15,6 +15,7 @@
  *   ip6.c    what IPv6's neighbour discovery needs from outside
  *   names.c  the resolver that all processes share
  *   clock.c  the time of day
+ *   adopt.c  connections whose processes have ended
  *
  * One thread; nothing here blocks but the wait in main.c.
  */
@@ -98,6 +99,13 @@ struct netd_time {
     uint64_t look_ns;       /* when to look for the names, again or for the first time */
 };
 
+/* Connections of processes that have ended. */
+struct netd_adopt {
+    int handle;             /* of the ring of */
+    struct netstack *stack; /* NULL: there are none */
+    uint64_t taken, refused, lost;
+};
+
 struct netd {
     struct netd_ring slot[NETD_SLOTS]; /* index: enum net_slot */
     struct netstack *stack;            /* sends through the ICMP slot's ring */
@@ -109,6 +117,7 @@ struct netd {
     int endpoint;                      /* requests of other servers */
     struct netd_names names;
     struct netd_time clock;
+    struct netd_adopt adopt;
 };
 
 /* env.c */
@@ -160,6 +169,12 @@ int names_lookup_clock(struct netd *n, const char *name, uint64_t now_ns);
 /* The stack for netd's own errands; NULL: no memory for its ring. */
 struct netstack *names_stack(struct netd *n);
 int names_socket(struct netstack *stack, uint8_t family, int type, struct nsock **out);
+
+/* adopt.c */
+int adopt_request(struct netd *n, int handle); /* NETD_ADOPT: 0 or -errno */
+uint64_t adopt_deadline(struct netd *n);
+void adopt_run(struct netd *n);
+void adopt_status(const struct netd *n, struct netd_adopted *out);
 
 /* clock.c */
 void clock_init(struct netd *n); /* after names_init */

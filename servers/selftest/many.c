@@ -6,6 +6,9 @@
  *   many ""   echo on TCP port 7072. A connection that sends '?' first gets a line
  *       "CONNECTIONS BYTES WAITS EVENTS": how many there are, what the process uses,
  *       calls of epoll_wait so far and events that these returned.
+ *   parting ""   TCP port 7074, for tests/system/test_adoption.py: reads one byte, sends
+ *       its process number in 8 digits and 256 KiB, and then 'x': closes and exits at
+ *       once, 'a': crashes
  */
 #include "selftest.h"
 #include <errno.h>
@@ -116,4 +119,33 @@ static int role_many(int argc, char **argv)
     }
 }
 
-const struct role many_roles[] = {{"many", role_many}, {NULL, NULL}};
+#define PARTING_PORT  7074
+#define PARTING_BYTES (256 * 1024)
+
+static int role_parting(int argc, char **argv)
+{
+    static const struct slipway_net_setup setup = {.arena_bytes = 512 * 1024, .tcp_sndbuf = PARTING_BYTES + 4096};
+    static char data[8 + PARTING_BYTES];
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(PARTING_PORT)};
+    char how = 0;
+
+    (void)argc, (void)argv;
+    slipway_net_setup(&setup);
+    int l = socket(AF_INET, SOCK_STREAM, 0);
+    if (l < 0 || bind(l, (struct sockaddr *)&a, sizeof(a)) != 0 || listen(l, 4) != 0)
+        return 1;
+    int fd = accept(l, NULL, NULL);
+    if (fd < 0 || recv(fd, &how, 1, 0) != 1)
+        return 2;
+    snprintf(data, sizeof(data), "%08d", sys_getpid());
+    for (size_t i = 0; i < PARTING_BYTES; i++)
+        data[8 + i] = (char)(i * 7 + (i >> 8));
+    if (send(fd, data, sizeof(data), 0) != (ssize_t)sizeof(data))
+        return 3;
+    if (how == 'a')
+        __builtin_trap();
+    close(fd);
+    return 0;
+}
+
+const struct role many_roles[] = {{"many", role_many}, {"parting", role_parting}, {NULL, NULL}};

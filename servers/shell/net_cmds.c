@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <slipway/natproto.h>
+#include <slipway/netdproto.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -198,6 +199,20 @@ static void show_counters(void)
     printf("%s\n", dropped == 0 ? " nothing" : "");
 }
 
+/* Connections of programs that have ended. */
+static void show_adopted(void)
+{
+    struct netd_adopted a;
+    struct sys_msg m;
+
+    sys_msg_set(&m, NETD_ADOPTED, NULL, 0);
+    if (sys_ask("netd", &m, 1000) < 0 || m.len < sizeof a)
+        return;
+    memcpy(&a, m.data, sizeof a);
+    printf("netd adopted %llu, refused %llu, lost %llu, delivers %u\n", (unsigned long long)a.taken,
+           (unsigned long long)a.refused, (unsigned long long)a.lost, (unsigned)a.open);
+}
+
 int cmd_netstat(int argc, char **argv)
 {
     struct net_port_info p;
@@ -208,6 +223,7 @@ int cmd_netstat(int argc, char **argv)
         show_port(&p);
     putchar('\n');
     show_counters();
+    show_adopted();
     putchar('\n');
     cmd_arp(argc, argv);
     putchar('\n');
