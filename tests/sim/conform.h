@@ -105,9 +105,7 @@ bool parse_ip(const char *word, uint32_t *out);
 struct flow {
     uint16_t peer, ours;
     uint32_t iss, irs; /* ours and the peer's initial sequence number */
-    bool iss_known;
-    uint32_t last_ts; /* the last time stamp that we sent */
-    bool ts_seen;
+    uint32_t last_ts;  /* the last time stamp that we sent */
 };
 #define FLOWS_MAX 8
 struct packets {

@@ -23,6 +23,7 @@ struct run_sock {
 struct run {
     const char *file;
     bool verbose, failed, up;
+    bool meant;           /* a failure is what is wanted: not a word about it */
     uint64_t start, last; /* of the case; the last step's time */
     struct host host;
     struct host_options options;

@@ -352,7 +352,6 @@ bool seg_read(const uint8_t *packet, size_t n, struct tseg *out, char *why, size
     f->ours = out->ours;
     if (out->flags & TCP_SYN) {
         f->iss = get32(h + 4);
-        f->iss_known = true;
     }
     out->seq = get32(h + 4) - f->iss;
     out->ack = get32(h + 8) - (out->flags & TCP_ACK ? f->irs : 0);
@@ -461,7 +460,6 @@ void seg_note(const struct tseg *got)
     for (unsigned i = 0; i < got->nopts; i++)
         if (got->opt[i].kind == TO_TS) {
             f->last_ts = got->opt[i].ts[0].number;
-            f->ts_seen = true;
         }
 }
 
