@@ -32,7 +32,7 @@
 #include <stdint.h>
 
 #define HANDOVER_MAGIC   0x4f484c53u /* "SLHO" */
-#define HANDOVER_VERSION 2u
+#define HANDOVER_VERSION 3u
 
 enum handover_kind { HANDOVER_TCP = 1, HANDOVER_LISTENER = 2, HANDOVER_UDP = 3, HANDOVER_SYN = 4 };
 
@@ -110,7 +110,9 @@ struct handover_tcp {
 #define HANDOVER_TCPF_PARTIAL      0x400u
 #define HANDOVER_TCPF_PERSIST      0x800u
 #define HANDOVER_TCPF_SYN_REPEATED 0x1000u
-#define HANDOVER_TCPF_KNOWN        0x1fffu
+#define HANDOVER_TCPF_SNDBUF_FIXED 0x2000u /* the application chose the size: it does not grow */
+#define HANDOVER_TCPF_RCVBUF_FIXED 0x4000u
+#define HANDOVER_TCPF_KNOWN        0x7fffu
 
 struct handover_piece { /* bytes that came ahead of their turn */
     uint32_t seq, len;
@@ -120,7 +122,7 @@ struct handover_piece { /* bytes that came ahead of their turn */
  * has accepted them) and HANDOVER_SYN (half open). */
 struct handover_listener {
     uint32_t backlog, records;
-    uint32_t flags; /* HANDOVER_TCPF_NODELAY, _KEEPALIVE: for what it will accept */
+    uint32_t flags; /* HANDOVER_TCPF_NODELAY, _KEEPALIVE, _FIXED: for what it will accept */
     uint32_t sndbuf_limit, rcvbuf_limit, keep_idle_s, keep_interval_s, keep_probes;
     int32_t linger_s;
     uint32_t pad;

@@ -258,7 +258,8 @@ static void listener_export(struct tcb *l, struct handover *h)
     handover_head(&l->s, h, HANDOVER_LISTENER, listener_bytes(l));
     *r = (struct handover_listener){
         .backlog = l->listener->backlog,
-        .flags = (l->nodelay ? HANDOVER_TCPF_NODELAY : 0) | (l->keepalive ? HANDOVER_TCPF_KEEPALIVE : 0),
+        .flags = (l->nodelay ? HANDOVER_TCPF_NODELAY : 0) | (l->keepalive ? HANDOVER_TCPF_KEEPALIVE : 0) |
+                 (l->snd_auto ? 0 : HANDOVER_TCPF_SNDBUF_FIXED) | (l->rcv_auto ? 0 : HANDOVER_TCPF_RCVBUF_FIXED),
         .sndbuf_limit = l->sndbuf_limit,
         .rcvbuf_limit = l->rcvbuf_limit,
         .keep_idle_s = l->keep_idle_s,
@@ -405,6 +406,8 @@ static int listener_import(struct netstack *ns, const struct handover *h, const 
         l->s.tos = h->tos & 0xfc;
         l->nodelay = (r->flags & HANDOVER_TCPF_NODELAY) != 0;
         l->keepalive = (r->flags & HANDOVER_TCPF_KEEPALIVE) != 0;
+        l->snd_auto = (r->flags & HANDOVER_TCPF_SNDBUF_FIXED) == 0;
+        l->rcv_auto = (r->flags & HANDOVER_TCPF_RCVBUF_FIXED) == 0;
         l->sndbuf_limit = r->sndbuf_limit < (4u << 20) ? r->sndbuf_limit : 4u << 20;
         l->rcvbuf_limit = r->rcvbuf_limit < (4u << 20) ? r->rcvbuf_limit : 4u << 20;
         l->keep_idle_s = r->keep_idle_s;

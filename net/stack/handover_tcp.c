@@ -54,7 +54,8 @@ static uint32_t flags_of(const struct tcb *t)
            (t->fin_queued ? HANDOVER_TCPF_FIN_QUEUED : 0) | (t->fin_seen ? HANDOVER_TCPF_FIN_SEEN : 0) |
            (t->ack_now ? HANDOVER_TCPF_ACK_NOW : 0) | (t->in_recovery ? HANDOVER_TCPF_RECOVERY : 0) |
            (t->partial_seen ? HANDOVER_TCPF_PARTIAL : 0) | (t->persisting ? HANDOVER_TCPF_PERSIST : 0) |
-           (t->syn_repeated ? HANDOVER_TCPF_SYN_REPEATED : 0);
+           (t->syn_repeated ? HANDOVER_TCPF_SYN_REPEATED : 0) |
+           (t->snd_auto ? 0 : HANDOVER_TCPF_SNDBUF_FIXED) | (t->rcv_auto ? 0 : HANDOVER_TCPF_RCVBUF_FIXED);
 }
 
 static void put_times(const struct tcb *t, struct handover_tcp *r)
@@ -240,6 +241,8 @@ static void take_flags(struct tcb *t, const struct handover *h, const struct han
     t->wscale_on = has(r, HANDOVER_TCPF_WSCALE);
     t->nodelay = has(r, HANDOVER_TCPF_NODELAY);
     t->keepalive = has(r, HANDOVER_TCPF_KEEPALIVE);
+    t->snd_auto = !has(r, HANDOVER_TCPF_SNDBUF_FIXED);
+    t->rcv_auto = !has(r, HANDOVER_TCPF_RCVBUF_FIXED);
     t->rd_eof = has(r, HANDOVER_TCPF_RD_EOF);
     t->fin_queued = has(r, HANDOVER_TCPF_FIN_QUEUED);
     t->fin_seen = has(r, HANDOVER_TCPF_FIN_SEEN);

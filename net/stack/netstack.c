@@ -59,6 +59,9 @@ int netstack_create(struct netstack **out, const struct ns_env *env, const struc
     if (cfg != NULL)
         ns->cfg = *cfg;
     ns->cfg.sockets_max = or_default(ns->cfg.sockets_max, 1024);
+    ns->cfg.tcp_sndbuf_max = or_default(ns->cfg.tcp_sndbuf_max, or_default(ns->cfg.tcp_sndbuf, 4u << 20));
+    ns->cfg.tcp_rcvbuf_max = or_default(ns->cfg.tcp_rcvbuf_max, or_default(ns->cfg.tcp_rcvbuf, 4u << 20));
+    ns->cfg.tcp_grown_max = or_default(ns->cfg.tcp_grown_max, 16u << 20);
     ns->cfg.tcp_sndbuf = or_default(ns->cfg.tcp_sndbuf, 64 * 1024);
     ns->cfg.tcp_rcvbuf = or_default(ns->cfg.tcp_rcvbuf, 64 * 1024);
     ns->cfg.udp_rcvbuf = or_default(ns->cfg.udp_rcvbuf, 128 * 1024);

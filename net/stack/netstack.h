@@ -55,6 +55,10 @@ struct ns_config {
     uint32_t tcp_sndbuf;   /* bytes per connection [64 KiB]; lives in the arena */
     uint32_t tcp_rcvbuf;   /* bytes per connection [64 KiB] */
     uint32_t udp_rcvbuf;   /* bytes queued per socket [128 KiB: one of the largest, and more] */
+    /* Up to so many as its path has use for; with NSO_SNDBUF and NSO_RCVBUF a size
+     * is fixed. [4 MiB; as above where that is given] */
+    uint32_t tcp_sndbuf_max, tcp_rcvbuf_max;
+    uint32_t tcp_grown_max; /* by which receive buffers may grow, in all [16 MiB] */
     uint32_t time_wait_ms; /* 2 MSL [60000] */
     bool icmp_echo_reply;  /* answer echo requests that arrive (netd) */
     bool reset_unbound;    /* RST / port unreachable for unowned ports (netd) */

@@ -342,6 +342,7 @@ struct netstack {
     uint8_t *blk_base;
     struct ablk *blk;
     uint32_t nblk, blk_free, blk_nfree;
+    uint32_t grown; /* bytes by which receive buffers have grown, of all connections */
 
     struct chunk *chunk_free;
     uint32_t chunk_nfree;

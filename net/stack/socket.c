@@ -215,7 +215,7 @@ unsigned ns_events(const struct nsock *s)
 bool ns_starved(const struct nsock *s)
 {
     const struct tcb *t = (const struct tcb *)s;
-    return s->type != NS_STREAM || t->snd.bytes <= t->sndbuf_limit / 4 * 3;
+    return s->type != NS_STREAM || t->snd.bytes <= tcp_sndbuf(t) / 4 * 3;
 }
 
 uint64_t ns_generation(const struct netstack *ns)

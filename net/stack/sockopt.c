@@ -51,9 +51,10 @@ static int set_tcp(struct tcb *t, enum ns_opt o, int v)
         return 0;
     case NSO_SNDBUF:
         t->sndbuf_limit = clamp_buf(v);
+        t->snd_auto = false;
         return 0;
     case NSO_RCVBUF:
-        t->rcvbuf_limit = clamp_buf(v);
+        tcp_rcvbuf_fix(t, clamp_buf(v));
         return 0;
     default:
         return -ENOPROTOOPT;
@@ -129,7 +130,7 @@ static int get_tcp(const struct tcb *t, enum ns_opt o, int *v)
         *v = tcp_cc_id(t->cc);
         return 0;
     case NSO_SNDBUF:
-        *v = (int)t->sndbuf_limit;
+        *v = (int)tcp_sndbuf(t);
         return 0;
     case NSO_RCVBUF:
         *v = (int)t->rcvbuf_limit;

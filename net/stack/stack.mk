@@ -19,6 +19,7 @@ NET_STACK_SOURCES = \
 	net/stack/socket.c \
 	net/stack/sockopt.c \
 	net/stack/tcp_ack.c \
+	net/stack/tcp_buf.c \
 	net/stack/tcp_cc.c \
 	net/stack/tcp_cc_cubic.c \
 	net/stack/tcp_cc_newreno.c \

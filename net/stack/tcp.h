@@ -13,6 +13,7 @@
  *   tcp_output.c  what may be sent now; building segments
  *   tcp_timer.c   retransmission, persist, delayed ACK, keep-alive, time-outs
  *   tcp_cc*.c     congestion control behind struct tcp_cc
+ *   tcp_buf.c     how much it may buffer
  *   tcp_listen.c  SYN queue and accept queue
  *   tcp_cookie.c  SYN cookies, when the queue is full
  *   tcp_conn.c    creation, look-up, end, TIME_WAIT
@@ -157,6 +158,7 @@ struct tcb {
     bool ack_now;    /* an ACK must go out */
     bool fin_seen;   /* the peer's FIN has arrived, maybe ahead of its turn */
     bool in_outq, timing, in_recovery, partial_seen, persisting, wscale_on, syn_repeated;
+    bool snd_auto, rcv_auto; /* buffers grow */
     bool line_full;  /* the kernel took no more: try again when rtx fires */
     uint8_t snd_wscale, rcv_wscale, dupacks, backoff, probes, ack_pending;
     uint16_t snd_mss;  /* payload of a full segment with our options */
@@ -174,12 +176,15 @@ struct tcb {
     uint32_t line_blk;           /* first block of the last segment sent, NS_NONE: none */
     uint32_t line_seq, line_len; /* and which bytes it carried */
     struct sndbuf snd;
-    uint32_t sndbuf_limit;
+    uint32_t sndbuf_limit; /* more as cwnd grows while snd_auto (tcp_buf.c) */
     uint64_t ip_sum; /* checksum of our IPv4 header but for its length */
     uint64_t pseudo; /* of the pseudo-header but for its length */
     /* receive */
     uint32_t irs, rcv_nxt, rcv_adv, last_ack_sent;
     uint32_t rcvbuf_limit;
+    uint32_t rcv_grown;    /* how much of it was granted later */
+    uint32_t rcv_space;    /* bytes that were read in the last measured round trip */
+    uint64_t rcv_taken, rcv_round_ns; /* bytes read since then */
     struct bufq rcv;
     uint8_t *post; /* the application's buffer (ns_post), or NULL */
     uint32_t post_room, post_len;
@@ -394,6 +399,40 @@ static inline void tcp_rec_push(struct tcb *t, uint32_t end, bool again)
         return; /* untracked */
     c->rec[c->head + c->n++] = (struct tcp_rec){
         .sent_ns = tcp_rec_stamp(t), .seq = t->snd_nxt, .end = end, .flags = again ? REC_RETRANS : 0};
+}
+
+/* tcp_buf.c */
+uint32_t tcp_sndbuf_grown(const struct tcb *t);
+void tcp_rcvbuf_round(struct tcb *t);
+void tcp_rcvbuf_fix(struct tcb *t, uint32_t bytes);
+void tcp_rcvbuf_end(struct tcb *t);
+static inline uint32_t tcp_sndbuf(const struct tcb *t) /* bytes that may wait to be sent or acknowledged */
+{
+    return t->snd_auto ? tcp_sndbuf_grown(t) : t->sndbuf_limit;
+}
+static inline void tcp_taken(struct tcb *t, uint32_t n) /* by the application */
+{
+    t->rcv_taken += n;
+    if (t->rcv_taken > t->rcvbuf_limit / 4 && t->rcv_auto)
+        tcp_rcvbuf_round(t);
+}
+/* The window stays open while up to a quarter of the buffer waits to be read, and
+ * memory for so much more may be used: else an ACK that goes out before the
+ * application has had its turn would always offer less than the buffer. Who asked
+ * for a small buffer wanted to save memory: then the limit is exact. */
+#define TCP_RCVBUF_SMALL (16u * 1024)
+static inline uint32_t tcp_rcv_room(const struct tcb *t)
+{
+    uint32_t slack = t->rcvbuf_limit >= TCP_RCVBUF_SMALL ? t->rcvbuf_limit / 4 : 0;
+    uint32_t most = t->rcvbuf_limit + slack, room = t->rcv.bytes < most ? most - t->rcv.bytes : 0;
+
+    return room < t->rcvbuf_limit ? room : t->rcvbuf_limit;
+}
+static inline uint32_t tcp_rcv_most(const struct tcb *t) /* the window that the scale must allow */
+{
+    uint32_t most = t->rcv_auto ? t->s.ns->cfg.tcp_rcvbuf_max : 0;
+
+    return most > t->rcvbuf_limit ? most : t->rcvbuf_limit;
 }
 
 /* tcp_timer.c */

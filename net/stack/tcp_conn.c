@@ -147,6 +147,8 @@ struct tcb *tcb_new(struct netstack *ns, uint32_t net)
     t->state = TCP_CLOSED;
     t->sndbuf_limit = ns->cfg.tcp_sndbuf;
     t->rcvbuf_limit = ns->cfg.tcp_rcvbuf;
+    t->snd_auto = ns->cfg.tcp_sndbuf_max > ns->cfg.tcp_sndbuf;
+    t->rcv_auto = ns->cfg.tcp_rcvbuf_max > ns->cfg.tcp_rcvbuf;
     t->rto_ns = TCP_RTO_INITIAL;
     t->line_blk = NS_NONE;
     t->mss_peer = tcp_mss_default(net);
@@ -298,6 +300,7 @@ void tcb_free(struct tcb *t)
     timer_remove(ns, &t->misc);
     timer_release(ns, TCB_TIMERS);
     tcp_rec_forget(t);
+    tcp_rcvbuf_end(t);
     bufq_free(ns, &t->rcv);
     tcp_ooo_free(t);
     ns_free(ns, t);

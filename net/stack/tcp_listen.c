@@ -13,7 +13,7 @@ void tcp_send_syn_ack(struct netstack *ns, const struct tcp_syn *y)
 {
     const struct tcb *l = y->parent;
     struct tcp_ctl c;
-    int wscale = y->wscale_on ? tcp_rcv_wscale(l->rcvbuf_limit) : -1;
+    int wscale = y->wscale_on ? tcp_rcv_wscale(tcp_rcv_most(l)) : -1;
 
     memset(&c, 0, sizeof(c));
     c.src = &y->node.laddr;
@@ -226,6 +226,8 @@ struct tcb *tcp_establish(struct netstack *ns, struct tcp_syn *y, struct tcp_syn
     t->user_timeout_ms = l->user_timeout_ms;
     t->sndbuf_limit = l->sndbuf_limit;
     t->rcvbuf_limit = l->rcvbuf_limit;
+    t->snd_auto = l->snd_auto;
+    t->rcv_auto = l->rcv_auto;
     t->linger_s = l->linger_s;
     t->cc = l->cc;
     t->node.laddr = y->node.laddr;
@@ -252,7 +254,7 @@ struct tcb *tcp_establish(struct netstack *ns, struct tcp_syn *y, struct tcp_syn
     t->wscale_on = y->wscale_on;
     t->sack_ok = y->sack_ok;
     t->snd_wscale = y->snd_wscale;
-    t->rcv_wscale = y->wscale_on ? tcp_rcv_wscale(l->rcvbuf_limit) : 0;
+    t->rcv_wscale = y->wscale_on ? tcp_rcv_wscale(tcp_rcv_most(l)) : 0;
     t->mss_peer = y->mss_peer;
     t->snd_wnd = t->max_wnd = y->snd_wnd;
     t->snd_wl1 = y->irs;

@@ -15,7 +15,7 @@
  * worthwhile step (RFC 9293 3.8.6.2.2). */
 uint32_t tcp_window_edge(const struct tcb *t)
 {
-    uint32_t room = t->rcv.bytes < t->rcvbuf_limit ? t->rcvbuf_limit - t->rcv.bytes : 0;
+    uint32_t room = tcp_rcv_room(t);
     uint32_t most = 65535u << t->rcv_wscale, step = t->rcvbuf_limit / 2, edge;
 
     if (step > t->snd_mss)

@@ -177,7 +177,8 @@ void tcp_recovery_enter(struct tcb *t)
     struct tcp_recovery *c = &t->rc;
 
     t->s.ns->count.recoveries++;
-    tcp_undo_save(t);
+    if (c->rec[c->head].flags & REC_LOST) /* else the next news is of what was repeated before this */
+        tcp_undo_save(t);
     t->ssthresh = t->cc->ssthresh(t);
     t->recover = t->snd_max;
     t->in_recovery = true;

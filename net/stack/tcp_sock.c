@@ -174,7 +174,7 @@ int tcp_connect(struct tcb *t, const struct ns_addr *a)
     t->ts_offset = tcp_new_ts_offset(t->s.port, &t->node);
     t->snd_una = t->snd_nxt = t->snd_max = t->recover = t->iss;
     t->buf_seq = t->snd_sml = t->iss + 1;
-    t->rcv_wscale = tcp_rcv_wscale(t->rcvbuf_limit);
+    t->rcv_wscale = tcp_rcv_wscale(tcp_rcv_most(t));
     t->rcv_nxt = t->rcv_adv = 0;
     t->snd_mss = tcp_mss_default(t->node.net);
     t->opened_ns = t->progress_ns = ns->now;
@@ -203,7 +203,8 @@ int tcp_send(struct tcb *t, const void *buf, size_t n)
         return t->state == TCP_CLOSED && !t->rd_eof ? -ENOTCONN : -EPIPE;
     if (n == 0)
         return 0;
-    room = t->sndbuf_limit > t->snd.bytes ? t->sndbuf_limit - t->snd.bytes : 0;
+    room = tcp_sndbuf(t);
+    room = room > t->snd.bytes ? room - t->snd.bytes : 0;
     if (n > room)
         n = room;
     n = sndbuf_put(ns, &t->snd, t, buf, (uint32_t)n);
@@ -244,6 +245,7 @@ int tcp_recv(struct tcb *t, void *buf, size_t n, int flags)
         if (flags & NS_PEEK)
             return (int)bufq_peek(&t->rcv, 0, buf, want);
         want = bufq_get(t->s.ns, &t->rcv, buf, want);
+        tcp_taken(t, want);
         tcp_readable(t);
         return (int)want;
     }
@@ -272,8 +274,10 @@ int tcp_posted(struct tcb *t)
 
     t->post = NULL;
     t->post_room = t->post_len = 0;
-    if (n != 0)
+    if (n != 0) {
+        tcp_taken(t, (uint32_t)n);
         tcp_readable(t);
+    }
     return n;
 }
 
@@ -350,7 +354,7 @@ unsigned tcp_events(const struct tcb *t)
         ev |= NS_OUT;
         if (t->rd_eof)
             ev |= NS_HUP;
-    } else if (t->snd.bytes <= t->sndbuf_limit / 4 * 3 && sndbuf_room(t->s.ns, &t->snd)) {
+    } else if (t->snd.bytes <= tcp_sndbuf(t) / 4 * 3 && sndbuf_room(t->s.ns, &t->snd)) {
         ev |= NS_OUT;
     }
     return ev;

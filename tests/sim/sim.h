@@ -26,7 +26,7 @@ struct sim_event {
 };
 struct sim {
     uint64_t now, order, rng[4], digest;
-    bool exact; /* hosts and devices take no time (conform.c) */
+    bool exact; /* hosts and devices take no time (conform.c, throughput.c) */
     struct sim_event *heap;
     uint32_t n, room;
     bool failed;
@@ -67,6 +67,8 @@ void wire_stop(void);
 extern void (*wire_six)(const uint8_t *packet, size_t n);
 void wire_attach(uint32_t ip, void (*deliver)(void *arg, const uint8_t *packet, size_t n), void *arg);
 void wire_detach(uint32_t ip);
+/* Who decides about a packet beside chance, if anybody: true loses it. */
+extern bool (*wire_fate)(const uint8_t *packet, size_t n);
 bool wire_send(uint32_t from_ip, const uint8_t *packet, size_t n); /* false: queue full */
 
 /* --- a host: one libnet and what is behind its rings (host.c) --------------------------------- */

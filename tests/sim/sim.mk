@@ -14,6 +14,12 @@ sim_chaos_SOURCES_LIST = tests/sim/sim_chaos.c $(SIM_MACHINE_SOURCES)
 sim_chaos_fast_SOURCES_LIST = $(sim_chaos_SOURCES_LIST)
 sim_chaos_fast_FLAGS = $(TEST_FAST_FLAGS) -DCHAOS_FIRST=801 -DCHAOS_SEEDS=1600
 
+# What bench/throughput prints.
+SIM_TESTS += throughput
+throughput_SOURCES_LIST = tests/sim/throughput.c tests/sim/ideal.c $(SIM_SOURCES) $(NET_STACK_SOURCES)
+throughput_FLAGS = $(TEST_FAST_FLAGS)
+throughput_LIBS = -lm
+
 # make sim SEEDS=100000 FIRST=5000: any number of worlds, on all processors.
 SEEDS = 2000
 FIRST = 1

@@ -16,6 +16,7 @@
 struct wire_model wire_model;
 struct wire_stats wire_stats;
 void (*wire_six)(const uint8_t *packet, size_t n);
+bool (*wire_fate)(const uint8_t *packet, size_t n);
 
 static struct {
     uint32_t ip;
@@ -38,6 +39,7 @@ void wire_start(const struct wire_model *m, const char *pcap_path)
     wire_model = *m;
     memset(&wire_stats, 0, sizeof(wire_stats));
     memset(party, 0, sizeof(party));
+    wire_fate = NULL;
     pcap = pcap_path != NULL ? fopen(pcap_path, "wb") : NULL;
     if (pcap != NULL)
         fwrite(head, sizeof(head), 1, pcap);
@@ -187,7 +189,7 @@ bool wire_send(uint32_t from_ip, const uint8_t *packet, size_t n)
             wire_stats.nobody++;
         return true;
     }
-    if (lost || m->down) {
+    if (lost || m->down || (wire_fate != NULL && wire_fate(packet, n))) {
         wire_stats.lost++;
         return true;
     }
