@@ -13,9 +13,7 @@
 #include <net/core/classify.h>
 #include <net/core/ip6.h>
 
-#define ETHERTYPE_IPV4      0x0800u
 #define ETHERTYPE_ARP       0x0806u
-#define ETHERTYPE_IPV6      0x86ddu
 #define ARP_BYTES           28u
 #define ETH_SLACK           4u /* a VLAN tag's worth above the MTU is not oversize yet */
 #define PORT_DHCP_CLIENT    68u
@@ -49,7 +47,7 @@ static bool peer_allowed(const struct nc_owner *o, const struct packet *p)
     return false;
 }
 
-bool classify_claimed(struct packet *p, struct target *t)
+static inline bool claimed(struct packet *p, struct target *t)
 {
     struct flow_entry *f = flow_lookup(p);
     struct port_entry *e;
@@ -76,9 +74,14 @@ bool classify_claimed(struct packet *p, struct target *t)
     return true;
 }
 
+bool classify_claimed(struct packet *p, struct target *t)
+{
+    return claimed(p, t);
+}
+
 static void to_owner(struct packet *p, struct target *t)
 {
-    if (classify_claimed(p, t))
+    if (claimed(p, t))
         return;
     if (t->port != NULL && p->tcp_syn) {
         t->park = true;

@@ -26,6 +26,8 @@
 #define RESERVE_NS       2000000000ull
 #define FRAGMENT_IDS     64u
 #define ETH_HDR          14u
+#define ETHERTYPE_IPV4   0x0800u
+#define ETHERTYPE_IPV6   0x86ddu
 #define IP_PACKET_MAX    65535u
 
 typedef uint32_t ip4_t;
@@ -290,7 +292,17 @@ static inline bool tx_refuse(struct tx *t, enum net_drop why, int status)
 bool tx_add_piece(struct tx *t, struct netbuf *nb, uint32_t off, uint32_t left);
 /* Completes the sum, or leaves it to the link (l not NULL and able). */
 bool tx_prepare_checksum(struct tx *t, const struct link *l);
-void tx_add_ethernet(const struct tx *t, struct netbuf *nb);
+static inline void tx_add_ethernet(const struct tx *t, struct netbuf *nb)
+{
+    uint8_t *h = nb->head - ETH_HDR;
+
+    __builtin_memcpy(h, t->to->mac, 6);
+    __builtin_memcpy(h + 6, t->to->link->mac, 6);
+    put_be16(h + 12, t->family == NET_INET ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
+    nb->head = h;
+    nb->head_len += ETH_HDR;
+    nb->total_len += ETH_HDR;
+}
 
 /* fragment.c */
 #define TX_PIECE 0x8000u /* in a netbuf's tx_flags: one of several of a record */
@@ -302,8 +314,6 @@ bool tx_check_record(struct tx *t); /* fields of the record itself */
 bool tx_check_ip4(struct tx *t);    /* header, source and destination address */
 bool tx_check_ports(struct tx *t);  /* after routing: may this owner send so? */
 bool tx_check_frame(struct tx *t);  /* a whole frame: who may send which */
-/* Is the sender the owner of p's local side? Without an owner, net.default is. */
-bool tx_owns(const struct tx *t, const struct packet *p);
 
 /* --- addresses, routes, neighbours --------------------------------------------------------- */
 struct own_ip4 { /* compact copy for the receive path */

@@ -149,4 +149,22 @@ bool flow_key_valid(const struct net_flow_key *k);
 bool flow_key_matches(const struct net_flow_key *k, const struct packet *p);
 bool flows_may_use_port(uint8_t proto, uint16_t port); /* false: certainly none does */
 
+/* A flow belongs to its owner alone, also against the port's; an unowned port is
+ * net.default's (resets, unreachables, DHCP). */
+static inline bool tx_owns(const struct tx *t, const struct packet *p)
+{
+    const struct nc_owner *o = t->endpoint->owner;
+    const struct port_entry *e;
+
+    if (flows_count != 0) {
+        const struct flow_entry *f = flow_lookup(p);
+        if (f != NULL)
+            return f->endpoint->owner == o;
+    }
+    e = port_lookup(p->family, p->proto, p->link->index, &p->laddr, p->lport);
+    if (e == NULL || e->state != PORT_LIVE)
+        return endpoint_has(t->endpoint, RIGHT_NET_DEFAULT);
+    return port_has_owner(e, o);
+}
+
 #endif

@@ -12,8 +12,6 @@
 #define KICK_RECORDS   64u  /* one system call sends at most so many at once */
 #define QUANTUM_BYTES  3028 /* two full frames a turn */
 #define SHARED_PAGE    4096u
-#define ETHERTYPE_IPV4 0x0800u
-#define ETHERTYPE_IPV6 0x86ddu
 
 /* --- what does not go out ------------------------------------------------------------------- */
 
@@ -148,18 +146,6 @@ bool tx_prepare_checksum(struct tx *t, const struct link *l)
         sum = 0xffff; /* RFC 768: zero would say "none" */
     __builtin_memcpy(nb->head + start + field, &sum, 2);
     return true;
-}
-
-void tx_add_ethernet(const struct tx *t, struct netbuf *nb)
-{
-    uint8_t *h = nb->head - ETH_HDR;
-
-    __builtin_memcpy(h, t->to->mac, 6);
-    __builtin_memcpy(h + 6, t->to->link->mac, 6);
-    put_be16(h + 12, t->family == NET_INET ? ETHERTYPE_IPV4 : ETHERTYPE_IPV6);
-    nb->head = h;
-    nb->head_len += ETH_HDR;
-    nb->total_len += ETH_HDR;
 }
 
 /* --- the ways out --------------------------------------------------------------------------------- */

@@ -90,24 +90,6 @@ bool tx_check_ip4(struct tx *t)
 
 /* --- ports -------------------------------------------------------------------------------------- */
 
-/* A flow belongs to its owner alone, also against the port's; an unowned port is
- * net.default's (resets, unreachables, DHCP). */
-bool tx_owns(const struct tx *t, const struct packet *p)
-{
-    const struct nc_owner *o = t->endpoint->owner;
-    const struct port_entry *e;
-
-    if (flows_count != 0) {
-        const struct flow_entry *f = flow_lookup(p);
-        if (f != NULL)
-            return f->endpoint->owner == o;
-    }
-    e = port_lookup(p->family, p->proto, p->link->index, &p->laddr, p->lport);
-    if (e == NULL || e->state != PORT_LIVE)
-        return endpoint_has(t->endpoint, RIGHT_NET_DEFAULT);
-    return port_has_owner(e, o);
-}
-
 static bool may_send(const struct tx *t, uint32_t rights)
 {
     return (t->endpoint->owner->rights->bits & rights) != 0;

@@ -6,3 +6,6 @@ FUZZ_TESTS += fuzz_boot fuzz_acpi fuzz_pci
 fuzz_boot_SOURCES_LIST = tests/fuzz/fuzz_boot.c boot/multiboot2.c kernel/options.c
 fuzz_acpi_SOURCES_LIST = tests/fuzz/fuzz_acpi.c kernel/acpi_tables.c
 fuzz_pci_SOURCES_LIST = tests/fuzz/fuzz_pci.c kernel/pci_caps.c
+
+FUZZ_TESTS += fuzz_classify
+fuzz_classify_SOURCES_LIST = tests/fuzz/fuzz_classify.c $(NET_CORE_TEST_SOURCES)

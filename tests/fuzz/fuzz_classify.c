@@ -3,8 +3,9 @@
  * tests/fuzz/fuzz_classify.c: libFuzzer entry: any bytes as a received frame.
  *
  * The input's first byte chooses the link (Ethernet, or one without a link
- * header) and whether frames get a right IPv4 header checksum, so that the
- * fuzzer gets past it; the rest is the frame, in a buffer of exactly its size.
+ * header) and whether frames get a right IPv4 header checksum, or the payload
+ * length and the destination of an IPv6 header, so that the fuzzer gets past
+ * them; the rest is the frame, in a buffer of exactly its size.
  * What must hold: no access out of bounds (ASan, UBSan), every packet is
  * accounted for, and what is delivered lies inside what came in.
  *
@@ -46,9 +47,11 @@ static void address(uint16_t link, uint8_t family, struct net_addr a, uint8_t pr
         abort();
 }
 
-static void own_port(uint8_t proto, uint16_t port)
+static const uint8_t own6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 1};
+
+static void own_port(uint8_t family, uint8_t proto, uint16_t port)
 {
-    struct net_port_op op = {.key = {.family = NET_INET, .proto = proto, .link = LINK_ANY}};
+    struct net_port_op op = {.key = {.family = family, .proto = proto, .link = LINK_ANY}};
 
     op.key.port_lo = op.key.port_hi = port;
     rights.ports[rights.nports++] = op.key;
@@ -72,6 +75,7 @@ static void set_up(void)
     address(eth.index, NET_INET, (struct net_addr){{10, 0, 0, 1}}, 24);
     address(serial.index, NET_INET, (struct net_addr){{192, 168, 7, 2}}, 32);
     address(eth.index, NET_INET6, (struct net_addr){{0xfe, 0x80, [15] = 1}}, 64);
+    address(eth.index, NET_INET6, (struct net_addr){{0x20, 0x01, 0x0d, 0xb8, [15] = 1}}, 64);
     rights.bits = RIGHT_NET_DEFAULT | RIGHT_NET_FORWARD | RIGHT_NET_EPHEMERAL;
     owner_init(&owner, 1, "fuzz", &rights);
     for (unsigned i = 0; i <= SLOT_COUNT; i++) {
@@ -82,9 +86,12 @@ static void set_up(void)
         if (i < SLOT_COUNT && slot_register(endpoint[i], i) != 0)
             abort();
     }
-    own_port(NET_TCP, 80);
-    own_port(NET_UDP, 7);
-    own_port(NET_ICMP, 5);
+    own_port(NET_INET, NET_TCP, 80);
+    own_port(NET_INET, NET_UDP, 7);
+    own_port(NET_INET, NET_ICMP, 5);
+    own_port(NET_INET6, NET_TCP, 80);
+    own_port(NET_INET6, NET_UDP, 7);
+    own_port(NET_INET6, NET_ICMP6, 5);
 }
 
 static void check_records(const uint8_t *frame, size_t len)
@@ -104,6 +111,9 @@ static void check_records(const uint8_t *frame, size_t len)
                 abort();
             if (i < SLOT_COUNT && rec->slot != i + 1)
                 abort();
+            /* What the sender is told points into its packet. */
+            if (rec->problem != 0 && (i != SLOT_ICMP || rec->problem_at >= rec->len - rec->l2_len))
+                abort();
         }
     }
 }
@@ -119,6 +129,14 @@ static void check_books(void)
         dropped += c.drop[i];
     if (c.received + c.injected != c.delivered + dropped + c.in_flight)
         abort();
+}
+
+/* An IPv6 header for what there is, to our global address. */
+static void mend6(uint8_t *ip, size_t len)
+{
+    ip[0] = (uint8_t)(0x60 | (ip[0] & 15));
+    put_be16(ip + 4, (uint16_t)(len - 40));
+    memcpy(ip + 24, own6, 16);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -146,6 +164,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             memcpy(frame + ip + 10, &sum, 2);
         }
     }
+    if ((data[0] & 4) != 0 && size - 1 >= ip + 40 && size - 1 - ip <= 0xffff + 40)
+        mend6(frame + ip, size - 1 - ip);
     uint8_t *exact = malloc(size - 1 != 0 ? size - 1 : 1);
     memcpy(exact, frame, size - 1);
     link_rx(l, exact, size - 1, NULL);
