@@ -17,7 +17,7 @@
 #include <valgrind/callgrind.h>
 
 #define WORK_PORT     80
-#define WORK_REQUEST  100
+#define WORK_REQUEST  400
 #define WORK_RESPONSE 1000
 
 enum work_mode {

@@ -8,7 +8,7 @@
  */
 #include <net/stack/tcp.h>
 
-#define EARLY_MIN 64u /* below it two short passes are as cheap */
+#define EARLY_MIN 256u /* below it two short passes are as cheap */
 
 /* The application's own buffer takes what comes in turn, as long as nothing that
  * came before waits elsewhere. */
