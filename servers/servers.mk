@@ -11,6 +11,7 @@ SERVERS += selftest
 SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c servers/selftest/calls.c \
     servers/selftest/processes.c servers/selftest/messages.c servers/selftest/threads.c \
     servers/selftest/fpu.c servers/selftest/registry.c servers/selftest/libc.c servers/selftest/sockets.c \
+    servers/selftest/netdb.c \
     servers/selftest/secrets.c servers/selftest/fork.c servers/selftest/exec.c \
     servers/selftest/trace.c
 SERVER_selftest_SOURCES += servers/selftest/names.c servers/selftest/events.c servers/selftest/memory.c

@@ -49,7 +49,7 @@ struct role {
     int (*run)(int argc, char **argv); /* exit status, 0 to 255 */
 };
 extern const struct test calls_tests[], processes_tests[], messages_tests[], threads_tests[], registry_tests[];
-extern const struct test libc_tests[], sockets_tests[], secrets_tests[];
+extern const struct test libc_tests[], sockets_tests[], secrets_tests[], netdb_tests[];
 extern const struct test fork_tests[], exec_tests[], memory_tests[], cycles_tests[];
 extern const struct test names_tests[], events_tests[], races_tests[];
 extern const struct role names_roles[], races_roles[];
