@@ -25,7 +25,7 @@ SERVERS += init shell echo
 SERVER_init_SOURCES = servers/init/main.c servers/init/manifest.c servers/init/supervise.c \
     servers/init/control.c servers/init/announce.c
 SERVER_shell_SOURCES = servers/shell/main.c servers/shell/edit.c servers/shell/sys_cmds.c servers/shell/hw_cmds.c \
-    servers/shell/net_cmds.c servers/shell/ping.c servers/shell/host_cmd.c servers/shell/run.c servers/shell/clock_cmd.c
+    servers/shell/net_cmds.c servers/shell/ping.c servers/shell/host_cmd.c servers/shell/dhcp_cmd.c servers/shell/run.c servers/shell/clock_cmd.c
 SERVERS += strace
 SERVER_strace_SOURCES = servers/strace/main.c servers/strace/decode.c
 SERVER_echo_SOURCES = servers/echo/main.c

@@ -76,6 +76,8 @@ void dhcp_resume(struct dhcp_client *c, const uint8_t mac[6], const struct dhcp_
 
 void dhcp_reboot(struct dhcp_client *c, uint64_t now_ns)
 {
+    if (c->state == DHCP_INIT || c->state == DHCP_SELECTING)
+        begin(c, DHCP_INIT, now_ns);
     if (c->state != DHCP_BOUND && c->state != DHCP_RENEWING && c->state != DHCP_REBINDING)
         return;
     c->offer = c->lease;

@@ -87,7 +87,7 @@ void dhcp_start(struct dhcp_client *c, const uint8_t mac[6], uint32_t random, ui
 void dhcp_resume(struct dhcp_client *c, const uint8_t mac[6], const struct dhcp_lease *lease, uint32_t random,
                  uint64_t now_ns);
 /* Asks whether the lease still holds (section 3.2), after the link was away or on request;
- * it ends with a NAK, not with silence. */
+ * it ends with a NAK, not with silence. Without a lease it begins again at once. */
 void dhcp_reboot(struct dhcp_client *c, uint64_t now_ns);
 /* The address is in use by another host (RFC 5227): the next dhcp_poll sends
  * DHCPDECLINE and the client starts again after 10 s. */

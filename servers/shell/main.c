@@ -28,6 +28,7 @@ const struct shell_entry shell_commands[] = {
     {"crash", cmd_crash, "[SERVER]", "last crash reports"},
     {"date", cmd_date, "", "date and time (UTC)"},
     {"devices", cmd_devices, "", "devices with a node in /dev"},
+    {"dhcp", cmd_dhcp, "[renew]", "leases; renew: ask the servers again"},
     {"dmesg", cmd_dmesg, "[-p]", "the kernel's log; -p: of the run before"},
     {"echo", cmd_echo, "[WORD ...]", "repeat the words"},
     {"free", cmd_free, "", "memory"},

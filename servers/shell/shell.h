@@ -9,6 +9,7 @@
  *   net_cmds.c  links, addresses, routes, ports, counters
  *   ping.c      ping
  *   host_cmd.c  questions to name servers
+ *   dhcp_cmd.c  leases
  *   run.c       programs in the foreground
  *   clock_cmd.c the clocks, held against each other
  *
@@ -39,7 +40,7 @@ extern const unsigned shell_command_count;
 shell_command cmd_help, cmd_ps, cmd_cpus, cmd_kill, cmd_uptime, cmd_reboot, cmd_poweroff, cmd_free, cmd_dmesg, cmd_date,
     cmd_lspci, cmd_irq, cmd_devices, cmd_cat, cmd_ls, cmd_start, cmd_stop, cmd_crash, cmd_services, cmd_echo, cmd_run,
     cmd_clocks;
-shell_command cmd_ifconfig, cmd_nat, cmd_netstat, cmd_arp, cmd_route, cmd_ping, cmd_host;
+shell_command cmd_ifconfig, cmd_nat, cmd_netstat, cmd_arp, cmd_route, cmd_ping, cmd_host, cmd_dhcp;
 
 /* True once Ctrl-C has been typed since the command began. */
 bool shell_interrupted(void);

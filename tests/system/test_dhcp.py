@@ -154,3 +154,15 @@ def test_chooses_an_address_when_nobody_gives_one(lonely):
     address = re.search(r"inet (169\.254\.\d+\.\d+)/16\n", text).group(1)
     assert address != FIRST_CHOICE and FIRST_CHOICE not in text
     assert pings(lonely, address)
+    assert re.search(r"eth0 +selecting +- ", lonely.command("dhcp"))
+    server = dhcpd.Server(lonely.tap, lonely.tap.host + "7", LEASE)
+    try:
+        lonely.write("dhcp renew\n")
+        lonely.wait_for(rf"ready: {lonely.tap.host}7\n(?=slipway# )", timeout=10)
+        time.sleep(0.5)  # init's line and the command's end each bring a prompt
+        text = wait_until(lonely, "ifconfig", lonely.tap.host + r"7/24")
+        assert "169.254." not in text
+        leases = lonely.command("dhcp")
+        assert re.search(rf"eth0 +(bound|renewing) +{lonely.tap.host}7 +{lonely.tap.host} ", leases), leases
+    finally:
+        server.close()
