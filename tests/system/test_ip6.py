@@ -13,7 +13,7 @@ import pytest
 import vm as vm_module
 
 EUI64 = "5054:ff:fe77:1"  # of 52:54:00:77:00:01
-CARDS = ["virtio-modern"]
+CARDS = ["virtio-modern", "rtl8139", "e1000"]
 
 
 @pytest.fixture(scope="module", params=CARDS)
