@@ -53,20 +53,31 @@ int sockaddr_in_of(const struct sockaddr *sa, socklen_t len, struct ns_addr *out
     return 0;
 }
 
+static void put_name(struct sockaddr *sa, socklen_t *len, const void *name, socklen_t size)
+{
+    if (*len < size)
+        memcpy(sa, name, *len); /* cut short (POSIX accept) */
+    else if (size == sizeof(struct sockaddr_in6))
+        memcpy(sa, name, sizeof(struct sockaddr_in6));
+    else
+        memcpy(sa, name, sizeof(struct sockaddr_in));
+    *len = size;
+}
+
 void sockaddr_out(const struct ns_addr *a, struct sockaddr *sa, socklen_t *len)
 {
-    struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(a->port)};
-    struct sockaddr_in6 in6 = {
-        .sin6_family = AF_INET6, .sin6_port = htons(a->port), .sin6_scope_id = a->scope};
-    bool six = a->family == NET_INET6;
-    socklen_t size = six ? sizeof in6 : sizeof in;
-
     if (sa == NULL || len == NULL)
         return;
-    memcpy(&in.sin_addr, a->addr.b, 4);
-    memcpy(&in6.sin6_addr, a->addr.b, 16);
-    memcpy(sa, six ? (const void *)&in6 : (const void *)&in, *len < size ? *len : size);
-    *len = size;
+    if (a->family == NET_INET6) {
+        struct sockaddr_in6 in6 = {
+            .sin6_family = AF_INET6, .sin6_port = htons(a->port), .sin6_scope_id = a->scope};
+        memcpy(&in6.sin6_addr, a->addr.b, 16);
+        put_name(sa, len, &in6, sizeof in6);
+    } else {
+        struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(a->port)};
+        memcpy(&in.sin_addr, a->addr.b, 4);
+        put_name(sa, len, &in, sizeof in);
+    }
 }
 
 struct sock_file *sock_get(int fd)

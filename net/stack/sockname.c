@@ -13,9 +13,10 @@
 
 static bool is_mapped(const struct net_addr *a)
 {
-    static const uint8_t prefix[12] = {[10] = 0xff, [11] = 0xff};
+    uint64_t high;
 
-    return memcmp(a->b, prefix, sizeof(prefix)) == 0;
+    __builtin_memcpy(&high, a->b, 8);
+    return high == 0 && get32(a->b + 8) == 0xffff;
 }
 
 int sock_name_in(const struct nsock *s, const struct ns_addr *a, struct ns_addr *out)
@@ -40,13 +41,12 @@ int sock_name_in(const struct nsock *s, const struct ns_addr *a, struct ns_addr 
 
 void sock_name_out(const struct nsock *s, struct ns_addr *a)
 {
-    uint8_t four[4];
-
     if (s->family == NET_INET6 && a->family == NET_INET) {
-        memcpy(four, a->addr.b, 4);
-        memset(&a->addr, 0, sizeof(a->addr));
-        a->addr.b[10] = a->addr.b[11] = 0xff;
-        memcpy(a->addr.b + 12, four, 4);
+        uint32_t four = get32(a->addr.b);
+
+        memset(&a->addr, 0, 8);
+        put32(a->addr.b + 8, 0xffff);
+        put32(a->addr.b + 12, four);
     }
     a->family = s->family;
 }

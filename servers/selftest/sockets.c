@@ -245,6 +245,51 @@ static const char *addresses_as_text(void)
     return NULL;
 }
 
+/* One listener on :: hears both families; each end sees the other as it should. */
+static const char *both_families(void)
+{
+    struct sockaddr_in6 any = {.sin6_family = AF_INET6, .sin6_port = htons(7027)}, from;
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(7027), .sin6_addr = IN6ADDR_LOOPBACK_INIT};
+    struct sockaddr_in four = local(7027), taken = {.sin_family = AF_INET, .sin_port = htons(7027)};
+    socklen_t len = sizeof(from);
+    static char big[9000], got[sizeof(big)];
+    int l = socket(AF_INET6, SOCK_STREAM, 0), a, b, on = -1;
+    char c;
+
+    CHECK(l >= 0 && bind(l, (struct sockaddr *)&any, sizeof(any)) == 0 && listen(l, 4) == 0);
+    CHECK((a = socket(AF_INET, SOCK_STREAM, 0)) >= 0 && bind(a, (struct sockaddr *)&taken, sizeof(taken)) < 0);
+    CHECK(errno == EADDRINUSE && connect(a, (struct sockaddr *)&four, sizeof(four)) == 0);
+    CHECK((b = accept(l, (struct sockaddr *)&from, &len)) >= 0 && len == sizeof(from));
+    CHECK(IN6_IS_ADDR_V4MAPPED(&from.sin6_addr) && from.sin6_addr.s6_addr[12] == 127);
+    CHECK(write(a, "4", 1) == 1 && read(b, &c, 1) == 1 && c == '4');
+    close(a);
+    close(b);
+    CHECK((a = socket(AF_INET6, SOCK_STREAM, 0)) >= 0 && connect(a, (struct sockaddr *)&six, sizeof(six)) == 0);
+    len = sizeof(from);
+    CHECK((b = accept(l, (struct sockaddr *)&from, &len)) >= 0 && IN6_IS_ADDR_LOOPBACK(&from.sin6_addr));
+    CHECK(getpeername(a, (struct sockaddr *)&from, &len) == 0 && from.sin6_port == htons(7027));
+    CHECK(write(b, "6", 1) == 1 && read(a, &c, 1) == 1 && c == '6');
+    close(a);
+    close(b);
+    close(l);
+    /* The same number for another, when only IPv6 was wanted; datagrams of any size. */
+    l = socket(AF_INET6, SOCK_DGRAM, 0);
+    on = 1;
+    CHECK(l >= 0 && setsockopt(l, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) == 0);
+    CHECK(bind(l, (struct sockaddr *)&any, sizeof(any)) == 0 && (b = bound(SOCK_DGRAM, 7027)) >= 0);
+    CHECK((a = socket(AF_INET6, SOCK_DGRAM, 0)) >= 0 && connect(a, (struct sockaddr *)&six, sizeof(six)) == 0);
+    memset(big, '!', sizeof(big));
+    CHECK(send(a, big, sizeof(big), 0) == sizeof(big));
+    len = sizeof(from);
+    CHECK(recvfrom(l, got, sizeof(got), 0, (struct sockaddr *)&from, &len) == sizeof(got));
+    CHECK(memcmp(big, got, sizeof(big)) == 0 && IN6_IS_ADDR_LOOPBACK(&from.sin6_addr));
+    CHECK(recv(b, &c, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
+    close(a);
+    close(b);
+    close(l);
+    return NULL;
+}
+
 const struct test sockets_tests[] = {
     {"datagrams", datagrams},
     {"waits-end-in-time", waits_end_in_time},
@@ -252,6 +297,7 @@ const struct test sockets_tests[] = {
     {"stream-both-ways", stream_both_ways},
     {"refusals", refusals},
     {"nonblocking-connect", nonblocking_connect},
+    {"both-families", both_families},
     {"addresses-as-text", addresses_as_text},
     {NULL, NULL},
 };
