@@ -214,7 +214,7 @@ struct tcb {
     uint64_t retransmits;
     /* challenge ACKs, RFC 5961 */
     uint64_t challenge_ns;
-    uint32_t challenges;
+    uint32_t challenges_left;
 
     uint32_t keep_idle_s, keep_interval_s, keep_probes;
     uint32_t user_timeout_ms; /* RFC 5482; 0: TCP_GIVE_UP, TCP_CONNECT_LIMIT */

@@ -9,18 +9,23 @@
 #include <net/stack/tcp.h>
 
 /* --- answers that must not start a war ------------------------------------------- */
-/* RFC 5961 section 7: an ACK that asks "is it really you?", at most ten a second
- * for each connection. */
+/* RFC 5961 section 7: an ACK that asks "is it really you?", five to ten a second
+ * for each connection: who counts them learns nothing about other connections, and
+ * little about this one. */
 void tcp_challenge(struct tcb *t)
 {
-    uint64_t now = t->s.ns->now;
+    struct netstack *ns = t->s.ns;
+    uint8_t chance;
 
-    if (now - t->challenge_ns >= NS_SEC) {
-        t->challenge_ns = now;
-        t->challenges = 0;
+    if (ns->now - t->challenge_ns >= NS_SEC || t->challenge_ns == 0) {
+        ns->env.random(ns->env.ctx, &chance, sizeof(chance));
+        t->challenge_ns = ns->now;
+        t->challenges_left = 5 + chance % 6u; /* C-TCP-2 */
     }
-    if (t->challenges++ < 10) /* C-TCP-2 */
-        t->ack_now = true;
+    if (t->challenges_left == 0)
+        return;
+    t->challenges_left--;
+    t->ack_now = true;
 }
 
 /* --- time stamps and sequence numbers ---------------------------------------------- */

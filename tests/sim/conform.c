@@ -110,8 +110,10 @@ static void step_in(const struct step *p)
 {
     static uint8_t packet[65536];
 
-    show("<", sim.now, &p->seg);
-    run_inject(packet, seg_build(&p->seg, packet));
+    for (unsigned i = 0; i < p->seg.most || i == 0; i++) {
+        show("<", sim.now, &p->seg);
+        run_inject(packet, seg_build(&p->seg, packet));
+    }
 }
 
 static void step_out(const struct step *p, uint64_t lo, uint64_t hi)
@@ -150,6 +152,8 @@ static void step(const struct step *p)
     }
     if (p->kind == STEP_OUT) {
         step_out(p, lo, hi);
+        for (unsigned i = 1; i < p->seg.most && !run.failed && (i < p->seg.least || run.nsent != 0); i++)
+            step_out(p, lo, hi);
     } else {
         run_until(lo);
         if (run.nsent != 0 && !sim.failed) {

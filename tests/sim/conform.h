@@ -55,7 +55,8 @@ struct topt {
     uint8_t raw[40];
 };
 struct tseg {
-    uint16_t peer, ours; /* ports; 0: the case's usual ones */
+    uint16_t least, most; /* how often, one after the other; 0: once */
+    uint16_t peer, ours;  /* ports; 0: the case's usual ones */
     uint8_t flags;
     bool seq_any, seq_abs, has_ack, ack_any, has_win, has_urg;
     bool has_opts, more_opts; /* <...> was written; it ended in "..." */

@@ -298,6 +298,19 @@ static bool parse_word(const char *w, const char *arg, struct tseg *s, bool *too
     return true;
 }
 
+/* "20x", "5..10x" */
+static bool parse_times(char *word, struct tseg *s)
+{
+    struct span n;
+
+    word[strlen(word) - 1] = '\0';
+    if (!parse_span(word, &n) || n.any || n.lo == 0 || n.hi > 1000)
+        return bad("how often?", word);
+    s->least = (uint16_t)n.lo;
+    s->most = (uint16_t)n.hi;
+    return true;
+}
+
 static bool parse_segment(char *text, struct tseg *s)
 {
     char *open = strchr(text, '<'), *close, *save, *w, *arg;
@@ -312,6 +325,11 @@ static bool parse_segment(char *text, struct tseg *s)
         memmove(open, close + 1, strlen(close + 1) + 1);
     }
     w = strtok_r(text, " \t", &save);
+    if (w != NULL && *w >= '0' && *w <= '9' && w[strlen(w) - 1] == 'x') {
+        if (!parse_times(w, s))
+            return false;
+        w = strtok_r(NULL, " \t", &save);
+    }
     if (w != NULL && *w == '[') {
         if (!parse_ports(w, s))
             return false;
