@@ -2,7 +2,7 @@
 # net/host/host.mk: libnet for programs on another system: make hostlib gives
 # libslipway-net.a, libslipway-net.so and the example tun_echo.
 
-HOSTLIB_SOURCES = $(NET_STACK_SOURCES) net/host/hostnet.c net/host/kring.c
+HOSTLIB_SOURCES = $(NET_STACK_SOURCES) net/host/hostnet.c net/host/kring.c net/host/pieces.c
 HOSTLIB_OBJECTS = $(patsubst %,obj/h/%.o,$(HOSTLIB_SOURCES))
 HOSTLIB_FLAGS = -std=gnu11 -O2 -g -fPIC -ffunction-sections -fdata-sections -Wall -Wextra -Werror $(TREE_INCLUDES)
 HOSTLIB_SONAME = libslipway-net.so.0

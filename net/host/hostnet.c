@@ -8,6 +8,7 @@
  */
 #include <net/host/hostnet.h>
 #include <net/host/kring.h>
+#include <net/host/pieces.h>
 #include <net/stack/frag.h>
 #include <net/stack/ns.h>
 #include <stdlib.h>
@@ -17,7 +18,9 @@
 #define PORT_FIRST   49152u /* RFC 6335: the dynamic ports begin here */
 #define PACKET_MAX   65535u
 #define RUN_BUDGET   256
-#define PROTOS       3 /* TCP, UDP, ICMP echo */
+#define PROTOS       4 /* TCP, UDP, echo of ICMP and of ICMPv6 */
+#define IP6_HDR      40
+#define FRAGMENT     44
 #define FLOW_ID      0x18001u /* nobody else could get its packets: one id serves all */
 
 struct hostnet {
@@ -27,7 +30,7 @@ struct hostnet {
     struct frag frag;
     uint64_t now;
     uint32_t broadcast;
-    uint16_t fragment_id;
+    uint32_t fragment_id;
     uint8_t secret[NET_SECRET_BYTES];
     uint8_t ports[PROTOS][PORTS / 8];
     uint8_t packet[PACKET_MAX];
@@ -61,7 +64,7 @@ static void env_free(void *ctx, void *p)
 
 static uint8_t *port_byte(struct hostnet *h, uint8_t proto, uint16_t port)
 {
-    return &h->ports[proto == NET_TCP ? 0 : proto == NET_UDP ? 1 : 2][port / 8];
+    return &h->ports[proto == NET_TCP ? 0 : proto == NET_UDP ? 1 : proto == NET_ICMP ? 2 : 3][port / 8];
 }
 
 /* RFC 6056 3.3.1: begin anywhere and take the next that is free; 0 for none. */
@@ -107,9 +110,9 @@ static int env_route(void *ctx, struct net_route_info *io)
 {
     struct hostnet *h = ctx;
 
-    if (io->family != NET_INET || addr_any(&h->config.addr4))
+    io->src = io->family == NET_INET ? h->config.addr4 : h->config.addr6;
+    if (addr_any(&io->src))
         return -ENETUNREACH;
-    io->src = h->config.addr4;
     io->gateway = io->dst;
     io->link = LINK;
     io->mtu = h->config.mtu;
@@ -126,7 +129,7 @@ static bool env_unclaimed(void *ctx, const struct net_rx *rx, const uint8_t *pac
     size_t n;
     uint8_t *p;
 
-    if (rx->kind != RX_PACKET || rx->len < 20 || (get16(packet + 6) & 0x3fff) == 0)
+    if (rx->kind != RX_PACKET || (packet[0] >> 4 == 4 ? (get16(packet + 6) & 0x3fff) == 0 : packet[6] != FRAGMENT))
         return false;
     p = frag_input(&h->frag, packet, rx->len, h->now, &n);
     if (p != NULL) {
@@ -139,62 +142,46 @@ static bool env_unclaimed(void *ctx, const struct net_rx *rx, const uint8_t *pac
 
 /* --- out --- */
 
-static bool is_ours(const struct hostnet *h, const uint8_t *addr)
+static bool is_ours(const struct hostnet *h, const uint8_t *packet)
 {
-    return memcmp(addr, h->config.addr4.b, 4) == 0;
+    return packet[0] >> 4 == 4 ? memcmp(packet + 16, h->config.addr4.b, 4) == 0
+                               : memcmp(packet + 24, h->config.addr6.b, 16) == 0;
 }
 
-static int leave(struct hostnet *h, const uint8_t *packet, size_t n)
+static int leave(void *ctx, const uint8_t *packet, size_t n)
 {
-    if (is_ours(h, packet + 16)) /* to ourselves: it need not see the link */
+    struct hostnet *h = ctx;
+
+    if (is_ours(h, packet)) /* to ourselves: it need not see the link */
         return hostnet_input(h, h->now, packet, n);
     return h->config.output(h->config.ctx, packet, n);
-}
-
-/* A datagram that is longer than the link allows goes in pieces (RFC 791 section
- * 3.2); TCP's segments never are. */
-static int leave_in_pieces(struct hostnet *h, size_t n)
-{
-    const uint8_t *p = h->packet;
-    uint8_t piece[PACKET_MAX];
-    uint32_t head = (uint32_t)(p[0] & 15) * 4, room = (h->config.mtu - head) & ~7u;
-    struct net_addr src = {0}, dst = {0};
-    int r = 0;
-
-    if ((get16(p + 6) & IP4_DF) != 0 || head != 20)
-        return -EMSGSIZE;
-    memcpy(&src, p + 12, 4);
-    memcpy(&dst, p + 16, 4);
-    h->fragment_id++;
-    for (uint32_t off = 0; off < n - head && r == 0; off += room) {
-        uint32_t left = (uint32_t)n - head - off, len = left < room ? left : room;
-        uint16_t more = left > room ? 0x2000 : 0;
-        ip4_header(piece, head + len, h->fragment_id, (uint16_t)(more | off / 8), p[8], p[9], &src, &dst);
-        memcpy(piece + head, p + head + off, len);
-        r = leave(h, piece, head + len);
-    }
-    return r;
 }
 
 /* A checksum that is left to the device: the field holds the pseudo-header's sum. */
 static void complete_checksum(uint8_t *p, size_t n)
 {
-    uint32_t head = (uint32_t)(p[0] & 15) * 4;
-    uint8_t *field = p + head + (p[9] == NET_TCP ? 16 : 6);
-    uint16_t sum = csum_finish(csum_bytes(0, p + head, (uint32_t)n - head));
+    uint32_t head = p[0] >> 4 == 4 ? 20 : IP6_HDR;
+    uint8_t proto = head == 20 ? p[9] : p[6];
+    uint16_t sum = csum_finish(csum_bytes(0, p + head, n - head));
 
-    put16_raw(field, sum == 0 && p[9] == NET_UDP ? 0xffff : sum);
+    put16_raw(p + head + (proto == NET_TCP ? 16 : 6), sum == 0 && proto == NET_UDP ? 0xffff : sum);
 }
 
 static int send_record(struct hostnet *h, const struct net_tx *tx, const uint8_t *hdr)
 {
     int64_t n = kring_gather(&h->ring, tx, hdr, h->packet, sizeof(h->packet));
+    uint8_t *p = h->packet;
 
-    if (n < 20 || get16(h->packet + 2) != n)
+    if (n < 20 || (p[0] >> 4 == 4 ? get16(p + 2) != n : get16(p + 4) + IP6_HDR != n))
         return -EINVAL;
     if (tx->csum == CSUM_PARTIAL)
-        complete_checksum(h->packet, (size_t)n);
-    return n > h->config.mtu ? leave_in_pieces(h, (size_t)n) : leave(h, h->packet, (size_t)n);
+        complete_checksum(p, (size_t)n);
+    if (n <= h->config.mtu)
+        return leave(h, p, (size_t)n);
+    if ((tx->flags & TX_DONT_CUT) != 0)
+        return -EMSGSIZE;
+    env_random(h, &h->fragment_id, sizeof(h->fragment_id));
+    return pieces_send(p, (size_t)n, h->config.mtu, h->fragment_id, leave, h);
 }
 
 static void pump(void *ctx)
@@ -212,7 +199,13 @@ static void pump(void *ctx)
 
 static bool for_us(const struct hostnet *h, const uint8_t *packet)
 {
-    return is_ours(h, packet + 16) || get32(packet + 16) == h->broadcast || get32(packet + 16) == 0xffffffffu;
+    static const uint8_t all_nodes[16] = {0xff, 0x02, [15] = 1};
+
+    if (is_ours(h, packet))
+        return true;
+    if (packet[0] >> 4 == 4)
+        return get32(packet + 16) == h->broadcast || get32(packet + 16) == 0xffffffffu;
+    return memcmp(packet + 24, all_nodes, 16) == 0;
 }
 
 int hostnet_input(struct hostnet *h, uint64_t now_ns, const uint8_t *packet, size_t n)
@@ -221,7 +214,7 @@ int hostnet_input(struct hostnet *h, uint64_t now_ns, const uint8_t *packet, siz
 
     if (now_ns > h->now)
         h->now = now_ns;
-    if (n < 20 || n > PACKET_MAX || packet[0] >> 4 != 4)
+    if (n < 20 || n > PACKET_MAX || (packet[0] >> 4 != 4 && (packet[0] >> 4 != 6 || n < IP6_HDR)))
         return -EINVAL;
     if (!for_us(h, packet))
         return -EADDRNOTAVAIL;
@@ -259,7 +252,8 @@ static uint32_t or_default(uint32_t v, uint32_t otherwise)
 
 static bool plausible(const struct hostnet_config *c)
 {
-    return c->output != NULL && c->random != NULL && c->prefix4 <= 32 && (c->mtu == 0 || c->mtu >= 576);
+    return c->output != NULL && c->random != NULL && c->prefix4 <= 32 &&
+           (c->mtu == 0 || c->mtu >= (addr_any(&c->addr6) ? 576 : 1280));
 }
 
 int hostnet_create(struct hostnet **out, const struct hostnet_config *c, uint64_t now_ns)
@@ -292,7 +286,6 @@ int hostnet_create(struct hostnet **out, const struct hostnet_config *c, uint64_
     hosts = c->prefix4 == 0 || c->prefix4 >= 31 ? 0 : UINT32_MAX >> c->prefix4;
     h->broadcast = get32(c->addr4.b) | hosts;
     env_random(h, h->secret, sizeof(h->secret));
-    env_random(h, &h->fragment_id, sizeof(h->fragment_id));
     frag_init(&h->frag, h, env_alloc, env_free);
     r = kring_make(&h->ring, or_default(c->rx_bytes, 256 * 1024), or_default(c->tx_entries, 256),
                    or_default(c->arena_bytes, 1024 * 1024));

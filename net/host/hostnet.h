@@ -30,8 +30,9 @@ struct hostnet;
 
 struct hostnet_config {
     struct net_addr addr4; /* our IPv4 address (the first four bytes); all zero: none */
-    uint8_t prefix4;       /* bits of it that name the subnet: its broadcast address [32: no broadcast] */
-    uint16_t mtu;          /* bytes of IP packet, 576 to 65535 [1500] */
+    struct net_addr addr6; /* our IPv6 address; all zero: none */
+    uint8_t prefix4;       /* bits of addr4 that name the subnet: its broadcast address [32: no broadcast] */
+    uint16_t mtu;          /* bytes of IP packet, 576 to 65535, 1280 at least with IPv6 [1500] */
     /* A packet leaves: n bytes from the IP header on, valid until it returns. 0, or
      * -ENOBUFS when there is no room now: TCP sends it again later, a datagram is
      * lost. It must not call back into the host. */
@@ -51,7 +52,7 @@ int hostnet_create(struct hostnet **out, const struct hostnet_config *c, uint64_
 /* Aborts what is open (RST goes to output()). */
 void hostnet_destroy(struct hostnet *h);
 
-/* One packet arrives, n bytes from the IP header on; copied. 0; -EINVAL: not IPv4, or
+/* One packet arrives, n bytes from the IP header on; copied. 0; -EINVAL: not IP, or
  * its lengths cannot be; -EADDRNOTAVAIL: for somebody else; -ENOBUFS: the receive ring
  * is full, which counts as loss. Its checksums are verified by hostnet_run. */
 int hostnet_input(struct hostnet *h, uint64_t now_ns, const uint8_t *packet, size_t n);
@@ -62,7 +63,9 @@ int hostnet_input(struct hostnet *h, uint64_t now_ns, const uint8_t *packet, siz
 uint64_t hostnet_run(struct hostnet *h, uint64_t now_ns);
 
 /* Where sockets are made: ns_socket(hostnet_stack(h), NET_INET, NS_STREAM, &s).
- * The stack answers echo requests, and refuses what nobody listens to, by itself. */
+ * The stack answers echo requests, refuses what nobody listens to, cuts datagrams that
+ * the link cannot carry whole and puts received ones together, all by itself. The link
+ * has no link addresses: there is no ARP and no neighbour discovery. */
 struct netstack *hostnet_stack(struct hostnet *h);
 
 #endif

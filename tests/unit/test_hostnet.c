@@ -33,6 +33,7 @@ static struct {
 static unsigned wire_n;
 static uint64_t now;
 static uint32_t dice;
+static int family;
 
 static void chance(void *ctx, void *buf, size_t n)
 {
@@ -73,11 +74,11 @@ static void step(void)
     now += MS;
 }
 
-static int setup(void **state)
+static int start(int with)
 {
     struct hostnet_config c = {.output = output, .random = chance, .prefix4 = 24, .mtu = MTU};
 
-    (void)state;
+    family = with;
     memset(&a, 0, sizeof(a));
     memset(&b, 0, sizeof(b));
     a.peer = &b;
@@ -85,12 +86,25 @@ static int setup(void **state)
     wire_n = 0;
     now = 77;
     c.addr4 = (struct net_addr){{10, 0, 0, 1}};
+    c.addr6 = (struct net_addr){{0xfd, [15] = 1}};
     c.ctx = &a;
     assert_int_equal(hostnet_create(&a.h, &c, now), 0);
-    c.addr4.b[3] = 2;
+    c.addr4.b[3] = c.addr6.b[15] = 2;
     c.ctx = &b;
     assert_int_equal(hostnet_create(&b.h, &c, now), 0);
     return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return start(NET_INET);
+}
+
+static int setup6(void **state)
+{
+    (void)state;
+    return start(NET_INET6);
 }
 
 static int teardown(void **state)
@@ -105,19 +119,21 @@ static int teardown(void **state)
 
 static struct ns_addr place(uint8_t last, uint16_t port)
 {
+    if (family == NET_INET6)
+        return (struct ns_addr){.family = NET_INET6, .port = port, .addr = {{0xfd, [15] = last}}};
     return (struct ns_addr){.family = NET_INET, .port = port, .addr = {{10, 0, 0, last}}};
 }
 
 /* a's connection to a listener of b, both ends. */
 static void join(struct nsock **one, struct nsock **other)
 {
-    struct ns_addr to = place(2, 80), any = {.family = NET_INET, .port = 80};
+    struct ns_addr to = place(2, 80), any = {.family = (uint8_t)family, .port = 80};
     struct nsock *l;
 
-    assert_int_equal(ns_socket(hostnet_stack(b.h), NET_INET, NS_STREAM, &l), 0);
+    assert_int_equal(ns_socket(hostnet_stack(b.h), family, NS_STREAM, &l), 0);
     assert_int_equal(ns_bind(l, &any), 0);
     assert_int_equal(ns_listen(l, 4), 0);
-    assert_int_equal(ns_socket(hostnet_stack(a.h), NET_INET, NS_STREAM, one), 0);
+    assert_int_equal(ns_socket(hostnet_stack(a.h), family, NS_STREAM, one), 0);
     assert_int_equal(ns_connect(*one, &to), -EINPROGRESS);
     for (int i = 0; i < 5000 && ns_accept(l, other, NULL) != 0; i++)
         step();
@@ -172,15 +188,15 @@ static void streams_arrive_whole(void **state)
 /* A datagram that is longer than the MTU goes in pieces and arrives whole. */
 static void large_datagrams_arrive(void **state)
 {
-    static const uint16_t sizes[] = {0, 1, 1471, 1472};
+    static const uint16_t sizes[] = {0, 1, 1452, 1453, 1472, 1473, 4000, 20000};
     struct ns_addr to = place(2, 99), from;
     struct nsock *s, *d;
     uint8_t out[20000], in[20001];
 
     (void)state;
     chance(NULL, out, sizeof(out));
-    assert_int_equal(ns_socket(hostnet_stack(a.h), NET_INET, NS_DGRAM, &s), 0);
-    assert_int_equal(ns_socket(hostnet_stack(b.h), NET_INET, NS_DGRAM, &d), 0);
+    assert_int_equal(ns_socket(hostnet_stack(a.h), family, NS_DGRAM, &s), 0);
+    assert_int_equal(ns_socket(hostnet_stack(b.h), family, NS_DGRAM, &d), 0);
     assert_int_equal(ns_bind(d, &to), 0);
     for (unsigned i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         assert_int_equal(ns_send(s, out, sizes[i], 0, &to), sizes[i]);
@@ -188,7 +204,7 @@ static void large_datagrams_arrive(void **state)
         step();
         assert_int_equal(ns_recv(d, in, sizeof(in), 0, &from), sizes[i]);
         assert_memory_equal(in, out, sizes[i]);
-        assert_int_equal(from.addr.b[3], 1);
+        assert_int_equal(from.addr.b[family == NET_INET6 ? 15 : 3], 1);
     }
     assert_true(a.longest <= MTU);
     ns_close(s);
@@ -203,8 +219,8 @@ static void own_address_is_reached(void **state)
     char c = 0;
 
     (void)state;
-    assert_int_equal(ns_socket(hostnet_stack(a.h), NET_INET, NS_DGRAM, &s), 0);
-    assert_int_equal(ns_socket(hostnet_stack(a.h), NET_INET, NS_DGRAM, &d), 0);
+    assert_int_equal(ns_socket(hostnet_stack(a.h), family, NS_DGRAM, &s), 0);
+    assert_int_equal(ns_socket(hostnet_stack(a.h), family, NS_DGRAM, &d), 0);
     assert_int_equal(ns_bind(d, &me), 0);
     assert_int_equal(ns_send(s, "x", 1, 0, &me), 1);
     step();
@@ -225,9 +241,9 @@ static void nobody_there_is_told(void **state)
     char c;
 
     (void)state;
-    assert_int_equal(ns_socket(hostnet_stack(a.h), NET_INET, NS_STREAM, &s), 0);
+    assert_int_equal(ns_socket(hostnet_stack(a.h), family, NS_STREAM, &s), 0);
     assert_int_equal(ns_connect(s, &to), -EINPROGRESS);
-    assert_int_equal(ns_socket(hostnet_stack(a.h), NET_INET, NS_DGRAM, &d), 0);
+    assert_int_equal(ns_socket(hostnet_stack(a.h), family, NS_DGRAM, &d), 0);
     assert_int_equal(ns_connect(d, &to), 0);
     assert_int_equal(ns_send(d, "x", 1, 0, NULL), 1);
     for (int i = 0; i < 5; i++)
@@ -274,6 +290,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(large_datagrams_arrive, setup, teardown),
         cmocka_unit_test_setup_teardown(own_address_is_reached, setup, teardown),
         cmocka_unit_test_setup_teardown(nobody_there_is_told, setup, teardown),
+        cmocka_unit_test_setup_teardown(streams_arrive_whole, setup6, teardown),
+        cmocka_unit_test_setup_teardown(large_datagrams_arrive, setup6, teardown),
+        cmocka_unit_test_setup_teardown(own_address_is_reached, setup6, teardown),
+        cmocka_unit_test_setup_teardown(nobody_there_is_told, setup6, teardown),
         cmocka_unit_test_setup_teardown(bad_input_is_refused, setup, teardown),
     };
     return cmocka_run_group_tests_name("hostnet", tests, NULL, NULL);

@@ -79,7 +79,7 @@ test_counters_SOURCES_LIST = tests/unit/test_counters.c $(NET_CORE_TEST_SOURCES)
 
 # libnet: a stack on a bench, the test plays the kernel and the peer.
 UNIT_TESTS += test_hostnet
-test_hostnet_SOURCES_LIST = tests/unit/test_hostnet.c net/host/hostnet.c net/host/kring.c $(NET_STACK_SOURCES)
+test_hostnet_SOURCES_LIST = tests/unit/test_hostnet.c net/host/hostnet.c net/host/kring.c net/host/pieces.c $(NET_STACK_SOURCES)
 
 UNIT_TESTS += test_checksum test_tcp_seq test_reass test_handover test_tcp test_tcp_data test_udp
 test_checksum_SOURCES_LIST = tests/unit/test_checksum.c net/stack/checksum.c
