@@ -5,19 +5,31 @@
 #include "libc.h"
 #include <slipway/netdproto.h>
 #include <string.h>
+#include <time.h>
 
-/* netd may have died over it; its successor knows nothing of the question. */
+#define PAUSE_MIN_NS 10000000
+#define PAUSE_MAX_NS 200000000
+
+/* netd may have died over it; its successor knows nothing of the question. Where too many
+ * are open, of this process or in all, this one waits for its turn. */
 static int ask(int handle)
 {
-    struct sys_msg m;
-    int r = -EPEER;
+    uint64_t until_ns = sys_now_ns() + NETD_RESOLVE_MS * 1000000ull;
+    struct timespec pause = {.tv_nsec = PAUSE_MIN_NS};
+    int deaths = 0;
 
-    for (int tries = 0; r == -EPEER && tries < 2; tries++) {
+    for (;;) {
+        struct sys_msg m;
         sys_msg_set(&m, NETD_RESOLVE, NULL, 0);
         m.handle = handle;
-        r = sys_ask("netd", &m, NETD_RESOLVE_MS);
+        int r = sys_ask("netd", &m, NETD_RESOLVE_MS);
+        if (r == -EPEER && ++deaths < 2)
+            continue;
+        if (r != -EAGAIN || sys_now_ns() >= until_ns)
+            return r;
+        nanosleep(&pause, NULL);
+        pause.tv_nsec = pause.tv_nsec * 2 < PAUSE_MAX_NS ? pause.tv_nsec * 2 : PAUSE_MAX_NS;
     }
-    return r;
 }
 
 int sys_resolve(struct netd_resolve *q)

@@ -188,12 +188,12 @@ static int64_t take_time(struct sntp *s, const uint8_t *m, int64_t delay_ns, uin
     bool steady = s->set && offset < SNTP_STEADY_NS && offset > -SNTP_STEADY_NS;
     s->poll_s = !steady ? SNTP_POLL_MIN_S : s->poll_s * 2 < SNTP_POLL_MAX_S ? s->poll_s * 2 : SNTP_POLL_MAX_S;
     rest(s, s->poll_s, now_ns);
-    if (s->set && !far) { /* C-SNTP-3 */
+    s->set = true;
+    if (!far) { /* C-SNTP-3 */
         s->left_ns = offset;
         s->slice_ns = now_ns;
         return 0;
     }
-    s->set = true;
     s->steps++;
     s->left_ns = 0;
     s->slice_ns = NS_NEVER;

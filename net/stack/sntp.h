@@ -4,7 +4,7 @@
  * RFC 5905 section 14), as a state machine.
  *
  * Owns: which server to ask when, what its answer is worth, how the clock is brought
- * there: in one step the first time or when it is far off, else little by little. It sends
+ * there: in one step when it is far off, else little by little. It sends
  * and sets nothing itself. Clock and random are injected; nothing blocks.
  * Who calls: netd; tests and fuzzers. Context: one thread.
  *

@@ -169,7 +169,7 @@ static void read_answers(struct netd_time *t)
         if (by != 0)
             adjust(by);
         if (by != 0 || t->sntp.set != was_set)
-            sys_logf(SYS_LOG_INFO, "clock: set by SNTP, was off by %lld ms", (long long)(by / 1000000));
+            sys_logf(SYS_LOG_INFO, "clock: set by SNTP, was off by %lld ms", (long long)(t->sntp.offset_ns / 1000000));
     }
 }
 

@@ -105,6 +105,11 @@ static void first_step_then_little_by_little(void **state) /* C-SNTP-3 */
     answer(m, &q, YEAR26 * S); /* far off again: another step, back this time */
     assert_true(near(give(m, &q, s.asked_ns, (YEAR26 + 5) * S), -5 * (int64_t)S));
     assert_int_equal(s.steps, 2);
+    setup(NULL); /* a new client, as after a restart of netd, to which the clock is right already */
+    q = poll_at(0);
+    answer(m, &q, YEAR26 * S + 1000000);
+    assert_int_equal(give(m, &q, 0, YEAR26 * S), 0);
+    assert_true(s.set && near(poll_at(0).adjust_ns, 1000000));
 }
 
 static void only_our_answers_count(void **state) /* C-SNTP-1 */

@@ -395,8 +395,8 @@ void sys_logf(uint32_t level, const char *fmt, ...) __attribute__((format(printf
 bool sys_boot_option(const char *key, char *value, size_t room);
 
 /* Ask the resolver (slipway/netdproto.h): in and out in *r. 0, or -errno: -EACCES
- * without the right to call netd, -EAGAIN, -EINVAL, -ETIMEDOUT. Waits at most
- * NETD_RESOLVE_MS. */
+ * without the right to call netd, -EINVAL, -ETIMEDOUT, -EAGAIN: too many questions
+ * were open all the time. Waits NETD_RESOLVE_MS, twice that at the very most. */
 struct netd_resolve;
 int sys_resolve(struct netd_resolve *r);
 
