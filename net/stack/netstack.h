@@ -106,9 +106,19 @@ enum tcp_state {
     TCP_TIME_WAIT,
 };
 
-/* --- sockets: BSD meaning, never blocking. -EAGAIN where BSD would block. --- */
-enum { NS_STREAM = 1, NS_DGRAM = 2, NS_ICMP = 3 };
+/* --- sockets ---------------------------------------------------------------------
+ *
+ * With the meaning of the BSD calls (POSIX.1-2017, RFC 9293 section 3.9), but no call
+ * ever blocks: -EAGAIN where theirs would. All lengths are bytes; ports are in host
+ * order, addresses in network order. Results are 0, a length, or -errno as said at
+ * each call; a pending error of a connection (what NSO_ERROR would read, such as
+ * -ECONNRESET, -ETIMEDOUT, -ECONNREFUSED, -EHOSTUNREACH) comes out of the next
+ * ns_send or ns_recv once. Context: as the stack itself, the caller holds its lock. */
+enum { NS_STREAM = 1, NS_DGRAM = 2, NS_ICMP = 3 }; /* NS_ICMP: echo of ICMP or ICMPv6, by its id */
+/* ns_events: data, a connection or the end can be read; there is room to send; an
+ * error is pending; both directions are over; the peer sends no more. */
 enum { NS_IN = 1, NS_OUT = 2, NS_ERR = 4, NS_HUP = 8, NS_RDHUP = 16 };
+/* ns_recv: leave the bytes there; return a datagram's own length even if cut. */
 enum { NS_PEEK = 1, NS_TRUNC = 2 };
 
 struct ns_addr {
@@ -119,12 +129,38 @@ struct ns_addr {
     uint16_t scope; /* link-local addresses: link index + 1 (sin6_scope_id), 0: not said */
 };
 
+/* A new socket, not bound. An IPv6 one serves IPv4 peers, too, as ::ffff:a.b.c.d
+ * (RFC 3493 section 3.7), unless NSO_V6ONLY. -EAFNOSUPPORT, -EPROTONOSUPPORT, -ENOMEM,
+ * -EMFILE (sockets_max). */
 int ns_socket(struct netstack *ns, int family, int type, struct nsock **out);
-int ns_bind(struct nsock *s, const struct ns_addr *a); /* registers the port */
+/* Take a local address (all zero: any) and port (0: a free one, which cannot be
+ * guessed, RFC 6056); the port registry decides. -EINVAL: bound already;
+ * -EAFNOSUPPORT; -EADDRNOTAVAIL: not ours; -EADDRINUSE; -EACCES: the process may
+ * not own that port; -ENOMEM. */
+int ns_bind(struct nsock *s, const struct ns_addr *a);
+/* Accept connections, at most `backlog` of them waiting (at least 1). Half-open ones
+ * are bounded by the same number; beyond it, cookies answer (RFC 4987). A second call
+ * changes the number. -EINVAL: connected; -EOPNOTSUPP: not a stream; as ns_bind when
+ * not bound. */
 int ns_listen(struct nsock *s, int backlog);
+/* The oldest connection that waits; *peer, unless NULL, is who it is. -EAGAIN: none;
+ * -EINVAL: not listening; -EOPNOTSUPP: not a stream. */
 int ns_accept(struct nsock *s, struct nsock **out, struct ns_addr *peer);
-int ns_connect(struct nsock *s, const struct ns_addr *a); /* -EINPROGRESS for TCP */
+/* A stream: begin to connect, -EINPROGRESS; NS_OUT says that it has ended, NSO_ERROR how
+ * (within 30 s). -EALREADY: it goes on; -EISCONN; -EOPNOTSUPP: it listens. A datagram
+ * socket: 0, and from now on it hears only this peer and its ICMP errors; a NULL
+ * address dissolves that. -ENETUNREACH, -EADDRNOTAVAIL, -EAFNOSUPPORT, -EADDRINUSE
+ * (that connection exists), -ENOMEM. */
+int ns_connect(struct nsock *s, const struct ns_addr *a);
+/* How many of the n bytes were taken, 1 at least for n > 0; a datagram goes whole or not
+ * at all. `to`: datagrams of a socket that is not connected (or another than its peer);
+ * NULL otherwise. -EAGAIN: no room; -EPIPE: our side is shut, or the connection over;
+ * -ENOTCONN; -EDESTADDRREQ; -EMSGSIZE: more than a datagram holds; -ENETUNREACH; -EACCES:
+ * a broadcast without NSO_BROADCAST; or a pending error. `flags`: none yet, 0. */
 int ns_send(struct nsock *s, const void *buf, size_t n, int flags, const struct ns_addr *to);
+/* Up to n bytes of the stream, or the oldest datagram, of which the rest is lost (see
+ * NS_TRUNC). 0: the peer sends no more (or an empty datagram). *from, unless NULL: whose
+ * it is. -EAGAIN: nothing yet; -ENOTCONN; or a pending error. */
 int ns_recv(struct nsock *s, void *buf, size_t n, int flags, struct ns_addr *from);
 /* A stream's text without a copy of its own: until ns_posted, what arrives in turn
  * is written straight to buf, as long as nothing waits in the socket (read that
@@ -135,8 +171,13 @@ int ns_recv(struct nsock *s, void *buf, size_t n, int flags, struct ns_addr *fro
 int ns_post(struct nsock *s, void *buf, size_t n);
 /* Take the buffer back. Returns the bytes in it; read the socket after them. */
 int ns_posted(struct nsock *s);
-int ns_shutdown(struct nsock *s, int how); /* 0 read, 1 write, 2 both */
-void ns_close(struct nsock *s);            /* orderly; the nsock is gone for the caller */
+/* how: 0 read no more (what arrives is dropped), 1 send no more (a FIN follows what is
+ * queued), 2 both. -EINVAL; -ENOTCONN. */
+int ns_shutdown(struct nsock *s, int how);
+/* The nsock is gone for the caller. A connection delivers what is queued and its FIN by
+ * itself (it lingers); with unread text, or NSO_LINGER 0, it is reset (RFC 9293 3.6.1,
+ * RFC 2525 section 2.17). */
+void ns_close(struct nsock *s);
 int ns_getname(const struct nsock *s, struct ns_addr *local);
 int ns_getpeer(const struct nsock *s, struct ns_addr *peer); /* -ENOTCONN */
 unsigned ns_events(const struct nsock *s);                   /* NS_IN ... now */
@@ -146,30 +187,33 @@ bool ns_starved(const struct nsock *s);
 /* Changes whenever any socket's events may have changed: poll compares it. */
 uint64_t ns_generation(const struct netstack *ns);
 
-enum ns_congestion { NS_CUBIC = 1, NS_NEWRENO = 2 };
+enum ns_congestion { NS_CUBIC = 1, NS_NEWRENO = 2 }; /* RFC 9438, RFC 6582 */
+/* Options; 0 and 1 where nothing else is said. [default] */
 enum ns_opt {
-    NSO_NODELAY = 1,
-    NSO_KEEPALIVE,
-    NSO_REUSEADDR,
-    NSO_LINGER, /* seconds, -1 off */
-    NSO_SNDBUF,
-    NSO_RCVBUF,
-    NSO_ERROR,
-    NSO_BROADCAST,
-    NSO_TTL,
-    NSO_TYPE,
-    NSO_ACCEPTCONN,
-    NSO_INQ, /* bytes that can be read now */
-    NSO_OUTQ, /* bytes that the peer has not acknowledged */
-    NSO_KEEPIDLE,
-    NSO_KEEPINTVL, /* seconds */
-    NSO_KEEPCNT,
-    NSO_CONGESTION, /* enum ns_congestion; a listener's goes to what it accepts */
-    NSO_REUSEPORT, /* set before bind: other endpoints may serve the port, too */
-    NSO_TOS,       /* TCP: differentiated services, as IP_TOS has them; the two low bits stay zero */
-    NSO_USER_TIMEOUT, /* TCP: ms that text, or a SYN, may wait for its acknowledgement; 0: the default */
-    NSO_V6ONLY,       /* set before bind: no IPv4 peers as ::ffff:a.b.c.d [off] */
+    NSO_NODELAY = 1, /* stream: send small segments at once (no Nagle, RFC 9293 3.7.4) [0] */
+    NSO_KEEPALIVE,   /* stream: ask an idle peer whether it lives (RFC 9293 3.8.4) [0] */
+    NSO_REUSEADDR,   /* bind where only TIME_WAITs are [0] */
+    NSO_LINGER,      /* stream: seconds that a close may take, 0: reset, -1: off [-1] */
+    NSO_SNDBUF,      /* bytes, 2 KiB to 16 MiB; fixes what grows otherwise */
+    NSO_RCVBUF,      /* bytes; a datagram socket's queue, or a stream's window likewise */
+    NSO_ERROR,       /* read only: the pending error, positive; reading clears it */
+    NSO_BROADCAST,   /* datagrams: may go to a broadcast address [0] */
+    NSO_TTL,         /* hops, 1 to 255 [64] */
+    NSO_TYPE,        /* read only: NS_STREAM ... */
+    NSO_ACCEPTCONN,  /* read only: it listens */
+    NSO_INQ,         /* read only: bytes that can be read now; of the next datagram */
+    NSO_OUTQ,        /* read only, stream: bytes that the peer has not acknowledged */
+    NSO_KEEPIDLE,    /* stream: seconds of silence before the first probe [7200] */
+    NSO_KEEPINTVL,   /* stream: seconds between probes [75] */
+    NSO_KEEPCNT,     /* stream: probes before it ends with ETIMEDOUT [9] */
+    NSO_CONGESTION,  /* stream: enum ns_congestion; a listener's goes to what it accepts [NS_CUBIC] */
+    NSO_REUSEPORT,   /* set before bind: other endpoints may serve the port, too [0] */
+    NSO_TOS,         /* stream: differentiated services, as IP_TOS has them; the two low bits stay zero [0] */
+    NSO_USER_TIMEOUT, /* stream: ms that text, or a SYN, may wait for its acknowledgement; 0: the default */
+    NSO_V6ONLY,      /* set before bind: no IPv4 peers as ::ffff:a.b.c.d [0] */
 };
+/* -ENOPROTOOPT: not an option of this kind of socket, or read only; -EINVAL: a value that
+ * cannot be, or too late; -ENOENT: no such congestion control. */
 int ns_setopt(struct nsock *s, enum ns_opt o, int value);
 int ns_getopt(struct nsock *s, enum ns_opt o, int *value); /* NSO_ERROR clears it */
 /* The socket's user pointer (libc's descriptor). */
