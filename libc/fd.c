@@ -239,6 +239,13 @@ ssize_t readv(int fd, const struct iovec *iov, int n)
     ssize_t total = 0;
     if (n < 0 || n > IOV_MAX)
         return __libc_result(-EINVAL);
+    struct file *f = fd_get(fd);
+    if (f != NULL && f->ops->kind == FILE_SOCKET) { /* one datagram fills them all */
+        fd_put(f);
+        return __socket_readv(fd, iov, n);
+    }
+    if (f != NULL)
+        fd_put(f);
     for (int i = 0; i < n; i++) {
         if (iov[i].iov_len == 0)
             continue;

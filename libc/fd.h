@@ -107,6 +107,7 @@ void fd_forget_sockets(void); /* in a child of fork: they are the parent's, whos
 bool fd_cloexec(int fd);      /* the lock is held */
 
 struct iovec;
+ssize_t __socket_readv(int fd, const struct iovec *iov, int n);
 ssize_t __socket_writev(int fd, const struct iovec *iov, int n);
 
 /* Files that open() makes; each returns 0 or -errno. */

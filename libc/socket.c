@@ -7,6 +7,7 @@
  */
 #include "net.h"
 #include <errno.h>
+#include <signal.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,16 +161,50 @@ int socket(int domain, int type, int protocol)
     return (int)__libc_result(r < 0 ? r : install(s));
 }
 
+/* SO_LINGER: until the peer has acknowledged everything, or the time is over. The
+ * lock is held. */
+static void linger(struct sock_file *s)
+{
+    struct net_waiter me = {.fruitless = false};
+    int seconds = -1, left = 0;
+
+    if (s->type != SOCK_STREAM || ns_getopt(s->s, NSO_LINGER, &seconds) != 0 || seconds <= 0 || nonblocking(s, 0) ||
+        ns_shutdown(s->s, SHUT_WR) != 0)
+        return;
+    uint64_t deadline = net_deadline_in(seconds * 1000ll);
+    while (ns_getopt(s->s, NSO_OUTQ, &left) == 0 && left > 0 && !(ns_events(s->s) & NS_ERR))
+        if (net_sleep_for(s, &me, NS_OUT, deadline) != 0)
+            break;
+}
+
 static void sock_close(struct file *f)
 {
     struct sock_file *s = (struct sock_file *)f;
     if (s->s != NULL) {
         net_enter_in(s->ctx);
+        linger(s);
         net_dismiss(s);
         ns_close(s->s);
         net_leave_in(s->ctx);
     }
     free(s);
+}
+
+/* One of this host's addresses, or one that is nobody's own. */
+static bool may_bind(const struct ns_addr *a)
+{
+    static const struct net_addr any, loopback6 = {{[15] = 1}};
+    static const uint8_t mapped[12] = {[10] = 0xff, 0xff};
+    const uint8_t *b = a->addr.b;
+    struct net_config c;
+
+    if (memcmp(&a->addr, &any, sizeof any) == 0 || (a->family == NET_INET && (b[0] == 127 || b[0] >= 224)) ||
+        (a->family == NET_INET6 && (b[0] == 0xff || memcmp(b, &loopback6, 16) == 0 || memcmp(b, mapped, 12) == 0)))
+        return true;
+    for (uint64_t i = 0; sys_net_info(NETINFO_ADDR, i, &c, sizeof c) > 0; i++)
+        if (c.family == a->family && memcmp(&c.addr, &a->addr, sizeof c.addr) == 0)
+            return true;
+    return false;
 }
 
 int bind(int fd, const struct sockaddr *addr, socklen_t len)
@@ -179,6 +214,8 @@ int bind(int fd, const struct sockaddr *addr, socklen_t len)
     if (s == NULL)
         return -1;
     int r = sockaddr_in_of(addr, len, &a);
+    if (r == 0 && !may_bind(&a))
+        r = -EADDRNOTAVAIL;
     if (r == 0) {
         net_enter_in(s->ctx);
         r = ns_bind(s->s, &a);
@@ -364,6 +401,8 @@ static ssize_t transmit(struct sock_file *s, const void *buf, size_t n, int flag
         }
     }
     net_leave_in(s->ctx);
+    if (r == -EPIPE && sent == 0 && s->type == SOCK_STREAM && !(flags & MSG_NOSIGNAL))
+        raise(SIGPIPE);
     return sent > 0 ? (ssize_t)sent : r;
 }
 
@@ -481,6 +520,12 @@ ssize_t recvmsg(int fd, struct msghdr *m, int flags)
         free(flat);
     }
     return r;
+}
+
+ssize_t __socket_readv(int fd, const struct iovec *iov, int n)
+{
+    struct msghdr m = {.msg_iov = (struct iovec *)iov, .msg_iovlen = n};
+    return recvmsg(fd, &m, 0);
 }
 
 ssize_t __socket_writev(int fd, const struct iovec *iov, int n)

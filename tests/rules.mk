@@ -19,7 +19,7 @@
 UNIT_TAPS = $(UNIT_TESTS:%=tests/unit/%.tap)
 SIM_TAPS = $(SIM_TESTS:%=tests/sim/%.tap)
 FUZZ_TAPS = $(FUZZ_TESTS:%=tests/fuzz/%.tap)
-HOST_TAPS = tests/unit/hygiene.tap tests/unit/contracts.tap tests/unit/abi.tap tests/unit/tcp_musts.tap \
+HOST_TAPS = tests/unit/hygiene.tap tests/unit/contracts.tap tests/unit/sockets.tap tests/unit/abi.tap tests/unit/tcp_musts.tap \
     $(UNIT_TAPS) $(SIM_TAPS) $(FUZZ_TAPS)
 HOST_TRS = $(HOST_TAPS:.tap=.trs)
 
@@ -84,6 +84,12 @@ tests/unit/contracts.tap: $(srcdir)/build-aux/check-contracts $(FLAGS_STAMP)
 	@mkdir -p $(@D)
 	@{ echo '#!/bin/sh'; \
 	   echo "exec env AWK='$(AWK)' \$${SHELL:-sh} '$(srcdir)/build-aux/check-contracts' '$(srcdir)'"; } > $@.new
+	@chmod +x $@.new && mv -f $@.new $@
+
+tests/unit/sockets.tap: $(srcdir)/build-aux/check-sockets $(FLAGS_STAMP)
+	@mkdir -p $(@D)
+	@{ echo '#!/bin/sh'; \
+	   echo "exec \$${SHELL:-sh} '$(srcdir)/build-aux/check-sockets' '$(srcdir)'"; } > $@.new
 	@chmod +x $@.new && mv -f $@.new $@
 
 tests/unit/abi.tap: $(srcdir)/build-aux/mk-abi $(FLAGS_STAMP)

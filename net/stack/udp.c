@@ -275,6 +275,8 @@ int dgram_send(struct dsock *d, const void *buf, size_t n, const struct ns_addr 
     }
     if (addr_any(&to->addr))
         return -EADDRNOTAVAIL;
+    if (to->family == NET_INET && get32(to->addr.b) == 0xffffffffu && !d->s.broadcast)
+        return -EACCES; /* a subnet's is refused by the kernel, and told with the next call */
     /* A cached route may be a little old; the kernel would tell. */
     if ((r = bind_any(d)) != 0 ||
         (r = ip_route(d->s.ns, addr_net(to->family, &to->addr, to->scope), &to->addr, &path)) != 0)

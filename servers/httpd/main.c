@@ -238,7 +238,7 @@ static bool push(struct connection *c)
         bool head = c->head_sent < c->head_len;
         const char *p = head ? c->head + c->head_sent : c->body + c->body_sent;
         size_t n = head ? c->head_len - c->head_sent : c->body_len - c->body_sent;
-        ssize_t r = send(c->fd, p, n, MSG_DONTWAIT);
+        ssize_t r = send(c->fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (r < 0)
             return errno == EAGAIN || errno == EINTR;
         if (head)
