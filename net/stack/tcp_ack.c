@@ -195,7 +195,7 @@ static uint32_t advance(struct tcb *t, const struct tcp_in *in)
             return delivered; /* impatient variant: only the first partial ACK restarts the timer */
     } else if (!t->in_recovery) {
         t->dupacks = 0;
-        if (limited)
+        if (limited) /* C-CC-1 */
             t->cc->acked(t, acked);
         if (seq_lt(t->recover, t->snd_una - 1))
             t->recover = t->snd_una - 1; /* stays close behind, so that it never wraps */
@@ -216,6 +216,7 @@ bool tcp_ack(struct tcb *t, const struct tcp_in *in)
         tcp_challenge(t); /* RFC 5961 5.2 */
         return false;
     }
+    t->rc.fack_was = t->rc.fack;
     update_window(t, in);
     if (seq_gt(in->ack, t->snd_una)) {
         delivered = advance(t, in);

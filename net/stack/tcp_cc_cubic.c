@@ -80,7 +80,7 @@ static void grow_estimate(struct tcb *t, uint32_t bytes)
     }
 }
 
-static void cubic_acked(struct tcb *t, uint32_t bytes)
+static void cubic_acked(struct tcb *t, uint32_t bytes) /* C-CC-2 */
 {
     struct cubic *c = cubic(t);
     uint64_t now = t->s.ns->now, sum;

@@ -26,7 +26,7 @@ static bool answers_original(const struct tcb *t, const struct tcp_in *in, const
 
     if (cumulative && t->ts_on && in->ts_on && (int32_t)(in->tsecr - stamp) < 0)
         return true;
-    return rtt < t->rc.min_rtt_ns;
+    return t->rc.min_rtt_ns != NS_NEVER && rtt < t->rc.min_rtt_ns;
 }
 
 void tcp_rack_update(struct tcb *t, const struct tcp_in *in, const struct tcp_rec *r, bool cumulative)
@@ -43,9 +43,10 @@ void tcp_rack_update(struct tcb *t, const struct tcp_in *in, const struct tcp_re
         c->min_rtt_ns = rtt;
         c->min_rtt_at = now;
     }
-    c->rtt_ns = rtt;
-    if (r->sent_ns > c->xmit_ns)
+    if (r->sent_ns > c->xmit_ns) {
         c->xmit_ns = r->sent_ns;
+        c->rtt_ns = rtt;
+    }
 }
 
 /* --- the reordering window (6.2, step 4) --------------------------------------------- */
@@ -221,7 +222,7 @@ void tcp_rtx_schedule(struct tcb *t)
             when = c->reo_at;
             c->rtx_kind = RTX_REO;
         }
-    } else if (c->n != 0 && c->tlp_n < TCP_TLP_MAX && t->backoff == 0 && t->srtt_us != 0) {
+    } else if (c->n != 0 && c->tlp_n < TCP_TLP_MAX && t->backoff == 0 && t->srtt_us != 0) { /* C-SACK-3 */
         uint64_t probe = t->s.ns->now + pto(t);
         if (probe < when) {
             when = probe;

@@ -13,7 +13,8 @@
 void tcp_recovery_init(struct tcb *t)
 {
     memset(&t->rc, 0, sizeof(t->rc));
-    t->rc.min_rtt_ns = NS_NEVER;
+    t->rc.min_rtt_ns = t->srtt_us != 0 ? t->srtt_us * 1000ull : NS_NEVER; /* the handshake's */
+    t->rc.min_rtt_at = t->s.ns->now;
     t->rc.reo_wnd_mult = 1;
     t->cwnd_full = t->snd_una;
     t->flight_peak[0] = t->flight_peak[1] = 0;
@@ -32,7 +33,7 @@ static bool repeated_before(const struct tcb *t)
     return false;
 }
 
-void tcp_undo_save(struct tcb *t)
+void tcp_undo_save(struct tcb *t) /* C-SACK-4 */
 {
     struct tcp_recovery *c = &t->rc;
     bool before = repeated_before(t);

@@ -79,7 +79,7 @@ static bool make_room(struct tcb *t)
 
 /* The array is full to its end. False: an acknowledgement must come first. True,
  * with no array: the segment goes untracked. */
-bool tcp_rec_room(struct tcb *t) /* C-TCP-20 */
+bool tcp_rec_room(struct tcb *t) /* C-SACK-1 */
 {
     if (t->rc.n == 0 && t->snd_nxt != t->snd_una)
         return true; /* what went before is not tracked either */
@@ -234,7 +234,7 @@ uint32_t tcp_sack_advance(struct tcb *t, const struct tcp_in *in)
         if (r->flags & REC_SACKED) {
             c->sacked_n--;
         } else {
-            if (!(r->flags & REC_RETRANS) && seq_lt(r->end, c->fack))
+            if (!(r->flags & REC_RETRANS) && seq_lt(r->end, c->fack_was))
                 c->reordering_seen = true; /* came after later ones, though sent once */
             tcp_rack_update(t, in, r, true);
         }
@@ -258,7 +258,7 @@ static uint32_t sack_one(struct tcb *t, const struct tcp_in *in, struct tcp_rec 
 {
     struct tcp_recovery *c = &t->rc;
 
-    if (!(r->flags & REC_RETRANS) && seq_lt(r->end, c->fack))
+    if (!(r->flags & REC_RETRANS) && seq_lt(r->end, c->fack_was))
         c->reordering_seen = true;
     uncount(c, r, r->end - r->seq);
     r->flags = (uint8_t)((r->flags & ~REC_LOST) | REC_SACKED);
@@ -303,7 +303,7 @@ uint32_t tcp_sack_blocks(struct tcb *t, const struct tcp_in *in)
     for (uint32_t i = 0; i < in->sack_n; i++) {
         uint32_t start = get32(in->sack + 8 * i), end = get32(in->sack + 8 * i + 4);
         if (!seq_lt(start, end) || seq_gt(end, t->snd_max))
-            continue; /* C-TCP-21 */
+            continue; /* C-SACK-2 */
         if (i == 0 && is_dsack(in, start, end)) {
             t->rc.dsack_now = true;
             t->s.ns->count.dsack_in++;

@@ -24,7 +24,7 @@
 #include <stdint.h>
 
 #define TCP_RECS_FEW 16u   /* the first array; the stack keeps some of them */
-#define TCP_RECS_MAX 8192u /* segments in flight; beyond it sending waits for ACKs (C-TCP-20) */
+#define TCP_RECS_MAX 8192u /* segments in flight; beyond it sending waits for ACKs (C-SACK-1) */
 #define TCP_RECS_KEPT 32u
 
 #define REC_SACKED  1u /* the peer has it */
@@ -57,7 +57,7 @@ struct tcp_recovery {
     uint64_t xmit_ns, rtt_ns, min_rtt_ns, min_rtt_at;
     uint64_t reo_at; /* when the next records are deemed lost; 0: none wait */
     uint64_t rto_at; /* when rtx means a time-out, whatever it waits for before */
-    uint32_t fack, dsack_round;
+    uint32_t fack, fack_was, dsack_round; /* fack_was: before the ACK that is looked at */
     uint8_t reo_wnd_mult, reo_wnd_persist;
     bool reordering_seen, dsack_round_on, dsack_now;
     /* TLP */

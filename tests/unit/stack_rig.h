@@ -32,6 +32,7 @@ static struct rig {
     uint8_t rx_problem; /* what the kernel found wrong with the next one */
     uint16_t next_port, registered, mtu;
     uint32_t link_flags, speed_bps;
+    bool no_memory;
     int route_error, unclaimed, registered_n, flushed_while_owned;
 } rig;
 
@@ -48,6 +49,8 @@ static void rig_random(void *c, void *p, size_t n)
 static void *rig_alloc(void *c, size_t n)
 {
     (void)c;
+    if (rig.no_memory)
+        return NULL;
     rig.allocations++;
     return calloc(1, n);
 }
@@ -165,8 +168,9 @@ struct out {
     uint32_t seq, ack, text_len, tsval, tsecr;
     uint8_t flags;
     const uint8_t *text;
-    bool ts;
+    bool ts, sack_ok;
     int wscale;
+    uint32_t sack_n, sack[8]; /* blocks: start, end */
 };
 
 static inline void out_tcp(struct out *o)
@@ -189,6 +193,12 @@ static inline void out_tcp(struct out *o)
     o->tsecr = in.tsecr;
     o->mss = in.mss;
     o->wscale = in.wscale_on ? in.wscale : -1;
+    o->sack_ok = in.sack_ok;
+    in = (struct tcp_in){.flags = TCP_ACK};
+    tcp_parse_options(&in, h + 20, hl - 20);
+    o->sack_n = in.sack_n;
+    for (uint32_t i = 0; i < 2 * in.sack_n; i++)
+        o->sack[i] = get32(in.sack + 4 * i);
 }
 
 /* The next packet that the stack has queued, completed at once. */
@@ -306,10 +316,11 @@ struct seg {
     uint32_t seq, ack, tsval, tsecr, text_len;
     uint8_t flags;
     uint16_t wnd;
-    bool ts, no_wscale;
+    bool ts, no_wscale, sack_ok;
     int wscale;
     const void *text;
     uint8_t slot;
+    uint32_t sack_n, sack[8]; /* blocks: start, end */
 };
 static inline void rig_in(const struct seg *g)
 {
@@ -331,6 +342,16 @@ static inline void rig_in(const struct seg *g)
     if (g->wscale > 0) {
         put32(b + hl, 0x01030300u | (uint32_t)g->wscale);
         hl += 4;
+    }
+    if (g->sack_ok) {
+        put32(b + hl, 0x01010402u);
+        hl += 4;
+    }
+    if (g->sack_n != 0) {
+        put32(b + hl, 0x01010502u + 8 * g->sack_n);
+        for (uint32_t i = 0; i < 2 * g->sack_n; i++)
+            put32(b + hl + 4 + 4 * i, g->sack[i]);
+        hl += 4 + 8 * g->sack_n;
     }
     b[12] = (uint8_t)(hl / 4 << 4);
     if (g->text_len != 0)
