@@ -271,7 +271,7 @@ static void classify_ipv4(struct packet *p, struct target *t)
         classify_drop(t, DROP_IP_HEADER);
         return;
     }
-    if (ip_checksum(h, header) != 0) {
+    if ((header == 20 ? ip_checksum_20(h) : ip_checksum(h, header)) != 0) {
         classify_drop(t, DROP_IP_CHECKSUM);
         return;
     }

@@ -258,6 +258,16 @@ void netbuf_finish(struct netbuf *nb, int status, enum net_drop why);
 void netbufs_fini(void);
 uint64_t checksum_add(uint64_t sum, const void *data, size_t bytes); /* bytes even but for the last piece */
 uint16_t checksum_fold(uint64_t sum);
+/* Of a header without options: almost every one. */
+static inline uint16_t ip_checksum_20(const uint8_t *h)
+{
+    uint64_t sum = (load64(h) & 0xffffffffu) + (load64(h) >> 32) + (load64(h + 8) & 0xffffffffu) +
+                   (load64(h + 8) >> 32) + load_ip4(h + 16);
+
+    sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (uint16_t)~((sum & 0xffff) + (sum >> 16));
+}
 /* Of a piece that lies at offset `at` of what is summed. */
 uint16_t checksum_turned(const void *data, size_t bytes, uint32_t at);
 

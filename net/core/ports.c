@@ -29,22 +29,15 @@ static struct {
     uint16_t nth_id; /* where port_nth(nth_cursor) was found */
 } ports;
 
-static int proto_index(uint8_t family, uint8_t proto)
+static inline int proto_index(uint8_t family, uint8_t proto)
 {
     int six = family == NET_INET6 ? PROTO_TCP6 : 0;
 
-    switch (proto) {
-    case NET_TCP:
+    if (proto == NET_TCP)
         return six + PROTO_TCP;
-    case NET_UDP:
+    if (proto == NET_UDP)
         return six + PROTO_UDP;
-    case NET_ICMP:
-        return family == NET_INET ? PROTO_ICMP : -1;
-    case NET_ICMP6:
-        return family == NET_INET6 ? PROTO_ICMP6 : -1;
-    default:
-        return -1;
-    }
+    return proto == (six ? NET_ICMP6 : NET_ICMP) ? six + PROTO_ICMP : -1;
 }
 
 void ports_init(void)

@@ -118,11 +118,15 @@ bool tx_check_ports(struct tx *t)
         return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
     if (proto == NET_ICMP && l4[0] != 8) /* replies and errors speak for the host */
         return may_send(t, RIGHT_NET_DEFAULT | RIGHT_NET_FORWARD) || tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES);
-    struct packet p = {
-        .family = NET_INET, .proto = proto, .link = t->to->link, .lport = ports.from, .rport = ports.to};
+    struct packet p; /* what a look-up reads of it, and no more: this is for every packet */
 
-    __builtin_memcpy(p.laddr.b, t->ip + 12, 4);
-    __builtin_memcpy(p.raddr.b, t->ip + 16, 4);
+    p.family = NET_INET;
+    p.proto = proto;
+    p.link = t->to->link;
+    p.lport = ports.from;
+    p.rport = ports.to;
+    p.laddr = addr_from_ip4(t->src);
+    p.raddr = addr_from_ip4(t->dst);
     return tx_owns(t, &p) || tx_refuse(t, DROP_TX_NO_RIGHT, -EACCES); /* C-TX-4 */
 }
 

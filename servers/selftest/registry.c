@@ -325,6 +325,33 @@ static const char *nobody_is_given_what_it_did_not_want(void) /* C-REG-14 */
     return NULL;
 }
 
+/* A line of the manifest is for both families, and a number in one is another than
+ * that in the other. */
+static const char *families_are_apart(void)
+{
+    struct net_port_op op = {0};
+    struct raw e, f;
+
+    CHECK(raw_open(&e) >= 0 && raw_open(&f) >= 0);
+    op.key = (struct net_port_key){
+        .family = NET_INET6, .proto = NET_TCP, .link = LINK_ANY, .port_lo = 7030, .port_hi = 7030};
+    op.endpoint = e.handle;
+    CHECK(sys_port_register(&op) == 0);
+    CHECK(raw_register(&f, NET_TCP, 7030, 7030, NULL) == 7030); /* IPv4's, in another ring */
+    op.endpoint = f.handle;
+    CHECK(sys_port_register(&op) == -EADDRINUSE);
+    op.key.port_lo = op.key.port_hi = 80;
+    CHECK(sys_port_register(&op) == -EACCES);
+    op.key.port_lo = op.key.port_hi = 0;
+    op.key.proto = NET_UDP;
+    CHECK(sys_port_register(&op) == 0 && op.key.port_lo >= ANY_LO);
+    CHECK(raw_register(&f, NET_UDP, op.key.port_lo, op.key.port_lo, NULL) == op.key.port_lo);
+    CHECK(raw_register(&f, NET_TCP, op.key.port_lo, op.key.port_lo, NULL) == -EACCES);
+    sys_handle_close(e.handle);
+    sys_handle_close(f.handle);
+    return NULL;
+}
+
 const struct test registry_tests[] = {
     {"refused-without-right", refused_without_right},
     {"rights-do-not-grow", rights_do_not_grow},
@@ -336,6 +363,7 @@ const struct test registry_tests[] = {
     {"sends-only-from-its-own", sends_only_from_its_own},
     {"transfer-loses-nothing", transfer_loses_nothing},
     {"nobody-is-given-what-it-did-not-want", nobody_is_given_what_it_did_not_want},
+    {"families-are-apart", families_are_apart},
     {NULL, NULL},
 };
 
