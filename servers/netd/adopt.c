@@ -21,49 +21,20 @@
 #define RECORD_MAX    (ARENA_BYTES + 65536u)
 #define PAGE          4096u
 
-static int adopt_register(void *ctx, struct net_port_op *op)
-{
-    op->endpoint = ((struct netd *)ctx)->adopt.handle;
-    return sys_port_register(op);
-}
-
-static int adopt_unregister(void *ctx, const struct net_port_op *op)
-{
-    struct net_port_op mine = *op;
-    mine.endpoint = ((struct netd *)ctx)->adopt.handle;
-    return sys_port_unregister(&mine);
-}
-
 static struct netstack *stack_of(struct netd *n)
 {
     static const struct ns_config config = {.sockets_max = ADOPTED_MAX, .tcp_rcvbuf = 4096, .time_wait_ms = 1};
-    struct sys_net_open o = {
+    struct sys_net_open rings = {
         .rx_bytes = NET_RING_RX_MIN, .tx_entries = TX_ENTRIES, .arena_bytes = ARENA_BYTES};
-    struct netd_adopt *a = &n->adopt;
-    struct ns_env env;
-    struct arp_env unused;
 
-    if (a->stack)
-        return a->stack;
-    int h = sys_net_open(&o);
-    if (h < 0)
-        return NULL;
-    netd_env_fill(n, &env, &unused);
-    env.port_register = adopt_register;
-    env.port_unregister = adopt_unregister;
-    a->handle = h;
-    if (netstack_create(&a->stack, &env, &config, (struct net_ring *)(uintptr_t)o.base) < 0) {
-        a->stack = NULL;
-        sys_handle_close(h);
-    }
-    return a->stack;
+    return netd_side_open(&n->adopt.side, &config, rings);
 }
 
 /* Blocks of the arena that are spoken for: each connection's last is partly empty. */
 static bool fits(struct netd *n, uint64_t bytes)
 {
     static struct ns_conn_info list[ADOPTED_MAX];
-    unsigned have = ns_list(n->adopt.stack, list, ADOPTED_MAX);
+    unsigned have = ns_list(n->adopt.side.stack, list, ADOPTED_MAX);
     uint64_t blocks = bytes / BLOCK + 2;
 
     for (unsigned i = 0; i < have; i++)
@@ -74,7 +45,7 @@ static bool fits(struct netd *n, uint64_t bytes)
 static int take(struct netd *n, const struct handover *h, uint64_t bytes)
 {
     struct net_port_op op = {
-        .endpoint = n->adopt.handle, .flags = PORT_TAKE, .is_flow = 1, .id = h->registry_id};
+        .endpoint = n->adopt.side.handle, .flags = PORT_TAKE, .is_flow = 1, .id = h->registry_id};
     struct nsock *s = NULL;
 
     if (h->kind != HANDOVER_TCP || (h->flags & HANDOVERF_ORPHAN) == 0)
@@ -83,7 +54,7 @@ static int take(struct netd *n, const struct handover *h, uint64_t bytes)
     int r = sys_port_transfer(&op);
     if (r < 0)
         return r;
-    r = ns_import(n->adopt.stack, h, bytes, &op, &s);
+    r = ns_import(n->adopt.side.stack, h, bytes, &op, &s);
     if (r < 0) {
         op.endpoint = -1;
         sys_port_unregister(&op); /* the peer hears that nobody is here */
@@ -135,27 +106,27 @@ int adopt_request(struct netd *n, int handle)
 
 uint64_t adopt_deadline(struct netd *n)
 {
-    return n->adopt.stack ? netstack_deadline(n->adopt.stack) : UINT64_MAX;
+    return n->adopt.side.stack ? netstack_deadline(n->adopt.side.stack) : UINT64_MAX;
 }
 
 void adopt_run(struct netd *n)
 {
     struct netd_adopt *a = &n->adopt;
 
-    if (!a->stack)
+    if (!a->side.stack)
         return;
-    netstack_run(a->stack, NETD_TURN_BUDGET);
-    if (netstack_sockets(a->stack) != 0)
+    netstack_run(a->side.stack, NETD_TURN_BUDGET);
+    if (netstack_sockets(a->side.stack) != 0)
         return;
-    sys_net_kick(a->handle); /* the last acknowledgement */
-    netstack_destroy(a->stack);
-    sys_handle_close(a->handle);
-    a->stack = NULL;
+    sys_net_kick(a->side.handle); /* the last acknowledgement */
+    netstack_destroy(a->side.stack);
+    sys_handle_close(a->side.handle);
+    a->side.stack = NULL;
 }
 
 void adopt_status(const struct netd *n, struct netd_adopted *out)
 {
-    *out = (struct netd_adopted){.open = n->adopt.stack ? netstack_sockets(n->adopt.stack) : 0,
+    *out = (struct netd_adopted){.open = n->adopt.side.stack ? netstack_sockets(n->adopt.side.stack) : 0,
                                  .taken = n->adopt.taken,
                                  .refused = n->adopt.refused,
                                  .lost = n->adopt.lost};

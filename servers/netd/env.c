@@ -22,6 +22,40 @@ static int env_port_unregister(void *ctx, const struct net_port_op *op)
     return sys_port_unregister(op);
 }
 
+/* --- stacks beside the one of the slots -------------------------------------- */
+
+static int side_register(void *ctx, struct net_port_op *op)
+{
+    op->endpoint = ((struct netd_side *)ctx)->handle;
+    return sys_port_register(op);
+}
+
+static int side_unregister(void *ctx, const struct net_port_op *op)
+{
+    struct net_port_op mine = *op;
+    mine.endpoint = ((struct netd_side *)ctx)->handle;
+    return sys_port_unregister(&mine);
+}
+
+struct netstack *netd_side_open(struct netd_side *s, const struct ns_config *config, struct sys_net_open rings)
+{
+    struct ns_env env;
+
+    if (s->stack)
+        return s->stack;
+    s->handle = sys_net_open(&rings);
+    if (s->handle < 0)
+        return NULL;
+    net_env_fill(&env, s);
+    env.port_register = side_register;
+    env.port_unregister = side_unregister;
+    if (netstack_create(&s->stack, &env, config, (struct net_ring *)(uintptr_t)rings.base) < 0) {
+        s->stack = NULL;
+        sys_handle_close(s->handle);
+    }
+    return s->stack;
+}
+
 /* --- ARP ------------------------------------------------------------------- */
 
 static void arp_send(void *ctx, uint16_t link, const void *frame, size_t len)

@@ -260,12 +260,12 @@ int main(int argc, char **argv)
             deadline_ns = earliest(n);
         }
         unsigned nitems = NETD_SLOTS + 1, names = 0;
-        if (n->names.stack)
+        if (n->names.side.stack)
             items[names = nitems++] =
-                (struct wait_item){.kind = WAIT_HANDLE, .handle = n->names.handle, .want = READY_IN};
-        if (n->adopt.stack)
+                (struct wait_item){.kind = WAIT_HANDLE, .handle = n->names.side.handle, .want = READY_IN};
+        if (n->adopt.side.stack)
             items[nitems++] =
-                (struct wait_item){.kind = WAIT_HANDLE, .handle = n->adopt.handle, .want = READY_IN};
+                (struct wait_item){.kind = WAIT_HANDLE, .handle = n->adopt.side.handle, .want = READY_IN};
         /* wait() first transmits what the turn before put into the rings. */
         r = sys_wait(items, nitems, deadline_ns);
         if (r < 0 && r != -ETIMEDOUT && r != -EAGAIN && r != -EINTR)

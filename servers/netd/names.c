@@ -26,20 +26,6 @@ _Static_assert((int)DNS_WANT_A == NETD_WANT_A && (int)DNS_WANT_AAAA == NETD_WANT
 
 /* --- the stack for netd's own errands --------------------------------------- */
 
-static int client_port_register(void *ctx, struct net_port_op *op)
-{
-    struct netd *n = ctx;
-    op->endpoint = n->names.handle;
-    return sys_port_register(op);
-}
-
-static int client_port_unregister(void *ctx, const struct net_port_op *op)
-{
-    struct net_port_op mine = *op;
-    mine.endpoint = ((struct netd *)ctx)->names.handle;
-    return sys_port_unregister(&mine);
-}
-
 int names_socket(struct netstack *stack, uint8_t family, int type, struct nsock **out)
 {
     int r = ns_socket(stack, family, type, out);
@@ -60,26 +46,9 @@ struct netstack *names_stack(struct netd *n)
                                             .tcp_rcvbuf = 16384,
                                             .udp_rcvbuf = 16384,
                                             .time_wait_ms = 1};
-    struct sys_net_open o = {.rx_bytes = NET_RING_RX_MIN, .tx_entries = 64, .arena_bytes = 64 * 1024};
-    struct netd_names *m = &n->names;
-    struct ns_env env;
-    struct arp_env unused;
+    struct sys_net_open rings = {.rx_bytes = NET_RING_RX_MIN, .tx_entries = 64, .arena_bytes = 64 * 1024};
 
-    if (m->stack)
-        return m->stack;
-    int h = sys_net_open(&o);
-    if (h < 0)
-        return NULL;
-    netd_env_fill(n, &env, &unused);
-    env.port_register = client_port_register;
-    env.port_unregister = client_port_unregister;
-    m->handle = h;
-    if (netstack_create(&m->stack, &env, &config, (struct net_ring *)(uintptr_t)o.base) < 0) {
-        m->stack = NULL;
-        m->handle = -1;
-        sys_handle_close(h);
-    }
-    return m->stack;
+    return netd_side_open(&n->names.side, &config, rings);
 }
 
 /* --- sockets of the questions under way -------------------------------------- */
@@ -378,7 +347,6 @@ void names_init(struct netd *n)
     struct arp_env unused;
 
     netd_env_fill(n, &e, &unused);
-    n->names.handle = -1;
     struct dns_env env = {.ctx = n,
                           .random = e.random,
                           .alloc = e.alloc,
@@ -395,9 +363,9 @@ void names_run(struct netd *n, uint64_t now_ns)
     struct netd_names *m = &n->names;
 
     dns_run(&m->dns, now_ns);
-    if (!m->stack)
+    if (!m->side.stack)
         return;
-    netstack_run(m->stack, NETD_TURN_BUDGET);
+    netstack_run(m->side.stack, NETD_TURN_BUDGET);
     for (unsigned i = 0; i < DNS_FLIGHTS_MAX && m->dns.njobs != 0; i++) {
         struct netd_wire *w = &m->wire[i];
         unsigned events = w->s ? ns_events(w->s) : 0;
@@ -411,7 +379,7 @@ void names_run(struct netd *n, uint64_t now_ns)
 uint64_t names_deadline(struct netd *n)
 {
     uint64_t d = dns_deadline(&n->names.dns),
-             t = n->names.stack ? netstack_deadline(n->names.stack) : UINT64_MAX;
+             t = n->names.side.stack ? netstack_deadline(n->names.side.stack) : UINT64_MAX;
 
     return t < d ? t : d;
 }

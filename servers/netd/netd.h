@@ -61,6 +61,13 @@ struct netd_if {
     uint8_t linklocal[4], linklocal_tries;
 };
 
+/* A protocol stack with a ring of its own, so that no flood of what the slots bring
+ * reaches what it is for. */
+struct netd_side {
+    int handle;
+    struct netstack *stack; /* NULL: not open */
+};
+
 /* A request for a name that has no answer yet. */
 struct netd_ticket {
     uint64_t token;            /* to reply to */
@@ -80,8 +87,7 @@ struct netd_wire {
 
 struct netd_names {
     struct dns dns;
-    int handle;             /* of the ring of */
-    struct netstack *stack; /* NULL until somebody asks */
+    struct netd_side side; /* opened when somebody asks */
     struct netd_wire wire[DNS_FLIGHTS_MAX];
     struct netd_ticket ticket[NETD_TICKETS];
     uint64_t next_expiry_ns; /* of the servers that routers have named */
@@ -101,8 +107,7 @@ struct netd_time {
 
 /* Connections of processes that have ended. */
 struct netd_adopt {
-    int handle;             /* of the ring of */
-    struct netstack *stack; /* NULL: there are none */
+    struct netd_side side; /* open while there are any */
     uint64_t taken, refused, lost;
 };
 
@@ -123,6 +128,9 @@ struct netd {
 /* env.c */
 void netd_env_fill(struct netd *n, struct ns_env *stack_env, struct arp_env *arp_env);
 void netd_fragment_expired(void *ctx, const uint8_t *quote, size_t len); /* for frag.expired */
+
+/* Open it, unless it is. NULL: no memory. `rings` are the sizes wished for. */
+struct netstack *netd_side_open(struct netd_side *s, const struct ns_config *config, struct sys_net_open rings);
 
 /* links.c */
 void links_init(struct netd *n, int argc, char **argv);
