@@ -347,7 +347,7 @@ struct tcp_ctl { /* a segment that needs no connection: RST, SYN-ACK, TIME_WAIT'
     const struct net_addr *src, *dst;
     uint16_t sport, dport, window;
     uint32_t net;
-    uint8_t flags;
+    uint8_t flags, ttl, tos; /* ttl 0: the usual one */
     uint32_t seq, ack;
     uint8_t opt[40];
     uint32_t opt_len;

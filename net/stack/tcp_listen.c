@@ -22,6 +22,8 @@ void tcp_send_syn_ack(struct netstack *ns, const struct tcp_syn *y)
     c.dport = y->node.rport;
     c.net = y->node.net;
     c.flags = TCP_SYN | TCP_ACK;
+    c.ttl = l->s.ttl;
+    c.tos = l->s.tos;
     c.seq = y->iss;
     c.ack = y->irs + 1;
     c.window = y->window;

@@ -307,14 +307,21 @@ void tcp_send_ctl(struct netstack *ns, const struct tcp_ctl *c)
     uint8_t *h;
     struct net_tx *tx = tx_begin(ns, &h);
     uint32_t tcp_len = 20 + c->opt_len, ip = ip_header_bytes(c->net);
+    uint8_t ttl = c->ttl != 0 ? c->ttl : 64;
     uint64_t sum;
 
     if (tx == NULL)
         return; /* the peer repeats what made us answer */
     if (ip == 20) {
-        ip4_header(h, 20 + tcp_len, 0, IP4_DF, 64, NET_TCP, c->src, c->dst);
+        ip4_header(h, 20 + tcp_len, 0, IP4_DF, ttl, NET_TCP, c->src, c->dst);
+        if (c->tos != 0) {
+            h[1] = c->tos;
+            put16(h + 10, 0);
+            put16_raw(h + 10, csum_finish(csum_20(h)));
+        }
     } else {
-        ip6_header(h, ip6_label(ns, c->src, c->dst, c->sport, c->dport), tcp_len, NET_TCP, 64, c->src, c->dst);
+        uint32_t label = ip6_label(ns, c->src, c->dst, c->sport, c->dport) | (uint32_t)c->tos << 20;
+        ip6_header(h, label, tcp_len, NET_TCP, ttl, c->src, c->dst);
         tx->link = net_link(c->net);
     }
     h += ip;
@@ -373,6 +380,8 @@ void tcp_send_rst(struct tcb *t)
     c.dport = t->node.rport;
     c.net = t->node.net;
     c.flags = TCP_RST | TCP_ACK;
+    c.ttl = t->s.ttl;
+    c.tos = t->s.tos;
     c.seq = t->snd_max; /* within the peer's window even when it has shrunk */
     if (seq_gt(c.seq, t->snd_una + t->snd_wnd))
         c.seq = t->snd_una + t->snd_wnd;

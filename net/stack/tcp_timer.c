@@ -200,6 +200,8 @@ static void misc_fire(struct netstack *ns, struct ns_timer *timer)
         c.dport = t->node.rport;
         c.net = t->node.net;
         c.flags = TCP_ACK;
+        c.ttl = t->s.ttl;
+        c.tos = t->s.tos;
         c.seq = t->snd_una - 1; /* old on purpose: it must be answered */
         c.ack = t->rcv_nxt;
         c.window = (uint16_t)((t->rcv_adv - t->rcv_nxt) >> t->rcv_wscale);
