@@ -215,6 +215,11 @@ static void watch_peer(struct nsock *s, const struct app_plan *p)
     ns_setopt(s, NSO_KEEPCNT, p->may_time_out ? 12 : 4);
 }
 
+static int family(const struct app *a)
+{
+    return a->plan.six ? NET_INET6 : NET_INET;
+}
+
 static void open_next(struct host *h)
 {
     struct app *a = h->app;
@@ -225,7 +230,7 @@ static void open_next(struct host *h)
         if (c->s != NULL)
             continue;
         memset(c, 0, sizeof(*c));
-        if (ns_socket(h->ns, NET_INET, NS_STREAM, &c->s) != 0) {
+        if (ns_socket(h->ns, family(a), NS_STREAM, &c->s) != 0) {
             if (h->alloc_fail == 0)
                 sim_fail("%s: no socket", h->name);
             c->s = NULL;
@@ -292,7 +297,7 @@ static void ask_datagrams(struct host *h)
     if (a->plan.datagrams == 0)
         return;
     if (a->udp == NULL &&
-        (ns_socket(h->ns, NET_INET, NS_DGRAM, &a->udp) != 0 || ns_connect(a->udp, &a->to) != 0))
+        (ns_socket(h->ns, family(a), NS_DGRAM, &a->udp) != 0 || ns_connect(a->udp, &a->to) != 0))
         return;
     while ((r = ns_recv(a->udp, buf, sizeof(buf), 0, &from)) >= 0) {
         for (int i = 1; i < r; i++)
@@ -301,7 +306,7 @@ static void ask_datagrams(struct host *h)
         app_stats.echoes++;
     }
     if (a->asked < a->plan.datagrams && sim.now >= a->ask_at) {
-        uint32_t n = 1 + sim_below(wire_model.mtu - 28u); /* a router may drop the longer ones */
+        uint32_t n = 1 + sim_below(wire_model.mtu - (a->plan.six ? 48u : 28u)); /* a router may drop the longer ones */
         buf[0] = (uint8_t)a->asked++;
         for (uint32_t i = 1; i < n; i++)
             buf[i] = pattern(buf[0], false, i);
@@ -349,16 +354,16 @@ static struct app *app_new(struct host *h, const struct app_plan *p)
 void app_server(struct host *h, uint16_t port, const struct app_plan *p)
 {
     struct app *a = app_new(h, p);
-    struct ns_addr name = {.family = NET_INET, .port = port};
+    struct ns_addr name = {.family = (uint8_t)family(a), .port = port};
 
     a->server = true;
-    if (ns_socket(h->ns, NET_INET, NS_STREAM, &a->listener) != 0 ||
+    if (ns_socket(h->ns, family(a), NS_STREAM, &a->listener) != 0 ||
         ns_setopt(a->listener, NSO_REUSEADDR, 1) != 0 ||
         ns_setopt(a->listener, NSO_REUSEPORT, p->group) != 0 || ns_bind(a->listener, &name) != 0 ||
         ns_listen(a->listener, 16) != 0)
         sim_fail("%s: cannot listen", h->name);
     watch_peer(a->listener, p); /* what it accepts inherits it */
-    if (ns_socket(h->ns, NET_INET, NS_DGRAM, &a->udp) != 0 ||
+    if (ns_socket(h->ns, family(a), NS_DGRAM, &a->udp) != 0 ||
         ns_setopt(a->udp, NSO_REUSEPORT, p->group) != 0 || ns_bind(a->udp, &name) != 0)
         sim_fail("%s: cannot bind", h->name);
 }
@@ -367,10 +372,14 @@ void app_client(struct host *h, uint32_t server_ip, uint16_t port, const struct 
 {
     struct app *a = app_new(h, p);
 
-    a->to.family = NET_INET;
+    a->to.family = (uint8_t)family(a);
     a->to.port = port;
+    if (p->six && (h->ip & 1) == 0)
+        a->to.addr.b[10] = a->to.addr.b[11] = 0xff;
+    else if (p->six)
+        a->to.addr.b[0] = 0xfd;
     for (int i = 0; i < 4; i++)
-        a->to.addr.b[i] = (uint8_t)(server_ip >> (24 - 8 * i));
+        a->to.addr.b[i + (p->six ? 12 : 0)] = (uint8_t)(server_ip >> (24 - 8 * i));
 }
 
 bool app_client_done(const struct host *h)

@@ -16,15 +16,20 @@
 struct direct {
     uint32_t rx_head, tx_tail, cq_head, inflight;
     uint64_t device_free;  /* when the device gets to the next record */
-    uint16_t ports[PORTS]; /* owned; protocols are not told apart */
+    uint32_t ports[PORTS]; /* owned, with the family; protocols are not told apart */
     uint16_t next_port;
     uint8_t secret[NET_SECRET_BYTES];
 };
 
-static bool owned(const struct direct *d, uint16_t port)
+static uint32_t name_of(const struct net_port_key *k)
+{
+    return (uint32_t)k->family << 16 | k->port_lo;
+}
+
+static bool owned(const struct direct *d, uint32_t name)
 {
     for (int i = 0; i < PORTS; i++)
-        if (d->ports[i] == port)
+        if (d->ports[i] == name)
             return true;
     return false;
 }
@@ -40,15 +45,15 @@ static int do_register(struct host *h, struct net_port_op *op)
     if (op->key.port_lo == 0) {
         do {
             d->next_port = (uint16_t)(49152 + (d->next_port + 1 + sim_below(7)) % 16384);
-        } while (owned(d, d->next_port));
-        op->key.port_lo = op->key.port_hi = d->next_port;
+            op->key.port_lo = op->key.port_hi = d->next_port;
+        } while (owned(d, name_of(&op->key)));
     }
     memcpy(op->secret, d->secret, sizeof(op->secret));
-    if (owned(d, op->key.port_lo))
+    if (owned(d, name_of(&op->key)))
         return 0;
     for (int i = 0; i < PORTS; i++) {
         if (d->ports[i] == 0) {
-            d->ports[i] = op->key.port_lo;
+            d->ports[i] = name_of(&op->key);
             return 0;
         }
     }
@@ -60,7 +65,7 @@ static int do_unregister(struct host *h, const struct net_port_op *op)
     struct direct *d = h->kernel_data;
 
     for (int i = 0; i < PORTS && !op->is_flow; i++)
-        if (d->ports[i] == op->key.port_lo)
+        if (d->ports[i] == name_of(&op->key))
             d->ports[i] = 0;
     return 0;
 }
@@ -68,8 +73,10 @@ static int do_unregister(struct host *h, const struct net_port_op *op)
 static int do_route(struct host *h, struct net_route_info *io)
 {
     memset(&io->src, 0, sizeof(io->src));
+    if (io->family == NET_INET6)
+        io->src.b[0] = 0xfd;
     for (int i = 0; i < 4; i++)
-        io->src.b[i] = (uint8_t)(h->ip >> (24 - 8 * i));
+        io->src.b[i + (io->family == NET_INET6 ? 12 : 0)] = (uint8_t)(h->ip >> (24 - 8 * i));
     io->gateway = io->dst;
     io->link = 1;
     io->mtu = wire_model.mtu;
@@ -111,11 +118,13 @@ static void complete(struct host *h, uint64_t cookie, int status)
 /* Written out plainly, apart from what it checks. */
 static bool checksum_good(const uint8_t *packet, size_t n)
 {
-    size_t head = (size_t)(packet[0] & 15) * 4;
-    uint32_t sum = packet[9] == NET_ICMP ? 0 : packet[9] + (uint32_t)(n - head);
+    bool six = packet[0] >> 4 == 6;
+    size_t head = six ? 40 : (size_t)(packet[0] & 15) * 4, addresses = six ? 8 : 12;
+    uint8_t proto = packet[six ? 6 : 9];
+    uint32_t sum = proto == NET_ICMP ? 0 : proto + (uint32_t)(n - head);
 
-    for (size_t i = packet[9] == NET_ICMP ? head : 12; i < n; i++)
-        if (i < 20 || i >= head)
+    for (size_t i = proto == NET_ICMP ? head : addresses; i < n; i++)
+        if (i < addresses + (six ? 32 : 8) || i >= head)
             sum += (uint32_t)packet[i] << ((i & 1) != 0 ? 0 : 8);
     while (sum >> 16 != 0)
         sum = (sum & 0xffff) + (sum >> 16);
@@ -155,7 +164,7 @@ static void device_reads(void *arg)
     }
     if (n < 20 || stated_length(packet) != n)
         sim_fail("%s: record of %zu bytes says %zu", h->name, n, stated_length(packet));
-    if (packet[0] >> 4 == 4 && !checksum_good(packet, n))
+    if (!checksum_good(packet, n))
         sim_fail("%s: sends a packet whose payload changed under way", h->name);
     sent = wire_send(h->ip, packet, n);
     d->inflight--;

@@ -54,6 +54,7 @@ struct wire_model {
     uint16_t path_mtu;    /* of a router between them all, 0: no router */
     bool black_hole;      /* that router does not say what it drops */
     bool down;            /* nothing arrives */
+    bool six;             /* IPv6, too: hosts are fd00:: and their IPv4 address behind it */
 };
 struct wire_stats {
     uint64_t sent, lost, duplicated, corrupted, delivered, nobody, too_big, swallowed;
@@ -63,7 +64,7 @@ extern struct wire_model wire_model;
 extern struct wire_stats wire_stats;
 void wire_start(const struct wire_model *m, const char *pcap_path);
 void wire_stop(void);
-/* The medium carries IPv4; what is IPv6 goes here when somebody wants it. */
+/* Where the medium carries IPv4 only, IPv6 goes here when somebody wants it. */
 extern void (*wire_six)(const uint8_t *packet, size_t n);
 void wire_attach(uint32_t ip, void (*deliver)(void *arg, const uint8_t *packet, size_t n), void *arg);
 void wire_detach(uint32_t ip);
@@ -143,6 +144,7 @@ struct app_plan {
     uint32_t chunk;     /* bytes a write; 0: chance */
     bool group;         /* the server shares its port */
     uint32_t datagrams; /* to the echo on the same port, between the connections */
+    bool six;           /* IPv6 sockets; clients with an even address speak IPv4 through them */
 };
 void app_server(struct host *h, uint16_t port, const struct app_plan *p);
 void app_client(struct host *h, uint32_t server_ip, uint16_t port, const struct app_plan *p);

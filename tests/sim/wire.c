@@ -130,7 +130,8 @@ static void launch(uint64_t when, const uint8_t *packet, size_t n, int flip_at, 
         abort();
     f->n = n;
     memcpy(f->packet, packet, n);
-    f->to = (uint32_t)packet[16] << 24 | (uint32_t)packet[17] << 16 | (uint32_t)packet[18] << 8 | packet[19];
+    const uint8_t *to = packet + (packet[0] >> 4 == 6 ? 36 : 16);
+    f->to = (uint32_t)to[0] << 24 | (uint32_t)to[1] << 16 | (uint32_t)to[2] << 8 | to[3];
     if (flip_at >= 0) {
         f->packet[flip_at] ^= (uint8_t)(1u << flip_bit);
         wire_stats.corrupted++;
@@ -182,7 +183,7 @@ bool wire_send(uint32_t from_ip, const uint8_t *packet, size_t n)
     wire_stats.sent++;
     if (full || n > m->mtu)
         return false;
-    if (packet[0] >> 4 != 4) { /* an answer to damage that looks like IPv6 */
+    if (packet[0] >> 4 != 4 && !(m->six && packet[0] >> 4 == 6)) { /* an answer to damage that looks like IPv6 */
         if (wire_six != NULL)
             wire_six(packet, n);
         else

@@ -234,6 +234,94 @@ static void survives_noise(void **state)
     assert_int_equal(f.bytes, 0);
 }
 
+/* --- IPv6 ------------------------------------------------------------------------- */
+
+/* A fragment: `ext` is 0 or the type of an extension header (8 bytes) before the
+ * fragment header. */
+static uint8_t *piece6(uint32_t id, uint8_t src, size_t start, size_t n, bool more, uint8_t ext,
+                       size_t *whole)
+{
+    size_t hdr = ext ? 56 : 48;
+    uint8_t *p = calloc(1, hdr + n), *r;
+    p[0] = 0x60;
+    p[4] = (uint8_t)((hdr - 40 + n) >> 8), p[5] = (uint8_t)(hdr - 40 + n);
+    p[6] = ext ? ext : 44, p[7] = 64;
+    p[8] = 0xfd, p[23] = src, p[24] = 0xfd, p[39] = 1;
+    if (ext)
+        p[40] = 44;
+    p[hdr - 8] = start ? 0 : 17; /* the first one's counts (RFC 8200 4.5) */
+    p[hdr - 6] = (uint8_t)(start >> 8), p[hdr - 5] = (uint8_t)((start & 0xf8) | more);
+    p[hdr - 4] = (uint8_t)(id >> 24), p[hdr - 3] = (uint8_t)(id >> 16), p[hdr - 2] = (uint8_t)(id >> 8),
+            p[hdr - 1] = (uint8_t)id;
+    for (size_t i = 0; i < n; i++)
+        p[hdr + i] = (uint8_t)((start + i) * 7);
+    r = frag_input(&f, p, hdr + n, 0, whole);
+    free(p);
+    return r;
+}
+
+static void check_whole6(uint8_t *w, size_t len, size_t payload, bool ext)
+{
+    size_t hdr = ext ? 48 : 40;
+    assert_non_null(w);
+    assert_int_equal(len, hdr + payload);
+    assert_int_equal(w[4] << 8 | w[5], hdr - 40 + payload);
+    assert_int_equal(ext ? w[40] : w[6], 17); /* no trace of the fragment header */
+    for (size_t i = 0; i < payload; i++)
+        assert_int_equal(w[hdr + i], (uint8_t)(i * 7));
+    t_free(NULL, w);
+}
+
+static void ipv6_in_any_order(void **state)
+{
+    (void)state;
+    size_t len = 0;
+    assert_null(piece6(7, 2, 1024, 300, false, 0, &len));
+    assert_null(piece6(8, 2, 0, 1024, true, 0, &len)); /* another's */
+    assert_null(piece6(7, 3, 0, 1024, true, 0, &len));
+    uint8_t *w = piece6(7, 2, 0, 1024, true, 0, &len);
+    check_whole6(w, len, 1324, false);
+    assert_null(piece6(9, 2, 0, 8, true, 60, &len)); /* options before it */
+    w = piece6(9, 2, 8, 1, false, 60, &len);
+    check_whole6(w, len, 9, true);
+    w = piece6(10, 2, 0, 13, false, 0, &len); /* alone (RFC 6946) */
+    check_whole6(w, len, 13, false);
+    assert_null(piece(7, 3, 1024, 8, false, &len)); /* IPv4's numbers are its own */
+    frag_run(&f, UINT64_MAX);
+    assert_int_equal(blocks, 0);
+}
+
+static void ipv6_overlap_ends_it(void **state) /* C-NETD-4 */
+{
+    (void)state;
+    size_t len = 0;
+    assert_null(piece6(7, 2, 0, 1024, true, 0, &len));
+    assert_null(piece6(7, 2, 1016, 300, false, 0, &len));
+    assert_int_equal(f.overlaps, 1);
+    assert_int_equal(f.bytes, 0);
+    assert_null(piece6(7, 2, 1024, 292, false, 0, &len));
+    frag_run(&f, UINT64_MAX);
+    assert_int_equal(blocks, 0);
+}
+
+static void ipv6_garbage(void **state)
+{
+    (void)state;
+    size_t len = 0;
+    uint8_t p[64] = {0x60, [5] = 24, [6] = 44};
+    assert_null(piece6(7, 2, 0, 1023, true, 0, &len));      /* only the last may be odd */
+    assert_null(piece6(7, 2, 65528, 1000, false, 0, &len)); /* beyond 64 KiB */
+    for (size_t n = 0; n < 48; n++)
+        assert_null(frag_input(&f, p, n, 0, &len));
+    p[6] = 60; /* an extension header that is longer than all */
+    p[40] = 44, p[41] = 200;
+    assert_null(frag_input(&f, p, sizeof(p), 0, &len));
+    p[6] = 17; /* no fragment at all */
+    assert_null(frag_input(&f, p, sizeof(p), 0, &len));
+    assert_int_equal(f.bytes, 0);
+    assert_int_equal(f.bad, 52);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -245,6 +333,9 @@ int main(void)
         cmocka_unit_test_setup(a_flood_keeps_nobody_out, setup),
         cmocka_unit_test_setup(survives_noise, setup),
         cmocka_unit_test_setup(in_any_order, setup),
+        cmocka_unit_test_setup(ipv6_in_any_order, setup),
+        cmocka_unit_test_setup(ipv6_overlap_ends_it, setup),
+        cmocka_unit_test_setup(ipv6_garbage, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
