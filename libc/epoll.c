@@ -86,6 +86,11 @@ static bool is_socket(const struct item *i)
     return i->file->ops->kind == FILE_SOCKET;
 }
 
+static unsigned handles_of(const struct file *f) /* that a wait may need for it */
+{
+    return f->ops->handle_out != NULL ? 2 : 1;
+}
+
 static bool is_datagram(const struct item *i)
 {
     return ((const struct sock_file *)i->file)->type == SOCK_DGRAM;
@@ -145,7 +150,7 @@ static void item_free(struct item *i)
         *i->prev = i->next;
         if (i->next != NULL)
             i->next->prev = i->prev;
-        e->nplain--;
+        e->nplain -= handles_of(i->file);
     }
     free(i);
 }
@@ -301,7 +306,7 @@ static int add(struct epoll *e, int fd, struct file *f, const struct epoll_event
         return -EINVAL;
     if (!socket && (f->ops->handle == NULL || f->ops->events == NULL))
         return -EPERM;
-    if (!socket && e->nplain >= EPOLL_HANDLES_MAX)
+    if (!socket && e->nplain + handles_of(f) > EPOLL_HANDLES_MAX)
         return -ENOSPC;
     if (e->chunk[fd / FD_CHUNK] == NULL &&
         (e->chunk[fd / FD_CHUNK] = calloc(FD_CHUNK, sizeof(struct item *))) == NULL)
@@ -324,7 +329,7 @@ static int add(struct epoll *e, int fd, struct file *f, const struct epoll_event
         if (e->plain != NULL)
             e->plain->prev = &i->next;
         e->plain = i;
-        e->nplain++;
+        e->nplain += handles_of(f);
     }
     return 0;
 }
@@ -477,8 +482,14 @@ static void collect(struct epoll *e, struct sleep *s)
                         (i->events & (EPOLLIN | EPOLLRDNORM) ? READY_IN : 0u);
         if ((i->events & 0xffffu) == 0 || ((i->events & EPOLLET) && !i->fresh))
             continue;
-        s->items[s->n++] =
-            (struct wait_item){.kind = WAIT_HANDLE, .handle = i->file->ops->handle(i->file), .want = want};
+        const struct file_ops *ops = i->file->ops;
+        int in = ops->handle(i->file), out = ops->handle_out != NULL ? ops->handle_out(i->file) : -1;
+        if ((want & READY_OUT) && out >= 0) {
+            s->items[s->n++] = (struct wait_item){.kind = WAIT_HANDLE, .handle = out, .want = READY_OUT};
+            want &= ~READY_OUT;
+        }
+        if (in >= 0)
+            s->items[s->n++] = (struct wait_item){.kind = WAIT_HANDLE, .handle = in, .want = want};
         uint64_t due = i->file->ops->due != NULL ? i->file->ops->due(i->file) : SYS_NO_DEADLINE;
         if (due < s->due_ns)
             s->due_ns = due;

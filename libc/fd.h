@@ -30,6 +30,7 @@ enum file_kind {
     FILE_SOCKET,
     FILE_HANDLE,
     FILE_PIPE,
+    FILE_PAIR,
     FILE_EPOLL,
     FILE_EVENT,
     FILE_TIMER,
@@ -52,6 +53,8 @@ struct file_ops {
     unsigned (*events)(struct file *f);
     /* For poll: handle that becomes ready, -1 for "always ready". */
     int (*handle)(struct file *f);
+    /* The same for POLLOUT, where that is another handle; NULL: it is not. */
+    int (*handle_out)(struct file *f);
     /* For poll: time of CLOCK_MONOTONIC at which it becomes ready by itself;
      * SYS_NO_DEADLINE, or NULL: never. */
     uint64_t (*due)(struct file *f);
@@ -115,6 +118,8 @@ int file_open(const char *path, int flags, struct file **out);
 int file_open_initrd(const char *path, int flags, struct file **out);
 int file_open_device(const char *name, int flags, struct file **out);
 int file_of_pipe(int handle, int flags, struct file **out);
+int file_of_pair(int rd, int wr, int type, int flags, struct file **out); /* pair.c */
+int file_pair_type(const struct file *f);
 /* What inherit.c writes down and makes again: a file's path, a device's name, the
  * console's handle (-1: none yet). */
 const char *file_initrd_path(const struct file *f);

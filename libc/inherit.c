@@ -121,13 +121,18 @@ static int handle_out(struct inherit_out *o, int handle)
     return (int)o->nlist++;
 }
 
+static int pair_handle_out(struct inherit_out *o, int handle)
+{
+    return handle < 0 ? -1 : handle_out(o, handle);
+}
+
 static bool goes_along(const struct plan_fd *at)
 {
     enum file_kind k = at->f->ops->kind;
     if (k == FILE_SOCKET)
         return at->moves;
     return !at->cloexec && k != FILE_DIR && k != FILE_HANDLE &&
-           (k == FILE_INITRD || k == FILE_PIPE || file_device_name(at->f) != NULL);
+           (k == FILE_INITRD || k == FILE_PIPE || k == FILE_PAIR || file_device_name(at->f) != NULL);
 }
 
 static int write_file(struct inherit_out *o, const struct plan_fd *at)
@@ -144,6 +149,14 @@ static int write_file(struct inherit_out *o, const struct plan_fd *at)
         it.kind = INHERIT_PIPE;
         it.handle = handle_out(o, f->ops->handle(f));
         return it.handle < 0 ? it.handle : add(o, it, NULL);
+    case FILE_PAIR:
+        it.kind = INHERIT_PAIR;
+        it.handle = pair_handle_out(o, f->ops->handle(f));
+        it.offset = pair_handle_out(o, f->ops->handle_out(f));
+        if (it.handle == -EMFILE || it.offset == -EMFILE)
+            return -EMFILE;
+        it.offset = (int64_t)file_pair_type(f) << 32 | (uint32_t)it.offset;
+        return add(o, it, NULL);
     case FILE_SOCKET:
         it.kind = INHERIT_SOCKET;
         it.handle = handle_out(o, at->packed);
@@ -212,6 +225,12 @@ size_t plan_left_out(const struct plan *p, int32_t *handles, size_t max)
         struct file *f = p->v[i].f;
         if ((f->ops->kind == FILE_PIPE || f->ops->kind == FILE_HANDLE) && !kept(p, f))
             handles[n++] = f->ops->handle(f);
+        if (f->ops->kind == FILE_PAIR && !kept(p, f) && n + 2 <= max) {
+            if (f->ops->handle(f) >= 0)
+                handles[n++] = f->ops->handle(f);
+            if (f->ops->handle_out(f) >= 0)
+                handles[n++] = f->ops->handle_out(f);
+        }
     }
     return n;
 }
@@ -234,6 +253,9 @@ static struct file *make(const struct inherit_item *it, const char *path, struct
         break;
     case INHERIT_PIPE:
         file_of_pipe(it->handle, (int)it->flags, &f);
+        break;
+    case INHERIT_PAIR:
+        file_of_pair(it->handle, (int)(int32_t)it->offset, (int)(it->offset >> 32), (int)it->flags, &f);
         break;
     case INHERIT_SOCKET: /* without sockets in the program it is lost, and its peer hears so */
         if (__libc_socket_unpack != NULL)

@@ -22,6 +22,7 @@ enum inherit_kind {
     INHERIT_SAME,     /* handle: number of an earlier item, whose file this descriptor shares */
     INHERIT_SOCKET, /* handle: memory object with the record of a socket that moves (sockmove.c) */
     INHERIT_CHILD,    /* fd: pid; handle: its process */
+    INHERIT_PAIR,     /* handle to read from; offset: type of socket, and below it the handle to write to */
 };
 
 struct inherit_head {

@@ -21,6 +21,7 @@ LIBC_SOURCES = \
     libc/fork.c \
     libc/inherit.c \
     libc/job.c \
+    libc/pair.c \
     libc/pipe.c \
     libc/signal.c \
     libc/signal_entry.S \

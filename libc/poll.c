@@ -23,6 +23,16 @@ struct scan {
     uint64_t due_ns; /* the first timer's time */
 };
 
+static void add_item(struct scan *s, int handle, uint32_t want)
+{
+    if (handle < 0) /* half of a pair that is shut down */
+        return;
+    if (s->nitems + NET_SLEEP_ITEMS < WAIT_ITEMS_MAX)
+        s->items[s->nitems++] = (struct wait_item){.kind = WAIT_HANDLE, .handle = handle, .want = want};
+    else
+        s->overflow = true;
+}
+
 static void collect(struct scan *s, struct file *f, short events)
 {
     uint32_t want = (events & (POLLOUT | POLLWRNORM) ? READY_OUT : 0u) |
@@ -33,11 +43,11 @@ static void collect(struct scan *s, struct file *f, short events)
     uint64_t due = f->ops->due != NULL ? f->ops->due(f) : SYS_NO_DEADLINE;
     if (due < s->due_ns)
         s->due_ns = due;
-    if (s->nitems + NET_SLEEP_ITEMS < WAIT_ITEMS_MAX)
-        s->items[s->nitems++] =
-            (struct wait_item){.kind = WAIT_HANDLE, .handle = f->ops->handle(f), .want = want};
-    else
-        s->overflow = true;
+    if ((want & READY_OUT) && f->ops->handle_out != NULL) {
+        add_item(s, f->ops->handle_out(f), READY_OUT);
+        want &= ~READY_OUT;
+    }
+    add_item(s, f->ops->handle(f), want);
 }
 
 /* Fill in revents and gather what can be waited for; returns how many of them

@@ -6,6 +6,7 @@
  * the stack would block sleeps on the network (libc/net.h). Context: any thread.
  */
 #include "net.h"
+#include "pair.h"
 #include <errno.h>
 #include <signal.h>
 #include <fcntl.h>
@@ -317,7 +318,7 @@ int shutdown(int fd, int how)
 {
     struct sock_file *s = sock_get(fd);
     if (s == NULL)
-        return -1;
+        return errno == ENOTSOCK ? __libc_pair_shutdown(fd, how) : -1;
     int r = -EINVAL;
     if (how >= SHUT_RD && how <= SHUT_RDWR) {
         net_enter_in(s->ctx);
@@ -411,7 +412,7 @@ ssize_t recvfrom(int fd, void *buf, size_t n, int flags, struct sockaddr *addr, 
     struct ns_addr from = {0};
     struct sock_file *s = sock_get(fd);
     if (s == NULL)
-        return -1;
+        return errno == ENOTSOCK ? __libc_pair_recv(fd, buf, n, flags) : -1;
     ssize_t r = receive(s, buf, n, flags, &from);
     if (r >= 0)
         sockaddr_out(&from, addr, len);
@@ -429,7 +430,7 @@ ssize_t sendto(int fd, const void *buf, size_t n, int flags, const struct sockad
     struct ns_addr to;
     struct sock_file *s = sock_get(fd);
     if (s == NULL)
-        return -1;
+        return errno == ENOTSOCK ? __libc_pair_send(fd, buf, n, flags, addr != NULL) : -1;
     ssize_t r = addr == NULL ? 0 : sockaddr_in_of(addr, len, &to);
     if (r == 0)
         r = transmit(s, buf, n, flags, addr == NULL ? NULL : &to);

@@ -5,6 +5,7 @@
  * Owns: which option maps to what in libnet. Context: any thread.
  */
 #include "net.h"
+#include "pair.h"
 #include <errno.h>
 #include <netinet/tcp.h>
 #include <string.h>
@@ -129,7 +130,7 @@ int setsockopt(int fd, int level, int option, const void *value, socklen_t len)
 {
     struct sock_file *s = sock_get(fd);
     if (s == NULL)
-        return -1;
+        return errno == ENOTSOCK ? __libc_pair_option(fd, level, option, NULL, value, &len) : -1;
     net_enter_in(s->ctx);
     int r = set_locked(s, level, option, value, len);
     net_leave_in(s->ctx);
@@ -192,7 +193,7 @@ int getsockopt(int fd, int level, int option, void *value, socklen_t *len)
 {
     struct sock_file *s = sock_get(fd);
     if (s == NULL)
-        return -1;
+        return errno == ENOTSOCK ? __libc_pair_option(fd, level, option, value, NULL, len) : -1;
     net_enter_in(s->ctx);
     int r = get_locked(s, level, option, value, len);
     net_leave_in(s->ctx);

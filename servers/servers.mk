@@ -15,7 +15,7 @@ SERVER_selftest_SOURCES = servers/selftest/main.c servers/selftest/helper.c serv
     servers/selftest/secrets.c servers/selftest/fork.c servers/selftest/exec.c \
     servers/selftest/trace.c
 SERVER_selftest_SOURCES += servers/selftest/names.c servers/selftest/events.c servers/selftest/memory.c
-SERVER_selftest_SOURCES += servers/selftest/crew.c servers/selftest/many.c servers/selftest/wakes.c servers/selftest/errnos.c servers/selftest/screen.c
+SERVER_selftest_SOURCES += servers/selftest/crew.c servers/selftest/many.c servers/selftest/wakes.c servers/selftest/errnos.c servers/selftest/pairs.c servers/selftest/screen.c
 SERVER_selftest_SOURCES += servers/selftest/races.c servers/selftest/smp.c servers/selftest/tlb.c
 SERVER_selftest_SOURCES += servers/selftest/pipes.c servers/selftest/signals.c servers/selftest/posix.c \
     servers/selftest/pthread.c

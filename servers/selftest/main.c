@@ -22,7 +22,7 @@ static const struct {
     {"pipes", pipes_tests},     {"signals", signals_tests},     {"posix", posix_tests},
     {"pthread", pthread_tests}, {"events", events_tests},       {"tlb", tlb_tests},
     {"smp", smp_tests},         {"fuzz", fuzz_tests},           {"wakes", wakes_tests},
-    {"netdb", netdb_tests},     {"errnos", errnos_tests},
+    {"netdb", netdb_tests},     {"errnos", errnos_tests},       {"pairs", pairs_tests},
 };
 
 static const struct role *const roles[] = {

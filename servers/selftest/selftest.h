@@ -64,7 +64,7 @@ extern const struct test fuzz_tests[];
 extern const struct role fuzz_roles[], witness_roles[];
 
 extern const struct role crew_roles[], many_roles[], wakes_roles[];
-extern const struct test wakes_tests[], errnos_tests[];
+extern const struct test wakes_tests[], errnos_tests[], pairs_tests[];
 
 #define STR2(x) #x
 #define STR(x) STR2(x)

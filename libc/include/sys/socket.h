@@ -67,6 +67,7 @@ struct linger {
 #define SOCK_STREAM   1
 #define SOCK_DGRAM    2
 #define SOCK_RAW      3
+#define SOCK_SEQPACKET 5
 #define SOCK_NONBLOCK 0x4000  /* O_NONBLOCK */
 #define SOCK_CLOEXEC  0x40000 /* O_CLOEXEC */
 
@@ -108,6 +109,7 @@ struct linger {
 #define SHUT_RDWR 2
 
 int socket(int domain, int type, int protocol);
+int socketpair(int domain, int type, int protocol, int fds[2]); /* AF_UNIX only */
 int bind(int fd, const struct sockaddr *addr, socklen_t len);
 int listen(int fd, int backlog);
 int accept(int fd, struct sockaddr *addr, socklen_t *len);
