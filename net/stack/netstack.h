@@ -194,7 +194,7 @@ enum ns_opt {
     NSO_KEEPALIVE,   /* stream: ask an idle peer whether it lives (RFC 9293 3.8.4) [0] */
     NSO_REUSEADDR,   /* bind where only TIME_WAITs are [0] */
     NSO_LINGER,      /* stream: seconds that a close may take, 0: reset, -1: off [-1] */
-    NSO_SNDBUF,      /* bytes, 2 KiB to 16 MiB; fixes what grows otherwise */
+    NSO_SNDBUF,      /* bytes, up to 4 MiB; fixes what grows otherwise */
     NSO_RCVBUF,      /* bytes; a datagram socket's queue, or a stream's window likewise */
     NSO_ERROR,       /* read only: the pending error, positive; reading clears it */
     NSO_BROADCAST,   /* datagrams: may go to a broadcast address [0] */
