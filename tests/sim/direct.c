@@ -7,6 +7,7 @@
  * time after the record was taken, so that a buffer given up too early shows
  * as a wrong checksum at the peer.
  */
+#include <net/host/kring.h>
 #include <stdlib.h>
 #include <string.h>
 #include <tests/sim/sim.h>
@@ -14,7 +15,8 @@
 #define PORTS 512
 
 struct direct {
-    uint32_t rx_head, tx_tail, cq_head, inflight;
+    struct kring ring;
+    uint32_t inflight;
     uint64_t device_free;  /* when the device gets to the next record */
     uint32_t ports[PORTS]; /* owned, with the family; protocols are not told apart */
     uint16_t next_port;
@@ -93,26 +95,18 @@ struct sending { /* a record that the device has not read yet */
     uint8_t hdr[NET_TX_HDR_MAX];
 };
 
-static uint8_t *at(struct host *h, uint32_t off)
-{
-    return (uint8_t *)h->ring + off;
-}
-
-static void complete(struct host *h, uint64_t cookie, int status)
+static void complete(struct host *h, const struct net_tx *tx, int status)
 {
     struct direct *d = h->kernel_data;
-    struct net_cqe *c =
-        (struct net_cqe *)(void *)at(h, h->ring->cq_off) + (d->cq_head & (h->ring->cq_entries - 1));
+    uint32_t before = d->ring.cq_head;
 
-    if (d->cq_head - h->ring->cq_tail >= h->ring->cq_entries) {
+    if (before - h->ring->cq_tail >= h->ring->cq_entries) {
         sim_fail("%s: completion ring overrun", h->name);
         return;
     }
-    c->cookie = cookie;
-    c->status = status;
-    d->cq_head++;
-    __atomic_store_n(&h->ring->cq_head, d->cq_head, __ATOMIC_RELEASE);
-    host_wake(h);
+    kring_done(&d->ring, tx, status);
+    if (d->ring.cq_head != before)
+        host_wake(h);
 }
 
 /* Written out plainly, apart from what it checks. */
@@ -144,34 +138,25 @@ static void device_reads(void *arg)
     struct host *h = s->h;
     struct direct *d = h->kernel_data;
     uint8_t packet[65536];
-    size_t n = s->tx.hdr_len;
+    int64_t gathered;
+    size_t n;
     bool sent;
 
     if (!h->alive || h->serial != s->serial) {
         free(s);
         return;
     }
-    memcpy(packet, s->hdr, n);
-    for (int i = 0; i < s->tx.nseg; i++) {
-        if (s->tx.seg[i].off > h->ring->arena_size ||
-            s->tx.seg[i].len > h->ring->arena_size - s->tx.seg[i].off ||
-            n + s->tx.seg[i].len > sizeof(packet)) {
-            sim_fail("%s: segment outside the arena", h->name);
-            break;
-        }
-        memcpy(packet + n, at(h, h->ring->arena_off) + s->tx.seg[i].off, s->tx.seg[i].len);
-        n += s->tx.seg[i].len;
-    }
+    gathered = kring_gather(&d->ring, &s->tx, s->hdr, packet, sizeof(packet));
+    if (gathered < 0)
+        sim_fail("%s: segment outside the arena", h->name);
+    n = gathered < 0 ? 0 : (size_t)gathered;
     if (n < 20 || stated_length(packet) != n)
         sim_fail("%s: record of %zu bytes says %zu", h->name, n, stated_length(packet));
     if (!checksum_good(packet, n))
         sim_fail("%s: sends a packet whose payload changed under way", h->name);
     sent = wire_send(h->ip, packet, n);
     d->inflight--;
-    if (!sent)
-        complete(h, s->tx.cookie, n > wire_model.mtu ? -EMSGSIZE : -ENOBUFS);
-    else if (s->tx.nseg != 0 || (s->tx.flags & TX_NOTIFY))
-        complete(h, s->tx.cookie, 0);
+    complete(h, &s->tx, sent ? 0 : n > wire_model.mtu ? -EMSGSIZE : -ENOBUFS);
     free(s);
 }
 
@@ -179,25 +164,25 @@ static void pump(struct host *h)
 {
     struct direct *d = h->kernel_data;
     struct net_ring *r = h->ring;
-    uint32_t head = __atomic_load_n(&r->tx_head, __ATOMIC_ACQUIRE);
 
-    if (head - d->tx_tail > r->tx_entries) {
+    if (__atomic_load_n(&r->tx_head, __ATOMIC_ACQUIRE) - d->ring.tx_tail > r->tx_entries) {
         sim_fail("%s: transmit ring overrun", h->name);
         return;
     }
-    while (d->tx_tail != head && d->inflight < r->tx_entries) {
+    while (d->inflight < r->tx_entries) {
         struct sending *s = malloc(sizeof(*s));
+        int taken;
         if (s == NULL)
             abort();
+        taken = kring_take(&d->ring, &s->tx, s->hdr);
+        if (taken <= 0) {
+            if (taken < 0)
+                sim_fail("%s: impossible transmit record", h->name);
+            free(s);
+            break;
+        }
         s->h = h;
         s->serial = h->serial;
-        s->tx = ((struct net_tx *)(void *)at(h, r->tx_off))[d->tx_tail & (r->tx_entries - 1)];
-        if (s->tx.hdr_len > NET_TX_HDR_MAX || s->tx.nseg > NET_TX_SEGS ||
-            s->tx.hdr_off + s->tx.hdr_len > r->arena_size)
-            sim_fail("%s: impossible transmit record", h->name);
-        else
-            memcpy(s->hdr, at(h, r->arena_off) + s->tx.hdr_off, s->tx.hdr_len);
-        d->tx_tail++;
         d->inflight++;
         /* In order, usually at once; now and then the device is stuck for longer
          * than a round trip. */
@@ -207,67 +192,23 @@ static void pump(struct host *h)
             d->device_free += sim_below(20) * SIM_US + (sim_chance(5) ? sim_below(40) * SIM_MS : 0);
         sim_at(d->device_free, device_reads, s);
     }
-    __atomic_store_n(&r->tx_tail, d->tx_tail, __ATOMIC_RELEASE);
 }
 
 /* A packet arrives: one copy into the receive ring, or a drop when it is full. */
 static void deliver(void *arg, const uint8_t *packet, size_t n)
 {
+    const struct net_rx meta = {.link = 1, .time_ns = sim.now};
     struct host *h = arg;
     struct direct *d = h->kernel_data;
-    struct net_ring *r = h->ring;
-    uint32_t size = (uint32_t)(sizeof(struct net_rx) + n + 15) & ~15u;
-    uint32_t off = d->rx_head & (r->rx_size - 1), pad = r->rx_size - off < size ? r->rx_size - off : 0;
-    struct net_rx *rx;
 
-    if (d->rx_head + pad + size - __atomic_load_n(&r->rx_tail, __ATOMIC_ACQUIRE) > r->rx_size) {
-        r->rx_dropped++;
-        return;
-    }
-    if (pad != 0) {
-        rx = (struct net_rx *)(void *)(at(h, r->rx_off) + off);
-        rx->size = pad; /* 16 bytes at least: size and kind fit */
-        rx->kind = RX_PAD;
-        d->rx_head += pad;
-        off = 0;
-    }
-    rx = (struct net_rx *)(void *)(at(h, r->rx_off) + off);
-    memset(rx, 0, sizeof(*rx));
-    rx->size = size;
-    rx->kind = RX_PACKET;
-    rx->link = 1;
-    rx->len = (uint32_t)n;
-    rx->time_ns = sim.now;
-    memcpy(rx + 1, packet, n);
-    d->rx_head += size;
-    __atomic_store_n(&r->rx_head, d->rx_head, __ATOMIC_RELEASE);
-    host_wake(h);
+    if (kring_deliver(&d->ring, &meta, packet, n))
+        host_wake(h);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */
-static struct net_ring *make_ring(const struct host_options *o)
+static uint32_t or_default(uint32_t v, uint32_t otherwise)
 {
-    uint32_t rx = o->rx_bytes != 0 ? o->rx_bytes : 64 * 1024, tx = o->tx_entries != 0 ? o->tx_entries : 64;
-    uint32_t arena = o->arena_bytes != 0 ? o->arena_bytes : 256 * 1024, cq = 2 * tx;
-    uint32_t total =
-        4096 + rx + tx * (uint32_t)sizeof(struct net_tx) + cq * (uint32_t)sizeof(struct net_cqe) + arena;
-    struct net_ring *r = aligned_alloc(4096, (total + 4095) & ~4095u);
-
-    if (r == NULL)
-        abort();
-    memset(r, 0, total);
-    r->magic = NET_RING_MAGIC;
-    r->version = NET_RING_VERSION;
-    r->rx_off = 4096;
-    r->rx_size = rx;
-    r->tx_off = r->rx_off + rx;
-    r->tx_entries = tx;
-    r->cq_off = r->tx_off + tx * (uint32_t)sizeof(struct net_tx);
-    r->cq_entries = cq;
-    r->arena_off = r->cq_off + cq * (uint32_t)sizeof(struct net_cqe);
-    r->arena_size = arena;
-    r->total_size = total;
-    return r;
+    return v != 0 ? v : otherwise;
 }
 
 static struct net_ring *do_open(struct host *h)
@@ -282,11 +223,14 @@ static struct net_ring *do_open(struct host *h)
         for (int i = 0; i < NET_SECRET_BYTES; i++)
             d->secret[i] = (uint8_t)sim_random();
     }
-    d->rx_head = d->tx_tail = d->cq_head = d->inflight = 0;
+    if (kring_make(&d->ring, or_default(h->options.rx_bytes, 64 * 1024), or_default(h->options.tx_entries, 64),
+                   or_default(h->options.arena_bytes, 256 * 1024)) != 0)
+        abort();
+    d->inflight = 0;
     d->device_free = 0;
     memset(d->ports, 0, sizeof(d->ports));
     wire_attach(h->ip, deliver, h);
-    return make_ring(&h->options);
+    return d->ring.ring;
 }
 
 static void do_close(struct host *h)

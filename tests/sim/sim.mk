@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # tests/sim/sim.mk: the deterministic network simulation.
 
-SIM_SOURCES = tests/sim/sim.c tests/sim/wire.c tests/sim/host.c tests/sim/direct.c tests/sim/handover.c tests/sim/app.c tests/sim/play.c
+SIM_SOURCES = tests/sim/sim.c tests/sim/wire.c tests/sim/host.c tests/sim/direct.c net/host/kring.c tests/sim/handover.c tests/sim/app.c tests/sim/play.c
 SIM_MACHINE_SOURCES = tests/sim/machine.c $(SIM_SOURCES) $(NET_STACK_SOURCES) $(NET_CORE_SOURCES) kernel/rights.c \
 	tests/sim/services.c
 SIM_TESTS += sim_tcp sim_machine
@@ -30,4 +30,4 @@ sim: tests/sim/sim_chaos_fast.tap
 # The conformance cases: make conform CASE=name shows one with its packets.
 SIM_TESTS += conform
 conform_SOURCES_LIST = tests/sim/conform.c tests/sim/conform_cmd.c tests/sim/conform_parse.c tests/sim/conform_seg.c \
-	tests/sim/sim.c tests/sim/wire.c tests/sim/host.c tests/sim/direct.c tests/sim/app.c $(NET_STACK_SOURCES)
+	tests/sim/sim.c tests/sim/wire.c tests/sim/host.c tests/sim/direct.c net/host/kring.c tests/sim/app.c $(NET_STACK_SOURCES)
