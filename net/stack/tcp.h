@@ -395,7 +395,7 @@ static inline void tcp_rec_push(struct tcb *t, uint32_t end, bool again)
 {
     struct tcp_recovery *c = &t->rc;
 
-    if (c->rec == NULL || (c->n == 0 && t->snd_nxt != t->snd_una))
+    if (c->n == 0 && t->snd_nxt != t->snd_una)
         return; /* untracked */
     c->rec[c->head + c->n++] = (struct tcp_rec){
         .sent_ns = tcp_rec_stamp(t), .seq = t->snd_nxt, .end = end, .flags = again ? REC_RETRANS : 0};

@@ -13,6 +13,8 @@
 void tcp_recovery_init(struct tcb *t)
 {
     memset(&t->rc, 0, sizeof(t->rc));
+    t->rc.rec = t->rc.own;
+    t->rc.room = TCP_RECS_OWN;
     t->rc.min_rtt_ns = t->srtt_us != 0 ? t->srtt_us * 1000ull : NS_NEVER; /* the handshake's */
     t->rc.min_rtt_at = t->s.ns->now;
     t->rc.reo_wnd_mult = 1;

@@ -56,16 +56,15 @@ void tcp_rec_pool_free(struct netstack *ns)
 static bool make_room(struct tcb *t)
 {
     struct tcp_recovery *c = &t->rc;
-    uint32_t room = c->room != 0 ? 2 * c->room : TCP_RECS_FEW;
+    uint32_t room = c->room > TCP_RECS_OWN ? 2 * c->room : TCP_RECS_FEW;
     struct tcp_rec *bigger = NULL;
 
     if ((c->head == 0 || c->head < c->n) && room <= TCP_RECS_MAX)
         bigger = array_new(t->s.ns, room);
     if (bigger != NULL) {
-        if (c->rec != NULL) {
-            memcpy(bigger, c->rec + c->head, c->n * sizeof(*c->rec));
+        memcpy(bigger, c->rec + c->head, c->n * sizeof(*c->rec));
+        if (c->rec != c->own)
             array_free(t->s.ns, c->rec, c->room);
-        }
         c->rec = bigger;
         c->room = room;
     } else if (c->head > c->n / 8) {
@@ -77,23 +76,31 @@ static bool make_room(struct tcb *t)
     return true;
 }
 
-/* The array is full to its end. False: an acknowledgement must come first. True,
- * with no array: the segment goes untracked. */
+/* The array is full to its end. False: an acknowledgement must come first. */
 bool tcp_rec_room(struct tcb *t) /* C-SACK-1 */
 {
     if (t->rc.n == 0 && t->snd_nxt != t->snd_una)
-        return true; /* what went before is not tracked either */
-    return make_room(t) || t->rc.n == 0;
+        return true; /* what went before is not tracked, and this will not be */
+    return make_room(t);
+}
+
+void tcp_rec_shrink(struct tcb *t)
+{
+    struct tcp_recovery *c = &t->rc;
+
+    if (c->rec != NULL && c->rec != c->own)
+        array_free(t->s.ns, c->rec, c->room);
+    c->rec = c->own;
+    c->room = TCP_RECS_OWN;
+    c->head = 0;
 }
 
 void tcp_rec_forget(struct tcb *t)
 {
     struct tcp_recovery *c = &t->rc;
 
-    if (c->rec != NULL)
-        array_free(t->s.ns, c->rec, c->room);
-    c->rec = NULL;
-    c->head = c->n = c->room = 0;
+    tcp_rec_shrink(t);
+    c->n = 0;
     c->sacked = c->lost = c->sacked_n = 0;
     c->reo_at = 0;
     c->attend = t->in_recovery || c->in_loss || c->undo_on || c->tlp_on;
@@ -241,8 +248,11 @@ uint32_t tcp_sack_advance(struct tcb *t, const struct tcp_in *in)
     }
     if (newest != NULL)
         tcp_rack_update(t, in, newest, true);
-    if (left == 0) {
-        tcp_rec_forget(t);
+    if (left == 0) { /* the sums are zero by themselves */
+        c->n = c->head = 0;
+        c->reo_at = 0;
+        if (c->rec != c->own)
+            tcp_rec_shrink(t);
         return sacked;
     }
     if (seq_lt(r->seq, una)) {

@@ -12,10 +12,10 @@
  *   tcp_rack.c      which segments are lost; the loss probe
  *   tcp_recover.c   entering and leaving recovery, how much may be sent in it
  *
- * The records exist only on a connection with SACK, and only while something is
- * in flight. They cover [snd_una, snd_nxt) without a gap. Without SACK, or when
- * there was no memory for the first one, there are none: then duplicate ACKs and
- * the retransmission timer do what they do in NewReno (tcp_ack.c).
+ * The records exist only on a connection with SACK; beyond the first few only
+ * while so many are in flight. They cover [snd_una, snd_nxt) without a gap. Without
+ * SACK there are none: then duplicate ACKs and the retransmission timer do what
+ * they do in NewReno (tcp_ack.c).
  */
 #ifndef NET_STACK_TCP_SACK_H
 #define NET_STACK_TCP_SACK_H
@@ -23,7 +23,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TCP_RECS_FEW 16u   /* the first array; the stack keeps some of them */
+#define TCP_RECS_OWN 4u    /* in the connection itself: a request or a short answer */
+#define TCP_RECS_FEW 16u   /* the first array beyond; the stack keeps some of them */
 #define TCP_RECS_MAX 8192u /* segments in flight; beyond it sending waits for ACKs (C-SACK-1) */
 #define TCP_RECS_KEPT 32u
 
@@ -43,7 +44,7 @@ enum tcp_rtx_kind { RTX_RTO = 0, RTX_TLP, RTX_REO }; /* what the timer rtx waits
 
 struct tcp_recovery {
     /* scoreboard */
-    struct tcp_rec *rec;
+    struct tcp_rec *rec, own[TCP_RECS_OWN]; /* rec: own, or an array */
     uint32_t head, n, room;
     uint32_t sacked, lost; /* bytes of records so flagged; no record is both */
     uint32_t sacked_n;     /* records */
@@ -78,6 +79,7 @@ struct netstack;
 
 /* tcp_sack.c */
 bool tcp_rec_room(struct tcb *t);              /* may one more segment be sent? */
+void tcp_rec_shrink(struct tcb *t);            /* none is left: back to `own` */
 void tcp_rec_forget(struct tcb *t);            /* what flies is not tracked any more */
 void tcp_rec_pool_free(struct netstack *ns);
 uint32_t tcp_rec_at(const struct tcb *t, uint32_t seq); /* index of the first with seq >= this one's */
