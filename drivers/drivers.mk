@@ -5,6 +5,7 @@ KERNEL_SOURCES += \
 	drivers/virtio/virtio_pci_modern.c \
 	drivers/virtio/virtio_pci_legacy.c \
 	drivers/virtio_net.c \
+	drivers/virtio_net_config.c \
 	drivers/virtio_rng.c \
 	drivers/rtl8139.c \
 	drivers/rtl8139_cplus.c \

@@ -12,6 +12,7 @@
  */
 #include <drivers/drivers.h>
 #include <drivers/virtio/virtio.h>
+#include <drivers/virtio_net_config.h>
 #include <drivers/virtio_net_regs.h>
 #include <kernel/irq.h>
 #include <kernel/log.h>
@@ -24,7 +25,7 @@
 
 /* --- registers: drivers/virtio_net_regs.h, and what we make of them ----------- */
 
-/* What is not listed is refused, too: more queues, control queue, offloads. */
+/* What is not listed is refused, too: more queues, offloads. */
 static const struct virtio_feature vn_features[] = {
     {VIRTIO_F_VERSION_1, VIRTIO_REQUIRED, "VERSION_1"}, /* 6.1; of modern devices only */
     {VIRTIO_F_EVENT_IDX, VIRTIO_WANTED, "EVENT_IDX"},
@@ -34,6 +35,8 @@ static const struct virtio_feature vn_features[] = {
     {VN_F_MAC, VIRTIO_WANTED, "MAC"},
     {VN_F_STATUS, VIRTIO_WANTED, "STATUS"},
     {VN_F_MTU, VIRTIO_WANTED, "MTU"},
+    {VN_F_CTRL_VQ, VIRTIO_WANTED, "CTRL_VQ"},
+    {VN_F_CTRL_RX, VIRTIO_WANTED, "CTRL_RX"}, /* which groups are let in */
     {VIRTIO_F_INDIRECT_DESC, VIRTIO_REFUSED, "INDIRECT_DESC"}, /* the ring is long enough */
     {VN_F_CSUM, VIRTIO_REFUSED, "CSUM"},             /* and so are the offloads that need it */
     {VN_F_GUEST_CSUM, VIRTIO_REFUSED, "GUEST_CSUM"}, /* likewise */
@@ -51,8 +54,6 @@ static const struct virtio_feature vn_features[] = {
 #define VN_TX_STALL_NS (4 * NS_PER_S)      /* no progress for so long: reset */
 #define VN_RESET_WAIT_MAX_NS (1 * NS_PER_S)
 #define VN_RESET_FORGET_NS (10 * NS_PER_S)
-#define VN_MTU_DEFAULT 1500
-#define VN_MTU_MIN 68 /* RFC 791 */
 #define ETH_MIN 60
 
 enum vn_vector_use { VEC_RX = 0, VEC_TX = 1, VEC_CONFIG = 2, VEC_COUNT = 3 };
@@ -67,6 +68,7 @@ struct virtio_net {
     struct link link;
     struct virtio_device dev;
     struct virtqueue rx, tx;
+    struct vn_filter filter;
     uint32_t hdr_len;
     bool split_header;  /* legacy without ANY_LAYOUT: a descriptor for it alone */
     bool live;          /* link is registered */
@@ -93,38 +95,6 @@ static void vn_reset_tick(void *arg);
 static const struct link_ops vn_ops;
 
 /* --- attach --------------------------------------------------------------- */
-
-static void read_mac(struct virtio_net *n)
-{
-    uint8_t *mac = n->link.mac;
-
-    if (virtio_has(&n->dev, VN_F_MAC)) {
-        n->dev.ops->read_config(&n->dev, VN_CFG_MAC, mac, 6);
-        if (!(mac[0] & 1) && (mac[0] | mac[1] | mac[2] | mac[3] | mac[4] | mac[5]) != 0)
-            return;
-        klog(LOG_WARN, "virtio-net: the card's address is not a unicast one, taking a random one");
-    }
-    nc_random(mac, 6);
-    mac[0] = (uint8_t)((mac[0] & ~1u) | 2u); /* unicast, locally administered */
-}
-
-static uint32_t read_mtu(struct virtio_net *n)
-{
-    uint16_t mtu = VN_MTU_DEFAULT;
-
-    if (virtio_has(&n->dev, VN_F_MTU))
-        n->dev.ops->read_config(&n->dev, VN_CFG_MTU, &mtu, sizeof(mtu));
-    return mtu >= VN_MTU_MIN && mtu < VN_MTU_DEFAULT ? mtu : VN_MTU_DEFAULT;
-}
-
-static bool read_carrier(struct virtio_net *n)
-{
-    uint16_t status = VN_LINK_UP;
-
-    if (virtio_has(&n->dev, VN_F_STATUS))
-        n->dev.ops->read_config(&n->dev, VN_CFG_STATUS, &status, sizeof(status));
-    return (status & VN_LINK_UP) != 0;
-}
 
 /* Feature negotiation and what follows from it (C-VIRTIO-5). */
 static int vn_begin(struct virtio_net *n)
@@ -236,7 +206,7 @@ static void vn_describe(struct virtio_net *n)
     struct link *l = &n->link;
 
     __builtin_memcpy(l->name, "eth%d", 6);
-    l->mtu = read_mtu(n);
+    l->mtu = vn_read_mtu(&n->dev);
     l->flags = LINKF_ETHERNET;
     l->features = LINKO_SG;
     l->driver = "virtio-net";
@@ -254,6 +224,7 @@ static void vn_free(struct virtio_net *n)
         page_free(virt_to_phys(n->probe), 0);
     virtio_queue_destroy(&n->rx);
     virtio_queue_destroy(&n->tx);
+    vn_filter_destroy(&n->filter);
     kfree(n->rx_page);
     kfree(n);
 }
@@ -273,7 +244,8 @@ int virtio_net_attach(struct pci_device *d)
     timer_init(&n->tx_timer, vn_tx_tick, n);
     timer_init(&n->reset_timer, vn_reset_tick, n);
     if ((r = vn_begin(n)) < 0 || (r = virtio_queue_create(&n->dev, &n->rx, VN_RX, VN_QUEUE_MAX)) < 0 ||
-        (r = virtio_queue_create(&n->dev, &n->tx, VN_TX, VN_QUEUE_MAX)) < 0)
+        (r = virtio_queue_create(&n->dev, &n->tx, VN_TX, VN_QUEUE_MAX)) < 0 ||
+        (r = vn_filter_create(&n->filter, &n->dev, &n->link)) < 0)
         goto fail;
     if (n->rx.size < VN_QUEUE_MIN || n->tx.size < VN_QUEUE_MIN) {
         r = -ENODEV;
@@ -281,7 +253,7 @@ int virtio_net_attach(struct pci_device *d)
     }
     if ((r = rx_alloc(n)) < 0)
         goto fail;
-    read_mac(n);
+    n->filter.off = !vn_read_mac(&n->dev, n->link.mac);
     rx_fill(n);
     virtio_ready(&n->dev);
     if ((r = vn_attach_irq(n)) < 0)
@@ -290,7 +262,8 @@ int virtio_net_attach(struct pci_device *d)
     if ((r = link_register(&n->link)) < 0)
         goto fail;
     n->live = true;
-    link_carrier(&n->link, read_carrier(n));
+    vn_filter_set(&n->filter);
+    link_carrier(&n->link, vn_read_carrier(&n->dev));
     driver_publish_net(d, &n->link);
     klog(LOG_INFO, "%s: virtio-net (%s), queues of %u and %u, header %u, %s %u", n->link.name,
          n->dev.ops->name, n->rx.size, n->tx.size, n->hdr_len, n->link.irq_mode, n->link.irq);
@@ -395,7 +368,7 @@ static int vn_restart(struct virtio_net *n)
     }
     tx_abort(n);
     if ((r = virtio_queue_restart(&n->dev, &n->rx)) < 0 || (r = virtio_queue_restart(&n->dev, &n->tx)) < 0 ||
-        (r = set_vectors(n)) < 0) {
+        (r = vn_filter_restart(&n->filter)) < 0 || (r = set_vectors(n)) < 0) {
         virtio_fail(&n->dev);
         return r;
     }
@@ -403,9 +376,10 @@ static int vn_restart(struct virtio_net *n)
     rx_fill(n);
     virtio_ready(&n->dev);
     n->broken = false;
+    vn_filter_set(&n->filter);
     n->tx_stall_ns = 0;
     virtio_kick(&n->dev, &n->rx);
-    link_carrier(&n->link, read_carrier(n));
+    link_carrier(&n->link, vn_read_carrier(&n->dev));
     link_schedule_poll(&n->link);
     return 0;
 }
@@ -546,7 +520,7 @@ static void check_config(struct virtio_net *n)
     if (n->dev.ops->status(&n->dev) & VIRTIO_NEEDS_RESET)
         vn_fault(n, "the card's state");
     else
-        link_carrier(&n->link, read_carrier(n));
+        link_carrier(&n->link, vn_read_carrier(&n->dev));
 }
 
 static int vn_poll(struct link *l, int budget)
@@ -588,13 +562,17 @@ static void vn_close(struct link *l)
     n->broken = true;
     timer_cancel(&n->reset_timer);
     timer_cancel(&n->tx_timer);
+    vn_filter_close(&n->filter);
     virtio_fail(&n->dev);
     tx_abort(n);
 }
+
+static void vn_set_filter(struct link *l) { vn_filter_set(&((struct virtio_net *)l->priv)->filter); }
 
 static const struct link_ops vn_ops = {
     .transmit = vn_transmit,
     .poll = vn_poll,
     .reset = vn_reset,
     .close = vn_close,
+    .filter = vn_set_filter,
 };

@@ -13,6 +13,8 @@
 #define VN_F_MAC 5
 #define VN_F_MRG_RXBUF 15
 #define VN_F_STATUS 16
+#define VN_F_CTRL_VQ 17
+#define VN_F_CTRL_RX 18
 
 /* Configuration (5.1.4). */
 #define VN_CFG_MAC 0
@@ -27,5 +29,12 @@
 
 #define VN_RX 0
 #define VN_TX 1
+#define VN_CTRL 2 /* with one pair of queues */
+
+/* Commands of the control queue: class and command (5.1.6.5). */
+#define VN_CTRL_RX 0
+#define VN_CTRL_RX_PROMISC 0
+#define VN_CTRL_MAC 1
+#define VN_CTRL_MAC_TABLE 0
 
 #endif

@@ -54,6 +54,8 @@ def test_groups_that_are_ours(build, nic, option):  # C-RX-7
             peer.send(datagram("224.0.0.251"))
             peer.send(datagram("239.1.2.3"))
         assert peer.receive(is_echo, 0.5) is None
+        # Their hashes are others than those of our groups, so that no card lets them in.
+        assert "not-joined" not in machine.command("netstat")
         # Our own link-local address, asked for by its group; it is on trial for a second.
         mac = p.GUEST_MAC
         target = b"\xfe\x80" + bytes(6) + bytes([mac[0] ^ 2]) + mac[1:3] + b"\xff\xfe" + mac[3:]  # RFC 4291, app. A

@@ -24,14 +24,20 @@ static struct {
     uint64_t offered, agreed;
     uint8_t status, isr;
     uint8_t config[12];
-    uint16_t queue_size[2];
-    struct virtqueue *vq[2];
-    uint16_t avail[2], used[2]; /* the device's own indices */
-    unsigned resets, kicks[2], interrupts;
+    uint16_t queue_size[3];
+    struct virtqueue *vq[3];
+    uint16_t avail[3], used[3]; /* the device's own indices */
+    unsigned resets, kicks[3], interrupts;
     uint16_t vector[3];
     uint8_t last[2048];
     size_t last_len;
     unsigned sent, descriptors;
+    /* the receive filter */
+    bool ctrl_silent, promisc;
+    uint8_t ctrl_answer;
+    unsigned commands;
+    uint32_t ngroups;
+    uint8_t group[64][6];
 } dev;
 
 /* --- the device's side of a queue --- */
@@ -96,6 +102,31 @@ static void device_send_one(int id)
     put(VN_TX, (uint32_t)id, 0);
 }
 
+/* One command of the control queue: class and command, data, a byte to answer in. */
+static void device_obey(int id)
+{
+    struct vring_desc *d = &dev.vq[VN_CTRL]->desc[id], *data = &dev.vq[VN_CTRL]->desc[d->next];
+    struct vring_desc *ack = &dev.vq[VN_CTRL]->desc[data->next];
+    const uint8_t *what = host(d->addr), *p = host(data->addr);
+    uint32_t entries;
+
+    assert_true(d->len == 2 && ack->len == 1 && (ack->flags & VRING_DESC_WRITE) && !(data->flags & VRING_DESC_WRITE));
+    dev.commands++;
+    *(uint8_t *)host(ack->addr) = dev.ctrl_answer;
+    if (what[0] == 0 && what[1] == 0) {
+        assert_int_equal(data->len, 1);
+        dev.promisc = p[0] != 0;
+    } else {
+        assert_true(what[0] == 1 && what[1] == 0);
+        memcpy(&entries, p, 4);
+        assert_int_equal(entries, 0);
+        memcpy(&dev.ngroups, p + 4, 4);
+        assert_int_equal(data->len, 8 + 6 * dev.ngroups);
+        memcpy(dev.group, p + 8, 6 * dev.ngroups);
+    }
+    put(VN_CTRL, (uint32_t)id, 1);
+}
+
 /* --- the transport --- */
 static uint8_t t_status(struct virtio_device *v) { (void)v; return dev.reset_hangs ? 0x44 : dev.status; }
 static void t_set_status(struct virtio_device *v, uint8_t s)
@@ -104,8 +135,10 @@ static void t_set_status(struct virtio_device *v, uint8_t s)
     dev.status = s;
     if (s == 0) {
         dev.resets++;
-        dev.avail[0] = dev.avail[1] = dev.used[0] = dev.used[1] = 0;
-        dev.vq[0] = dev.vq[1] = NULL;
+        memset(dev.avail, 0, sizeof(dev.avail));
+        memset(dev.used, 0, sizeof(dev.used));
+        memset(dev.vq, 0, sizeof(dev.vq));
+        dev.promisc = true; /* until it is told otherwise */
     }
     if (dev.refuses)
         dev.status &= (uint8_t)~VIRTIO_FEATURES_OK;
@@ -137,6 +170,9 @@ static void t_notify(struct virtio_device *v, struct virtqueue *vq)
     if (vq->index == VN_TX && !dev.tx_hangs)
         while ((id = take(VN_TX)) >= 0)
             device_send_one(id);
+    if (vq->index == VN_CTRL && !dev.ctrl_silent)
+        while ((id = take(VN_CTRL)) >= 0)
+            device_obey(id);
     /* avail_event: tell me of the next one */
     *(uint16_t *)(void *)&vq->used_ring[vq->size] = dev.avail[vq->index];
 }
@@ -549,6 +585,94 @@ static void random_lies(void **state)
     expect_recovery();
 }
 
+/* --- groups --------------------------------------------------------------- */
+
+static int with_filter(void **state)
+{
+    (void)state;
+    begin(true, IRQ_MSIX);
+    dev.offered |= 1ull << VN_F_CTRL_VQ | 1ull << VN_F_CTRL_RX;
+    dev.queue_size[2] = 64;
+    attach();
+    return 0;
+}
+
+static void want_groups(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        memcpy(fake.link->group[i], (uint8_t[]){0x33, 0x33, 0xff, 0, 1, (uint8_t)i}, 6);
+    fake.link->ngroups = (uint8_t)n;
+    fake.link->ops->filter(fake.link);
+}
+
+static void the_card_is_told_of_groups(void **state) /* C-VIRTIO-8 */
+{
+    (void)state;
+    assert_int_equal(dev.agreed & (3ull << VN_F_CTRL_VQ), 3ull << VN_F_CTRL_VQ);
+    assert_false(dev.promisc);
+    assert_int_equal(dev.ngroups, 0);
+    fake_sleep(20 * NS_PER_MS);
+    for (unsigned n = 1; n <= LINK_GROUPS_MAX; n += 11) {
+        want_groups(n);
+        assert_int_equal(dev.ngroups, n);
+        assert_memory_equal(dev.group, fake.link->group, 6 * n);
+        fake_sleep(20 * NS_PER_MS);
+    }
+    fake.link->ops->reset(fake.link); /* forgets none */
+    assert_false(dev.promisc);
+    assert_int_equal(dev.ngroups, 34);
+    fake_sleep(20 * NS_PER_MS);
+    /* One that answers late gets the last word then. */
+    dev.ctrl_silent = true;
+    want_groups(2);
+    want_groups(3);
+    want_groups(5);
+    unsigned before = dev.commands;
+    dev.ctrl_silent = false;
+    t_notify(NULL, dev.vq[VN_CTRL]);
+    assert_int_equal(dev.ngroups, 2);
+    fake_sleep(20 * NS_PER_MS);
+    assert_int_equal(dev.ngroups, 5);
+    assert_int_equal(dev.commands - before, 4);
+    /* One that does not is left alone after a second. */
+    dev.ctrl_silent = true;
+    want_groups(6);
+    fake_sleep(2 * NS_PER_S);
+    want_groups(7);
+    before = dev.kicks[VN_CTRL];
+    fake_sleep(2 * NS_PER_S);
+    assert_int_equal(dev.kicks[VN_CTRL], before);
+}
+
+static void a_card_that_refuses_lets_everything_through(void **state) /* C-VIRTIO-8 */
+{
+    (void)state;
+    fake_sleep(20 * NS_PER_MS);
+    dev.ctrl_answer = 1;
+    want_groups(3);
+    fake_sleep(20 * NS_PER_MS);
+    assert_true(dev.promisc);
+    unsigned before = dev.commands;
+    want_groups(4);
+    fake_sleep(2 * NS_PER_S);
+    assert_int_equal(dev.commands, before);
+}
+
+/* The card would refuse the address that we made up. */
+static void no_filter_with_an_address_of_our_own(void **state)
+{
+    (void)state;
+    begin(true, IRQ_MSIX);
+    dev.offered |= 1ull << VN_F_CTRL_VQ | 1ull << VN_F_CTRL_RX;
+    dev.offered &= ~(1ull << VN_F_MAC);
+    dev.queue_size[2] = 64;
+    attach();
+    want_groups(3);
+    assert_int_equal(dev.commands, 0);
+    assert_true(dev.promisc);
+    detach(state);
+}
+
 int main(void)
 {
 #define M(f) cmocka_unit_test_setup_teardown(f, modern, detach)
@@ -570,6 +694,9 @@ int main(void)
         M(other_terms_after_a_reset_are_refused),
         M(the_link_is_watched),
         L(a_shared_line_is_not_ours_without_isr),
+        cmocka_unit_test_setup_teardown(the_card_is_told_of_groups, with_filter, detach),
+        cmocka_unit_test_setup_teardown(a_card_that_refuses_lets_everything_through, with_filter, detach),
+        cmocka_unit_test(no_filter_with_an_address_of_our_own),
         cmocka_unit_test(a_missing_or_bad_address_is_replaced),
         M(random_lies),
         L(random_lies),
