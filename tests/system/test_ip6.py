@@ -62,6 +62,9 @@ def test_the_guest_pings(six):
     for words in (six.tap.host6, "-6 -c 2 -s 1400 " + six.tap.host6):
         words = words if words[0] == "-" else "-c 2 " + words
         assert "2 sent, 2 received" in six.command("ping " + words), words
+    router = re.search(r"^default +(fe80::\S+)", six.command("route"), re.M).group(1)
+    assert "1 sent, 1 received" in six.command(f"ping -c 1 {router}%eth0")
+    assert "0 received" in six.command(f"ping -c 1 {six.tap.prefix6}:dead")
 
 
 def test_page_by_both_families(six):

@@ -4,6 +4,7 @@
  * UDP, TCP, sockets that serve both families.
  */
 #include "stack6_rig.h"
+#include <slipway/handover.h>
 
 static struct nsock *s;
 static uint8_t bytes[9000];
@@ -360,6 +361,67 @@ static void connecting(void **st)
         ;
 }
 
+/* --- moving --------------------------------------------------------------------------- */
+
+static uint8_t record[65536] __attribute__((aligned(8)));
+
+/* A listener for both families, with a connection of each and half of a third in it. */
+static void both_families_move(void **st) /* C-MOVE-1 */
+{
+    struct seg g = {.sport = 4000, .dport = 80, .flags = TCP_SYN, .seq = 500, .wnd = 65535, .mss = 1460};
+    const struct handover *h = (const struct handover *)(const void *)record;
+    struct net_addr third = {{0xfd, [15] = 3}};
+    struct nsock *l, *c;
+    struct ns_addr peer;
+    uint32_t iss;
+    struct out6 o;
+    struct out four;
+    int64_t n;
+
+    (void)st;
+    bound(NS_STREAM, 80);
+    l = s;
+    assert_int_equal(ns_listen(l, 5), 0);
+    rig6_tcp(&peer6, &our6, 80, TCP_SYN, 1000, 0, 1440, "", 0);
+    iss = get32(rig6_out().data + 4);
+    rig6_tcp(&peer6, &our6, 80, TCP_ACK, 1001, iss + 1, 0, "six", 3);
+    rig_in(&g);
+    four = rig_out();
+    g.flags = TCP_ACK;
+    g.seq = 501;
+    g.ack = four.seq + 1;
+    rig_in(&g);
+    rig6_tcp(&third, &our6, 80, TCP_SYN, 7000, 0, 1440, "", 0);
+    o = rig6_out();
+    rig_sleep(50 * RIG_MS); /* the delayed ACK is due */
+    while (rig6_out().any)
+        ;
+    n = ns_export(l, record, sizeof(record));
+    assert_true(n > 0 && (h->flags & HANDOVERF_DUAL) && !(h->flags & HANDOVERF_MAPPED));
+    ns_forget(l);
+    rig.registered_n += 2; /* another endpoint has them meanwhile */
+    assert_int_equal(ns_import(rig.ns, record, (size_t)n, NULL, &l), 0);
+    rig6_tcp(&third, &our6, 80, TCP_ACK, 7001, get32(o.data + 4) + 1, 0, "", 0);
+    unsigned sixes = 0, mapped = 0;
+    while (ns_accept(l, &c, &peer) == 0) {
+        uint8_t buf[8];
+        assert_int_equal(peer.family, NET_INET6);
+        mapped += peer.addr.b[10] == 0xff;
+        sixes += peer.addr.b[0] == 0xfd;
+        if (addr_equal(&peer.addr, &peer6))
+            assert_int_equal(ns_recv(c, buf, sizeof(buf), 0, NULL), 3);
+        ns_setopt(c, NSO_LINGER, 0);
+        ns_close(c);
+    }
+    assert_int_equal(sixes, 2);
+    assert_int_equal(mapped, 1);
+    rig.tx_tail = rig.ring->tx_tail = rig.ring->tx_head; /* resets of both families */
+    /* A record that says one thing and another. */
+    ((struct handover *)(void *)record)->family = NET_INET;
+    assert_int_equal(ns_import(rig.ns, record, (size_t)n, NULL, &c), -EINVAL);
+    ns_close(l);
+}
+
 /* --- extension headers ------------------------------------------------------------- */
 
 static uint32_t put_udp(uint8_t *b)
@@ -639,6 +701,7 @@ int main(void)
         T(one_listener_for_both),
         T(families_never_meet),
         T(connecting),
+        T(both_families_move),
         T(extensions_are_walked),
         T(the_walk_ends),
         T(broken_headers),
