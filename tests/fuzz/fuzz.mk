@@ -9,3 +9,7 @@ fuzz_pci_SOURCES_LIST = tests/fuzz/fuzz_pci.c kernel/pci_caps.c
 
 FUZZ_TESTS += fuzz_classify
 fuzz_classify_SOURCES_LIST = tests/fuzz/fuzz_classify.c $(NET_CORE_TEST_SOURCES)
+
+FUZZ_TESTS += fuzz_nd
+fuzz_nd_SOURCES_LIST = tests/fuzz/fuzz_nd.c net/stack/nd.c net/stack/nd_addr.c net/stack/nd_ra.c \
+	net/stack/checksum.c

@@ -26,31 +26,18 @@ struct out6 {
 static inline struct out6 rig6_out(void)
 {
     struct out6 o = {.any = false};
-    struct net_tx *tx = (struct net_tx *)(void *)rig_at(rig.ring->tx_off) + (rig.tx_tail & 63);
     uint8_t p[10040];
-    uint32_t n;
+    uint16_t link;
+    uint32_t n = rig_packet(p, sizeof(p), &link);
     uint64_t sum;
 
-    if (rig.tx_tail == rig.ring->tx_head)
+    if (n == 0)
         return o;
-    memcpy(p, rig_at(rig.ring->arena_off) + tx->hdr_off, tx->hdr_len);
-    n = tx->hdr_len;
-    for (int i = 0; i < tx->nseg; i++) {
-        memcpy(p + n, rig_at(rig.ring->arena_off) + tx->seg[i].off, tx->seg[i].len);
-        n += tx->seg[i].len;
-    }
-    if (tx->nseg != 0) {
-        struct net_cqe *c = (struct net_cqe *)(void *)rig_at(rig.ring->cq_off) + (rig.cq_head & 127);
-        c->cookie = tx->cookie;
-        c->status = 0;
-        rig.ring->cq_head = ++rig.cq_head;
-    }
-    rig.ring->tx_tail = ++rig.tx_tail;
     assert_int_equal(p[0] >> 4, 6);
     assert_int_equal(get16(p + 4), n - 40);
     o = (struct out6){.any = true,
                       .label = get32(p) & 0xfffff,
-                      .link = tx->link,
+                      .link = link,
                       .next = p[6],
                       .hops = p[7],
                       .len = n - 40};

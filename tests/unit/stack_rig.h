@@ -201,21 +201,18 @@ static inline void out_tcp(struct out *o)
         o->sack[i] = get32(in.sack + 4 * i);
 }
 
-/* The next packet that the stack has queued, completed at once. */
-static inline struct out rig_out(void)
+/* The next packet that the stack has queued, put together in p and completed at
+ * once: its length, 0 for none. */
+static inline uint32_t rig_packet(uint8_t *p, size_t room, uint16_t *link)
 {
-    struct out o = {.any = false};
-    struct net_tx *tx;
-    uint8_t p[4200];
-    uint32_t n;
-    uint64_t pseudo;
+    struct net_tx *tx = (struct net_tx *)(void *)rig_at(rig.ring->tx_off) + (rig.tx_tail & 63);
+    uint32_t n = tx->hdr_len;
 
     if (rig.tx_tail == rig.ring->tx_head)
-        return o;
-    tx = (struct net_tx *)(void *)rig_at(rig.ring->tx_off) + (rig.tx_tail & 63);
-    memcpy(p, rig_at(rig.ring->arena_off) + tx->hdr_off, tx->hdr_len);
-    n = tx->hdr_len;
+        return 0;
+    memcpy(p, rig_at(rig.ring->arena_off) + tx->hdr_off, n);
     for (int i = 0; i < tx->nseg; i++) {
+        assert_true(n + tx->seg[i].len <= room);
         memcpy(p + n, rig_at(rig.ring->arena_off) + tx->seg[i].off, tx->seg[i].len);
         n += tx->seg[i].len;
     }
@@ -225,7 +222,21 @@ static inline struct out rig_out(void)
         c->status = 0;
         rig.ring->cq_head = ++rig.cq_head;
     }
+    *link = tx->link;
     rig.ring->tx_tail = ++rig.tx_tail;
+    return n;
+}
+
+static inline struct out rig_out(void)
+{
+    struct out o = {.any = false};
+    uint8_t p[4200];
+    uint16_t link;
+    uint32_t n = rig_packet(p, sizeof(p), &link);
+    uint64_t pseudo;
+
+    if (n == 0)
+        return o;
     assert_int_equal(get16(p + 2), n);
     assert_int_equal(csum_fold(csum_20(p)), 0xffff);
     assert_int_equal(get16(p + 6) & 0x3fff, 0); /* the net core cuts, the stack does not */
