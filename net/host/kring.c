@@ -26,7 +26,7 @@ int kring_make(struct kring *k, uint32_t rx_bytes, uint32_t tx_entries, uint32_t
     uint64_t total = 4096 + (uint64_t)rx_bytes + tx_bytes + cq_bytes + arena_bytes;
     struct net_ring *r;
 
-    if (!power_of_two(rx_bytes) || rx_bytes < NET_RING_RX_MIN || !power_of_two(tx_entries) ||
+    if (!power_of_two(rx_bytes) || rx_bytes < 4096 || !power_of_two(tx_entries) ||
         total > INT32_MAX)
         return -EINVAL;
     total = (total + 4095) & ~4095ull;

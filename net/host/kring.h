@@ -21,7 +21,7 @@ struct kring {
 };
 
 /* A ring of its own, in zeroed memory. Sizes are powers of two: bytes for
- * received records (NET_RING_RX_MIN at least), transmit records, bytes for what is
+ * received records (4 KiB at least), transmit records, bytes for what is
  * to be sent. 0, -EINVAL (a size that cannot be) or -ENOMEM. */
 int kring_make(struct kring *k, uint32_t rx_bytes, uint32_t tx_entries, uint32_t arena_bytes);
 void kring_free(struct kring *k);
