@@ -165,18 +165,32 @@ static bool parse_static(char *text, struct net_addr *ip, uint8_t *prefix, struc
            bits <= 128 && (!comma || inet_pton(AF_INET6, comma + 1, gateway->b) == 1);
 }
 
-static bool use_static(struct netd *n, uint16_t link, char *text, uint64_t now_ns)
-{
-    static const struct net_addr any;
+struct fixed { /* what net.ip6= gives the first Ethernet link */
     struct net_addr ip, gateway;
     uint8_t prefix;
+};
 
-    if (!parse_static(text, &ip, &prefix, &gateway))
+static void use_fixed(struct netd *n, uint16_t link, const struct fixed *f, uint64_t now_ns)
+{
+    static const struct net_addr any;
+
+    nd_address_add(&n->nd, link, &f->ip, f->prefix, now_ns);
+    if (!nd_any(&f->gateway))
+        env_net_route(n, NETCFG_ROUTE_ADD, link, &any, 0, &f->gateway, 0);
+}
+
+/* False: every link by itself. */
+static bool read_choice(char *choice, struct fixed *f)
+{
+    char text[96];
+
+    strcpy(text, choice);
+    if (strcmp(choice, "auto") == 0)
         return false;
-    nd_address_add(&n->nd, link, &ip, prefix, now_ns);
-    if (!nd_any(&gateway))
-        env_net_route(n, NETCFG_ROUTE_ADD, link, &any, 0, &gateway, 0);
-    return true;
+    if (parse_static(text, &f->ip, &f->prefix, &f->gateway))
+        return true;
+    sys_logf(SYS_LOG_WARN, "net.ip6=%s: want auto, off or ADDRESS/LENGTH[,GATEWAY]", choice);
+    return false;
 }
 
 /* net.ip6= off: nothing; ADDR/LEN[,GATEWAY]: that for the first Ethernet link, and
@@ -209,7 +223,8 @@ void ip6_init(struct netd *n)
         return;
     if (sys_boot_option("net.ip6-secret", secret, sizeof(secret)))
         nd_secret(&n->nd, secret, strlen(secret));
-    bool known = links_kept(&kept), first = strcmp(choice, "auto") != 0;
+    struct fixed fixed;
+    bool known = links_kept(&kept), first = read_choice(choice, &fixed);
     for (uint16_t i = 0; i < NETD_LINKS_MAX; i++) {
         const struct net_link_info *l = &n->links[i].info;
         if (!n->links[i].present || !(l->flags & LINKF_ETHERNET))
@@ -217,8 +232,8 @@ void ip6_init(struct netd *n)
         char name[LINK_NAME_MAX + 1] = {0};
         memcpy(name, l->name, LINK_NAME_MAX);
         nd_link_up(&n->nd, i, name, l->mac, l->mtu, !first, known ? &kept : NULL, now_ns);
-        if (first && !use_static(n, i, choice, now_ns))
-            sys_logf(SYS_LOG_WARN, "net.ip6=%s: want auto, off or ADDRESS/LENGTH[,GATEWAY]", choice);
+        if (first)
+            use_fixed(n, i, &fixed, now_ns);
         first = false;
     }
 }

@@ -150,3 +150,15 @@ def test_netd_comes_back(six):
     assert "default" in six.command("route")
     subprocess.run(["ip", "-6", "neigh", "flush", "dev", six.tap.name], check=True)
     assert "3 received" in ping(six.address6, "-c", "3")
+
+
+def test_an_address_by_hand(start):
+    """net.ip6= for the first link, which then hears no router; an id that is nobody's card's."""
+    machine = start(nic="e1000", ip6=True, cmdline="net.ip6=fdaa::5/64,fdaa::1 net.ip6-secret=hello")
+    machine.wait_ready()
+    subprocess.run(["ip", "addr", "add", "fdaa::1/64", "dev", machine.tap.name, "nodad"], check=True)
+    assert "3 received" in ping("fdaa::5", "-c", "3")
+    shown = machine.command("ifconfig")
+    assert "inet6 fdaa::5/64 static" in shown and "fd77:" not in shown, shown
+    assert "inet6 fe80::" in shown and EUI64 not in shown, shown
+    assert re.search(r"^default +fdaa::1 ", machine.command("route"), re.M)
