@@ -75,8 +75,7 @@ static void rings_start(struct e1000 *n)
 static void chip_start(struct e1000 *n)
 {
     e1000_set_basics(&n->chip);
-    e1000_set_filter(&n->chip, n->link.mac);
-    e1000_set_groups(&n->chip, n->link.group, n->link.ngroups);
+    e1000_set_filter(&n->chip, &n->link);
     rings_start(n);
     e1000_go(&n->chip);
     w32(n, REG_RDT, n->rx_count - 1); /* head equal to tail means empty: one is held back */
@@ -587,7 +586,10 @@ static void e1000_close(struct link *l)
     tx_abort(n);
 }
 
-static void e1000_filter(struct link *l) { e1000_set_groups(&((struct e1000 *)l->priv)->chip, l->group, l->ngroups); }
+static void e1000_filter(struct link *l)
+{
+    e1000_set_groups(&((struct e1000 *)l->priv)->chip, l->group, l->ngroups);
+}
 
 static const struct link_ops e1000_ops = {
     .transmit = e1000_transmit,

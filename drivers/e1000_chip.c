@@ -120,12 +120,15 @@ void e1000_set_groups(struct e1000_chip *c, const uint8_t group[][6], unsigned n
     }
 }
 
-void e1000_set_filter(struct e1000_chip *c, const uint8_t m[6])
+void e1000_set_filter(struct e1000_chip *c, const struct link *l)
 {
+    const uint8_t *m = l->mac;
+
     w32(c, REG_RAL, m[0] | (uint32_t)m[1] << 8 | (uint32_t)m[2] << 16 | (uint32_t)m[3] << 24);
     w32(c, REG_RAH, m[4] | (uint32_t)m[5] << 8 | RAH_VALID);
     for (unsigned i = 1; i < RA_PAIRS; i++)
         w32(c, REG_RAH + 8 * i, 0);
+    e1000_set_groups(c, l->group, l->ngroups);
 }
 
 static bool phy_access(struct e1000_chip *c, uint32_t command, uint16_t *value)

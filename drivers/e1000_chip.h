@@ -9,6 +9,7 @@
 #include <drivers/e1000_regs.h>
 #include <drivers/mmio.h>
 #include <stdbool.h>
+#include <net/core/link.h>
 #include <stdint.h>
 
 struct e1000_chip {
@@ -19,7 +20,7 @@ struct e1000_chip {
 void e1000_silence(struct e1000_chip *c);
 int e1000_chip_reset(struct e1000_chip *c); /* 0 or -ETIMEDOUT; interrupts are off then */
 void e1000_read_mac(struct e1000_chip *c, uint8_t mac[6]);
-void e1000_set_filter(struct e1000_chip *c, const uint8_t m[6]); /* this address and broadcast */
+void e1000_set_filter(struct e1000_chip *c, const struct link *l); /* its address, its groups and broadcast */
 void e1000_set_groups(struct e1000_chip *c, const uint8_t group[][6], unsigned n); /* and no others */
 void e1000_set_basics(struct e1000_chip *c);
 void e1000_set_rings(struct e1000_chip *c, uint64_t rx, uint32_t rx_count, uint64_t tx, uint32_t tx_count);

@@ -53,9 +53,8 @@ static bool proto_covers(const struct net_port_key *line, const struct net_port_
 
 static bool range_covers(const struct net_port_key *line, const struct net_port_key *key)
 {
-    return proto_covers(line, key) && key->port_lo >= line->port_lo &&
-           key->port_hi <= line->port_hi && key->port_lo <= key->port_hi &&
-           (addr_any(&line->addr) || addr_equal(&line->addr, &key->addr));
+    return proto_covers(line, key) && key->port_lo >= line->port_lo && key->port_hi <= line->port_hi &&
+           key->port_lo <= key->port_hi && (addr_any(&line->addr) || addr_equal(&line->addr, &key->addr));
 }
 
 int rights_find_port(const struct sys_rights *r, const struct net_port_key *key, rights_link_name *link_name)
@@ -135,7 +134,8 @@ static bool allow_held(const struct sys_rights *child, const struct sys_rights *
     for (uint32_t i = 0; i < child->nallow; i++) {
         uint32_t k = 0;
 
-        while (k < parent->nallow && k < RIGHTS_ALLOW_MAX && !prefix_covers(&parent->allow[k], &child->allow[i]))
+        while (k < parent->nallow && k < RIGHTS_ALLOW_MAX &&
+               !prefix_covers(&parent->allow[k], &child->allow[i]))
             k++;
         if (k == parent->nallow || k == RIGHTS_ALLOW_MAX)
             return false;
@@ -175,8 +175,8 @@ bool rights_subset(const struct sys_rights *child, const struct sys_rights *pare
 const char *right_name(uint32_t bit)
 {
     switch (bit) {
-#define X(number, id, name, text) \
-    case 1u << (number):          \
+#define X(number, id, name, text)                                                                            \
+    case 1u << (number):                                                                                     \
         return name;
         RIGHT_LIST(X)
 #undef X

@@ -13,18 +13,18 @@
 #include <net/core/classify.h>
 #include <net/core/ip6.h>
 
-#define ETHERTYPE_ARP       0x0806u
-#define ARP_BYTES           28u
-#define ETH_SLACK           4u /* a VLAN tag's worth above the MTU is not oversize yet */
-#define PORT_DHCP_CLIENT    68u
-#define PORT_DHCP_SERVER    67u
-#define IPOPT_END           0u
-#define IPOPT_NOP           1u
-#define IPOPT_LOOSE_ROUTE   131u
-#define IPOPT_STRICT_ROUTE  137u
-#define IP4_ALL_HOSTS       0x010000e0u /* 224.0.0.1, the only group that is ours (RFC 1112, section 4) */
-#define TCP_FLAG_SYN        0x02u
-#define TCP_FLAG_ACK        0x10u
+#define ETHERTYPE_ARP      0x0806u
+#define ARP_BYTES          28u
+#define ETH_SLACK          4u /* a VLAN tag's worth above the MTU is not oversize yet */
+#define PORT_DHCP_CLIENT   68u
+#define PORT_DHCP_SERVER   67u
+#define IPOPT_END          0u
+#define IPOPT_NOP          1u
+#define IPOPT_LOOSE_ROUTE  131u
+#define IPOPT_STRICT_ROUTE 137u
+#define IP4_ALL_HOSTS      0x010000e0u /* 224.0.0.1, the only group that is ours (RFC 1112, section 4) */
+#define TCP_FLAG_SYN       0x02u
+#define TCP_FLAG_ACK       0x10u
 
 void classify_to_slot(struct target *t, enum net_slot slot)
 {
@@ -42,7 +42,8 @@ static bool peer_allowed(const struct nc_owner *o, const struct packet *p)
     const struct sys_rights *r = o->rights;
 
     for (unsigned i = 0; i < r->nallow && i < RIGHTS_ALLOW_MAX; i++)
-        if (r->allow[i].family == p->family && addr_in_prefix(&p->raddr, &r->allow[i].addr, r->allow[i].length))
+        if (r->allow[i].family == p->family &&
+            addr_in_prefix(&p->raddr, &r->allow[i].addr, r->allow[i].length))
             return true;
     return false;
 }

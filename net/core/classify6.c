@@ -96,7 +96,8 @@ static bool check_options(struct packet *p, const struct chain *c, uint32_t byte
  * way ends here. */
 static bool walk(struct packet *p, struct chain *c, struct target *t)
 {
-    for (unsigned n = 0; c->next == NH_HOP_BY_HOP || c->next == NH_ROUTING || c->next == NH_DESTINATION; n++) {
+    for (unsigned n = 0; c->next == NH_HOP_BY_HOP || c->next == NH_ROUTING || c->next == NH_DESTINATION;
+         n++) {
         const uint8_t *h = c->packet + c->at;
         uint32_t bytes = c->left >= 8 ? ((uint32_t)h[1] + 1) * 8 : 0;
 
@@ -109,7 +110,7 @@ static bool walk(struct packet *p, struct chain *c, struct target *t)
             return false;
         }
         if (c->next == NH_ROUTING && h[3] != 0) { /* segments left: type 0 and all others (RFC 5095) */
-            classify_drop(t, DROP_SOURCE_ROUTE); /* C-RX-6 */
+            classify_drop(t, DROP_SOURCE_ROUTE);  /* C-RX-6 */
             return false;
         }
         if (c->next != NH_ROUTING && !check_options(p, c, bytes, t))
@@ -229,7 +230,7 @@ static enum ip_for check_addresses(const struct packet *p, enum net_drop *unfit)
     own = ip6_own(dst, p->link->index);
     if (own == NULL) /* what is local to a link is not sent on (RFC 4291, section 2.5.6) */
         return ip6_is_link_local(dst) || ip6_is_link_local(src) || *unfit != DROP_COUNT ? FOR_NOBODY
-                                                                                            : FOR_OTHERS;
+                                                                                        : FOR_OTHERS;
     if ((own->flags & ADDR_TENTATIVE) != 0)
         *unfit = DROP_NOT_OURS_IP;
     return FOR_US;

@@ -16,8 +16,8 @@ static void log_address(const char *verb, const struct net_config *c)
                verb);
     else
         nc_log("net: %s: address %x:%x:%x:%x:%x:%x:%x:%x/%u %s%s", link_name(c->link), be16(b), be16(b + 2),
-               be16(b + 4), be16(b + 6), be16(b + 8), be16(b + 10), be16(b + 12), be16(b + 14), c->prefix, verb,
-               (c->flags & ADDR_TENTATIVE) != 0 ? ", on trial" : "");
+               be16(b + 4), be16(b + 6), be16(b + 8), be16(b + 10), be16(b + 12), be16(b + 14), c->prefix,
+               verb, (c->flags & ADDR_TENTATIVE) != 0 ? ", on trial" : "");
 }
 
 static int set_link(const struct net_config *c, bool up)

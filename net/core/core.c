@@ -25,8 +25,8 @@ void net_core_init(void)
     struct net_config home = {.kind = NETCFG_ADDR_ADD, .family = NET_INET, .prefix = 8, .flags = ADDR_STATIC};
     home.addr = (struct net_addr){{127, 0, 0, 1}};
     home.link = loopback.index;
-    struct net_config home6 = {.kind = NETCFG_ADDR_ADD, .family = NET_INET6, .prefix = 128,
-                                .flags = ADDR_STATIC | ADDR_OFF_LINK};
+    struct net_config home6 = {
+        .kind = NETCFG_ADDR_ADD, .family = NET_INET6, .prefix = 128, .flags = ADDR_STATIC | ADDR_OFF_LINK};
     home6.addr = (struct net_addr){{[15] = 1}};
     home6.link = loopback.index;
     if (addr_add(&home) != 0 || addr_add(&home6) != 0)

@@ -266,7 +266,7 @@ static inline uint16_t ip_checksum_20(const uint8_t *h)
 
     sum = (sum & 0xffff) + (sum >> 16 & 0xffff) + (sum >> 32);
     sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)~((sum & 0xffff) + (sum >> 16));
+    return (uint16_t) ~((sum & 0xffff) + (sum >> 16));
 }
 /* Of a piece that lies at offset `at` of what is summed. */
 uint16_t checksum_turned(const void *data, size_t bytes, uint32_t at);
@@ -315,7 +315,7 @@ static inline void tx_add_ethernet(const struct tx *t, struct netbuf *nb)
 }
 
 /* fragment.c */
-#define TX_PIECE 0x8000u /* in a netbuf's tx_flags: one of several of a record */
+#define TX_PIECE 0x8000u             /* in a netbuf's tx_flags: one of several of a record */
 uint32_t tx_mtu(const struct tx *t); /* the most that goes to t->to in one packet */
 bool tx_may_cut(struct tx *t);
 bool tx_cut(struct tx *t, uint32_t mtu);

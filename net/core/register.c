@@ -31,7 +31,8 @@ static int refuse_port(struct nc_owner *o, const struct net_port_key *k)
  * may have in the other. */
 static bool is_own_in_other_family(const struct nc_owner *o, const struct net_port_key *k)
 {
-    struct net_port_key twin = {.proto = k->proto, .link = LINK_ANY, .port_lo = k->port_lo, .port_hi = k->port_hi};
+    struct net_port_key twin = {
+        .proto = k->proto, .link = LINK_ANY, .port_lo = k->port_lo, .port_hi = k->port_hi};
     const struct port_entry *e;
 
     if ((k->proto != NET_TCP && k->proto != NET_UDP) || k->port_lo != k->port_hi || !addr_is_any(&k->addr))

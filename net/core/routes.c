@@ -34,7 +34,7 @@ static bool route6_acceptable(const struct net_config *c)
     struct net_addr dst = c->addr;
 
     for (unsigned i = c->prefix; i < 128; i++)
-        dst.b[i / 8] &= (uint8_t)~(0x80u >> i % 8);
+        dst.b[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
     return addr_equal(&dst, &c->addr) && !ip6_is_multicast(&c->addr) && !ip6_is_multicast(&c->gateway) &&
            link_takes_ip6(link_by_index(c->link)) && (c->mtu == 0 || c->mtu >= IP6_MTU_MIN);
 }

@@ -9,9 +9,9 @@
 #include <net/core/ip6.h>
 #include <net/core/ports.h>
 
-#define KICK_RECORDS   64u  /* one system call sends at most so many at once */
-#define QUANTUM_BYTES  3028 /* two full frames a turn */
-#define SHARED_PAGE    4096u
+#define KICK_RECORDS  64u  /* one system call sends at most so many at once */
+#define QUANTUM_BYTES 3028 /* two full frames a turn */
+#define SHARED_PAGE   4096u
 
 /* --- what does not go out ------------------------------------------------------------------- */
 

@@ -80,7 +80,8 @@ bool tx_check_ip4(struct tx *t)
     t->family = NET_INET;
     t->proto = h[9];
     t->ip_header = (uint32_t)(h[0] & 15) * 4;
-    if ((h[0] >> 4) != 4 || t->ip_header < 20 || t->ip_header > t->record.hdr_len || be16(h + 2) != t->total ||
+    if ((h[0] >> 4) != 4 || t->ip_header < 20 || t->ip_header > t->record.hdr_len ||
+        be16(h + 2) != t->total ||
         h[8] == 0) /* RFC 1122, 3.2.1.7: nothing is sent with a time to live of 0 */
         return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
     t->src = load_ip4(h + 12);

@@ -91,7 +91,8 @@ bool tx_check_ports6(struct tx *t)
         return true;
     if (t->proto == NH_FRAGMENT) /* only its first piece has ports, so ownership cannot be seen */
         return has_right(t, RIGHT_NET_DEFAULT | RIGHT_NET_FORWARD | RIGHT_NET_RAW);
-    if (t->proto != NET_TCP && t->proto != NET_UDP && t->proto != NET_ICMP6) /* other headers hide them, too */
+    if (t->proto != NET_TCP && t->proto != NET_UDP &&
+        t->proto != NET_ICMP6) /* other headers hide them, too */
         return has_right(t, RIGHT_NET_DEFAULT | RIGHT_NET_RAW);
     if (t->record.hdr_len - IP6_HDR < (t->proto == NET_TCP ? 20 : 8) ||
         !read_ports(l4, t->total - IP6_HDR, t->proto, &ports))

@@ -276,7 +276,7 @@ static bool prefix(char *t, struct net_prefix *out)
         out->length = (uint8_t)v;
     }
     for (unsigned i = out->length; i < 128; i++)
-        out->addr.b[i / 8] &= (uint8_t)~(0x80u >> i % 8);
+        out->addr.b[i / 8] &= (uint8_t) ~(0x80u >> i % 8);
     return true;
 }
 

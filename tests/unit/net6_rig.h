@@ -32,8 +32,12 @@ UNUSED static struct net_addr addr6(const char *text)
 UNUSED static int config6(uint32_t kind, uint16_t link, const char *addr, uint8_t prefix, const char *gateway,
                           uint32_t flags)
 {
-    struct net_config c = {
-        .kind = kind, .link = link, .family = NET_INET6, .prefix = prefix, .flags = flags, .addr = addr6(addr)};
+    struct net_config c = {.kind = kind,
+                           .link = link,
+                           .family = NET_INET6,
+                           .prefix = prefix,
+                           .flags = flags,
+                           .addr = addr6(addr)};
 
     if (gateway != NULL)
         c.gateway = addr6(gateway);

@@ -3,56 +3,14 @@
  * tests/unit/test_classify.c: whose is this frame? Every way a received frame
  * can go, and every reason to drop it.
  */
-#include <tests/unit/net_harness.h>
-
-static struct proc app, netd[SLOT_COUNT];
-static uint8_t p[70000];
+#include <tests/unit/classify_rig.h>
 
 static int up(void **state)
 {
     world_up(state);
-    proc_init(&app, "app", RIGHT_NET_EPHEMERAL);
-    allow_port(&app, port_key(NET_TCP, 80, 80), "", false);
-    allow_port(&app, port_key(NET_UDP, 7, 7), "", false);
-    proc_open(&app);
-    assert_int_equal(try_register(&app, port_key(NET_TCP, 80, 80), NULL), 0);
-    assert_int_equal(try_register(&app, port_key(NET_UDP, 7, 7), NULL), 0);
-    assert_int_equal(try_register(&app, port_key(NET_ICMP, 77, 77), NULL), 0);
-    for (unsigned i = 0; i < SLOT_COUNT; i++) {
-        proc_start(&netd[i], "netd", RIGHT_NET_DEFAULT | RIGHT_NET_FORWARD | RIGHT_NET_INJECT);
-        assert_int_equal(slot_register(netd[i].ep, i), 0);
-    }
+    rig_up(NET_INET);
     return 0;
 }
-
-static int down(void **state)
-{
-    endpoint_close(app.ep);
-    for (unsigned i = 0; i < SLOT_COUNT; i++)
-        endpoint_close(netd[i].ep);
-    check_books();
-    return world_down(state);
-}
-
-/* The one record that came, in this slot's ring and nowhere else. */
-static const struct net_rx *only_in(unsigned slot)
-{
-    struct net_rx *r = NULL;
-
-    for (unsigned i = 0; i < SLOT_COUNT; i++) {
-        struct net_rx *x = ring_take(netd[i].ring);
-        assert_true((x != NULL) == (i == slot));
-        if (x != NULL)
-            r = x;
-        assert_null(ring_take(netd[i].ring));
-    }
-    assert_int_equal(ring_count(app.ring), slot == SLOT_COUNT ? 1 : 0);
-    if (r != NULL)
-        assert_int_equal(r->slot, slot + 1);
-    check_books();
-    return r;
-}
-#define TO_APP SLOT_COUNT
 
 static void only_dropped(enum net_drop why)
 {
@@ -338,11 +296,14 @@ static void short_transport_headers(void **state)
 static void martians(void **state)
 {
     static const uint32_t src[] = {
-        IP(127, 0, 0, 1), IP(0, 1, 2, 3), IP(224, 0, 0, 1),  IP(255, 255, 255, 255),
-        IP(240, 0, 0, 1), HOST_IP,        IP(10, 0, 0, 255), 0,
-        IP(254, 1, 1, 1), IP(239, 255, 255, 255),
+        IP(127, 0, 0, 1),  IP(0, 1, 2, 3),
+        IP(224, 0, 0, 1),  IP(255, 255, 255, 255),
+        IP(240, 0, 0, 1),  HOST_IP,
+        IP(10, 0, 0, 255), 0,
+        IP(254, 1, 1, 1),  IP(239, 255, 255, 255),
     };
-    static const uint32_t dst[] = {IP(127, 0, 0, 1), 0, IP(0, 1, 2, 3), IP(240, 0, 0, 1), IP(255, 255, 255, 254)};
+    static const uint32_t dst[] = {IP(127, 0, 0, 1), 0, IP(0, 1, 2, 3), IP(240, 0, 0, 1),
+                                   IP(255, 255, 255, 254)};
     uint64_t n = 0;
 
     (void)state;
@@ -439,8 +400,10 @@ static void other_options(void **state) /* C-RX-4 */
         {68, 8, 5, 0, 0, 0, 0, 0},   /* time stamp */
         {148, 4, 0, 0, 200, 4, 1, 1} /* router alert, one that nobody knows */
     };
-    static const uint8_t lies[][8] = {
-        {7, 0, 0, 0, 0, 0, 0, 0}, {7, 1, 0, 0, 0, 0, 0, 0}, {7, 9, 0, 0, 0, 0, 0, 0}, {1, 1, 1, 1, 1, 1, 1, 7}};
+    static const uint8_t lies[][8] = {{7, 0, 0, 0, 0, 0, 0, 0},
+                                      {7, 1, 0, 0, 0, 0, 0, 0},
+                                      {7, 9, 0, 0, 0, 0, 0, 0},
+                                      {1, 1, 1, 1, 1, 1, 1, 7}};
 
     (void)state;
     for (unsigned i = 0; i < sizeof(fine) / 8; i++) {

@@ -3,55 +3,13 @@
  * tests/unit/test_classify6.c: whose is this IPv6 packet? Every way that it can go,
  * and every reason to drop it.
  */
-#include <tests/unit/net6_rig.h>
-
-static struct proc app, netd[SLOT_COUNT];
-static uint8_t p[70000];
+#include <tests/unit/classify_rig.h>
 
 static int up(void **state)
 {
     world6_up(state);
-    proc_init(&app, "app", RIGHT_NET_EPHEMERAL);
-    allow_port(&app, port_key6(NET_TCP, 80, 80), "", false);
-    allow_port(&app, port_key6(NET_UDP, 7, 7), "", false);
-    proc_open(&app);
-    assert_int_equal(try_register(&app, port_key6(NET_TCP, 80, 80), NULL), 0);
-    assert_int_equal(try_register(&app, port_key6(NET_UDP, 7, 7), NULL), 0);
-    assert_int_equal(try_register(&app, port_key6(NET_ICMP6, 77, 77), NULL), 0);
-    for (unsigned i = 0; i < SLOT_COUNT; i++) {
-        proc_start(&netd[i], "netd", RIGHT_NET_DEFAULT | RIGHT_NET_FORWARD | RIGHT_NET_INJECT);
-        assert_int_equal(slot_register(netd[i].ep, i), 0);
-    }
+    rig_up(NET_INET6);
     return 0;
-}
-
-static int down(void **state)
-{
-    endpoint_close(app.ep);
-    for (unsigned i = 0; i < SLOT_COUNT; i++)
-        endpoint_close(netd[i].ep);
-    check_books();
-    return world_down(state);
-}
-
-#define TO_APP SLOT_COUNT
-/* The one record that came, in this slot's ring (or the app's) and nowhere else. */
-static const struct net_rx *only_in(unsigned where)
-{
-    const struct net_rx *r = NULL;
-
-    for (unsigned i = 0; i <= SLOT_COUNT; i++) {
-        struct net_ring *ring = i == TO_APP ? app.ring : netd[i].ring;
-        const struct net_rx *x = ring_take(ring);
-
-        assert_true((x != NULL) == (i == where));
-        if (x != NULL)
-            r = x;
-        assert_null(ring_take(ring));
-    }
-    assert_int_equal(r->slot, where == TO_APP ? 0 : where + 1);
-    check_books();
-    return r;
 }
 
 /* Nothing came, and this reason counts one more; no other does. */
@@ -113,7 +71,8 @@ static void flows_of_their_own(void **state)
     struct net_endpoint *second = open_ring(&app, 0, 0);
 
     (void)state;
-    op.flow = (struct net_flow_key){.family = NET_INET6, .proto = NET_TCP, .link = world.eth.index, .lport = 80, .rport = 9};
+    op.flow = (struct net_flow_key){
+        .family = NET_INET6, .proto = NET_TCP, .link = world.eth.index, .lport = 80, .rport = 9};
     op.flow.laddr = addr6(LOCAL6);
     op.flow.raddr = addr6(NEAR6);
     assert_int_equal(port_register(second, &op), 0);
@@ -193,7 +152,8 @@ static void an_address_on_trial(void **state)
     uint32_t n;
 
     (void)state;
-    assert_int_equal(config6(NETCFG_ADDR_ADD, world.eth.index, "2001:db8::77:1234", 64, NULL, ADDR_TENTATIVE), 0);
+    assert_int_equal(config6(NETCFG_ADDR_ADD, world.eth.index, "2001:db8::77:1234", 64, NULL, ADDR_TENTATIVE),
+                     0);
     rx6(p, make_udp6(p, PEER6, 1, "2001:db8::77:1234", 7, 4));
     only_dropped(DROP_NOT_OURS_IP);
     rx6(p, make_icmp6(p, PEER6, "2001:db8::77:1234", 128, 7, 4));
@@ -214,7 +174,8 @@ static void an_address_on_trial(void **state)
 
 static void groups(void **state) /* C-RX-7 */
 {
-    static const char *const not_joined[] = {"ff02::2", "ff02::fb", "ff02::1:ff00:2", "ff05::1", "ff02::1:2", "ff0e::1"};
+    static const char *const not_joined[] = {"ff02::2", "ff02::fb",  "ff02::1:ff00:2",
+                                             "ff05::1", "ff02::1:2", "ff0e::1"};
 
     (void)state;
     for (unsigned i = 0; i < sizeof(not_joined) / sizeof(not_joined[0]); i++) {
@@ -377,7 +338,8 @@ static void expect_problem(uint8_t code, uint32_t at)
 static void what_the_sender_is_told(void **state)
 {
     static const uint8_t pad6[6] = {1, 4, 0, 0, 0, 0};
-    static const uint8_t skip[6] = {0x1e, 4}, discard[6] = {0x5e, 4}, tell[6] = {1, 0, 0x9e, 2}, tell_one[6] = {0xde, 4};
+    static const uint8_t skip[6] = {0x1e, 4}, discard[6] = {0x5e, 4}, tell[6] = {1, 0, 0x9e, 2},
+                         tell_one[6] = {0xde, 4};
     static const uint8_t long_one[6] = {0x1e, 5}, cut_off[6] = {1, 3, 0, 0, 0, 0x1e};
     static const uint8_t unknown[] = {50, 51, 135, 139, 253, 2};
     uint32_t n;
@@ -528,7 +490,8 @@ static void filters_follow_addresses(void **state)
     told = 0;
     assert_int_equal(world.eth.ngroups, 3); /* fe80::1 and 2001:db8::1 share a group */
     assert_true(lets_in("1:0:5e:0:0:1") && lets_in("33:33:0:0:0:1") && lets_in("33:33:ff:0:0:1"));
-    assert_int_equal(config6(NETCFG_ADDR_ADD, world.eth.index, "2001:db8::aa:bbcc", 64, NULL, ADDR_TENTATIVE), 0);
+    assert_int_equal(config6(NETCFG_ADDR_ADD, world.eth.index, "2001:db8::aa:bbcc", 64, NULL, ADDR_TENTATIVE),
+                     0);
     assert_int_equal(told, 1);
     assert_true(lets_in("33:33:ff:aa:bb:cc"));
     assert_int_equal(config6(NETCFG_ADDR_ADD, world.eth.index, "2001:db8::aa:bbcc", 64, NULL, 0), 0);

@@ -4,41 +4,9 @@
  * pieces that come out, put together again here by the rules of the RFCs, and what
  * is not cut.
  */
-#include <tests/unit/net6_rig.h>
+#include <tests/unit/transmit_rig.h>
 
-static struct proc app, netd;
-static uint8_t p[70000], whole[70000];
-#define APP_PORT 7
-
-static int up(void **state)
-{
-    world6_up(state);
-    proc_init(&app, "app", RIGHT_NET_EPHEMERAL);
-    allow_port(&app, (struct net_port_key){.proto = NET_UDP, .link = LINK_ANY, .port_lo = APP_PORT, .port_hi = APP_PORT},
-               "", false); /* in both families */
-    app.rights.ring_limit = 8u << 20;
-    app.ep = open_ring(&app, 256 * 1024, 512 * 1024);
-    app.ring = endpoint_ring(app.ep);
-    app.base = (uint8_t *)app.ring;
-    assert_int_equal(try_register(&app, port_key(NET_UDP, APP_PORT, APP_PORT), NULL), 0);
-    assert_int_equal(try_register(&app, port_key6(NET_UDP, APP_PORT, APP_PORT), NULL), 0);
-    assert_int_equal(try_register(&app, port_key6(NET_ICMP6, 5, 5), NULL), 0);
-    proc_init(&netd, "netd", RIGHT_NET_DEFAULT | RIGHT_NET_INJECT | RIGHT_NET_FORWARD);
-    netd.ep = open_ring(&netd, 0, 256 * 1024);
-    netd.ring = endpoint_ring(netd.ep);
-    netd.base = (uint8_t *)netd.ring;
-    return 0;
-}
-
-static int down(void **state)
-{
-    release_held(0);
-    endpoint_close(app.ep);
-    endpoint_close(netd.ep);
-    host_run_polls(100);
-    check_books();
-    return world_down(state);
-}
+static uint8_t whole[70000];
 
 /* One record of the packet in p; how it ended. */
 static int send_long(struct proc *q, uint32_t n, uint32_t hdr_len, uint16_t flags, uint16_t path_mtu)
@@ -202,6 +170,7 @@ static void what_is_not_cut(void **state)
     n = make_udp6(p, OWN6, APP_PORT, PEER6, 9, 2000);
     assert_int_equal(send_long(&app, n, 48, TX_DONT_CUT, 0), -EMSGSIZE);
     /* Not TCP, not somebody else's IPv6 packet, not a fragment. */
+    netd.rights.bits |= RIGHT_NET_FORWARD;
     n = make_ip(p, NET_TCP, HOST_IP, PEER_IP, 2000);
     p[32] = 0x50;
     assert_int_equal(send_long(&netd, n, 40, 0, 0), -EMSGSIZE);
@@ -234,7 +203,8 @@ static void sums_over_all_pieces(void **state)
     for (unsigned family = 4; family <= 6; family += 2) {
         uint32_t ip = family == 4 ? 20 : 40, n;
 
-        n = family == 4 ? make_udp(p, HOST_IP, APP_PORT, PEER_IP, 9, 5001) : make_udp6(p, OWN6, APP_PORT, PEER6, 9, 5001);
+        n = family == 4 ? make_udp(p, HOST_IP, APP_PORT, PEER_IP, 9, 5001)
+                        : make_udp6(p, OWN6, APP_PORT, PEER6, 9, 5001);
         if (family == 4) {
             uint32_t sum = NET_UDP + 5009;
             for (unsigned i = 12; i < 20; i += 2)
@@ -433,7 +403,6 @@ static void sixty_four_kilobytes_injected(void **state)
 
 int main(void)
 {
-#define T(f) cmocka_unit_test_setup_teardown(f, up, down)
     const struct CMUnitTest tests[] = {
         T(cut_and_put_together),
         T(cut_and_put_together6),

@@ -152,10 +152,12 @@ static void a_server_that_cannot_be_is_left_out(void **state)
     assert_int_equal(m.count, 1);
     assert_string_equal(m.server[0].name, "y");
 
-    static const char *const wrong[] = {"1.2.3.4.5", "1.2.3.4/33", "fe80::/129", "10.0.0.0/", "10/8", "any", "1.2.3.4/8x"};
+    static const char *const wrong[] = {"1.2.3.4.5", "1.2.3.4/33", "fe80::/129", "10.0.0.0/",
+                                        "10/8",      "any",        "1.2.3.4/8x"};
     for (unsigned i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
         char text[200];
-        snprintf(text, sizeof text, "server x {\n program /bin/x\n allow 10.0.0.0/8 %s\n}\nserver y {\n program /bin/y\n}\n",
+        snprintf(text, sizeof text,
+                 "server x {\n program /bin/x\n allow 10.0.0.0/8 %s\n}\nserver y {\n program /bin/y\n}\n",
                  wrong[i]);
         assert_int_equal(parse(text), 1);
         assert_non_null(strstr(said[0], "servers.conf:3: not a prefix"));
@@ -169,7 +171,9 @@ static void who_may_talk(void **state)
     const struct sys_rights *r = &m.server[0].rights;
 
     (void)state;
-    assert_int_equal(parse("server x {\n program /bin/x\n allow 192.168.77.5/16 10.0.0.7\n allow fd00:1::5/8 ::/0\n}\n"), 0);
+    assert_int_equal(
+        parse("server x {\n program /bin/x\n allow 192.168.77.5/16 10.0.0.7\n allow fd00:1::5/8 ::/0\n}\n"),
+        0);
     assert_int_equal(r->nallow, 4);
     assert_true(r->allow[0].family == NET_INET && r->allow[0].length == 16);
     assert_memory_equal(r->allow[0].addr.b, "\300\250\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
@@ -178,7 +182,8 @@ static void who_may_talk(void **state)
     assert_memory_equal(r->allow[2].addr.b, "\375\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 16);
     assert_true(r->allow[3].family == NET_INET6 && r->allow[3].length == 0);
     assert_int_equal(parse("server x {\n program /bin/x\n allow 1.0.0.0 2.0.0.0 3.0.0.0 4.0.0.0 5.0.0.0\n"
-                           " allow 6.0.0.0 7.0.0.0 8.0.0.0 9.0.0.0\n}\n"), 1);
+                           " allow 6.0.0.0 7.0.0.0 8.0.0.0 9.0.0.0\n}\n"),
+                     1);
     assert_int_equal(m.count, 0); /* nine: one would be forgotten */
 }
 

@@ -20,7 +20,11 @@ static const char *link_name(uint16_t link)
 static struct net_port_key key(uint8_t proto, uint16_t lo, uint16_t hi, uint16_t link)
 {
     return (struct net_port_key){
-        .family = NET_INET, .proto = proto, .port_lo = lo, .port_hi = hi, .link = link,
+        .family = NET_INET,
+        .proto = proto,
+        .port_lo = lo,
+        .port_hi = hi,
+        .link = link,
     };
 }
 
@@ -234,10 +238,9 @@ static void who_may_talk(void **state) /* C-RIGHT-1 */
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(ports),
-        cmocka_unit_test(both_families),
-        cmocka_unit_test(who_may_talk),   cmocka_unit_test(names),       cmocka_unit_test(validity),
-        cmocka_unit_test(subsets), cmocka_unit_test(right_names),
+        cmocka_unit_test(ports),       cmocka_unit_test(both_families), cmocka_unit_test(who_may_talk),
+        cmocka_unit_test(names),       cmocka_unit_test(validity),      cmocka_unit_test(subsets),
+        cmocka_unit_test(right_names),
     };
     return cmocka_run_group_tests_name("rights", tests, NULL, NULL);
 }

@@ -25,7 +25,8 @@ static int lookup(const char *dst, uint16_t link, struct net_route_info *io)
     return net_info_read(NETINFO_LOOKUP, 0, io, sizeof(*io));
 }
 
-static void expect_route(const char *dst, uint16_t want, const struct link *l, const char *gateway, const char *src)
+static void expect_route(const char *dst, uint16_t want, const struct link *l, const char *gateway,
+                         const char *src)
 {
     struct net_addr hop = addr6(gateway), from = addr6(src);
     struct net_route_info io;
@@ -230,8 +231,13 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, up, world_down)
     const struct CMUnitTest tests[] = {
-        T(longest_prefix_wins6),      T(local_to_a_link), T(groups_have_links),     T(where_a_packet_comes_from),
-        T(over_a_link_without_addresses), T(addresses6),  T(routes_that_cannot_be),
+        T(longest_prefix_wins6),
+        T(local_to_a_link),
+        T(groups_have_links),
+        T(where_a_packet_comes_from),
+        T(over_a_link_without_addresses),
+        T(addresses6),
+        T(routes_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

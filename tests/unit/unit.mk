@@ -55,8 +55,10 @@ test_reserve_SOURCES_LIST = tests/unit/test_reserve.c $(NET_CORE_TEST_SOURCES)
 test_classify_SOURCES_LIST = tests/unit/test_classify.c $(NET_CORE_TEST_SOURCES)
 test_ring_SOURCES_LIST = tests/unit/test_ring.c $(NET_CORE_TEST_SOURCES)
 
-UNIT_TESTS += test_virtio_net
-test_virtio_net_SOURCES_LIST = tests/unit/test_virtio_net.c drivers/virtio_net_config.c drivers/virtio/virtio.c drivers/virtio/virtqueue.c
+UNIT_TESTS += test_virtio_net test_virtio_filter
+VIRTIO_NET_TEST_SOURCES = drivers/virtio_net_config.c drivers/virtio/virtio.c drivers/virtio/virtqueue.c
+test_virtio_net_SOURCES_LIST = tests/unit/test_virtio_net.c $(VIRTIO_NET_TEST_SOURCES)
+test_virtio_filter_SOURCES_LIST = tests/unit/test_virtio_filter.c $(VIRTIO_NET_TEST_SOURCES)
 
 UNIT_TESTS += test_uart test_uart_line
 UART_TEST_SOURCES = drivers/slip_codec.c drivers/slip_mux.c drivers/slip_queue.c drivers/vj.c
