@@ -34,6 +34,7 @@ struct net_ctx {
     bool room_came;             /* room to send, for any socket */
     struct net_waiter *sleepers;
     struct net_waiter *leader;  /* waits for the endpoint; NULL: nobody does */
+    struct tcb *leading;        /* the thread whose that is */
     struct sock_wait *touched;  /* whose sockets have changed since the lock was taken */
     uint64_t led_until;         /* the deadline that the leader gave the kernel */
     /* nethelper.c */

@@ -166,7 +166,10 @@ static void sleeper_remove(struct net_waiter *w)
 int net_sleep_masked(struct net_ctx *c, struct net_waiter *me, struct wait_item *items, unsigned n,
                      uint64_t deadline_ns, const uint32_t *mask)
 {
-    bool several = __libc_several, lead = c->leader == NULL && !(me->fruitless && c->helped);
+    struct tcb *self = tcb_self();
+    /* A leader that is this thread itself sleeps no more: a signal's handler is here. */
+    bool several = __libc_several, free = c->leader == NULL || c->leading == self;
+    bool lead = free && !(me->fruitless && c->helped);
     uint64_t until = deadline_ns;
 
     if (lead) {
@@ -175,6 +178,7 @@ int net_sleep_masked(struct net_ctx *c, struct net_waiter *me, struct wait_item 
             until = due;
         items[n++] = (struct wait_item){.kind = WAIT_HANDLE, .handle = c->handle, .want = READY_IN};
         c->leader = me;
+        c->leading = self;
         c->led_until = until;
     } else {
         net_flush_in(c);
@@ -193,10 +197,11 @@ int net_sleep_masked(struct net_ctx *c, struct net_waiter *me, struct wait_item 
     libc_lock_take(&c->lock);
     if (several) {
         sleeper_remove(me);
-        tcb_self()->net_wakes++;
+        self->net_wakes++;
     }
     if (lead) {
-        c->leader = NULL;
+        if (c->leader == me)
+            c->leader = NULL;
         if (r == -ETIMEDOUT && c->now.floor < until) /* so late it is: what is due must not wait on */
             c->now.floor = until;
     }

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <sys/epoll.h>
@@ -163,9 +164,53 @@ static const char *helper_stands_in_and_does_not_tick(void)
     return NULL;
 }
 
+static int handler_fd;
+static volatile sig_atomic_t handler_got;
+
+static void receives(int signal)
+{
+    char c;
+
+    (void)signal;
+    handler_got = (int)recv(handler_fd, &c, 1, 0); /* blocks: POSIX lets a handler do that */
+}
+
+static void *sends_twice(void *arg)
+{
+    struct sockaddr_in in_handler = here(7044), outside = here(7043);
+    int out = socket(AF_INET, SOCK_DGRAM, 0);
+
+    usleep(20000);
+    pthread_kill(*(pthread_t *)arg, SIGUSR1);
+    usleep(20000);
+    sendto(out, "h", 1, 0, (struct sockaddr *)&in_handler, sizeof(in_handler));
+    usleep(20000);
+    sendto(out, "o", 1, 0, (struct sockaddr *)&outside, sizeof(outside));
+    close(out);
+    return arg;
+}
+
+/* The interrupted call led, and its handler sleeps for the network, too. */
+static const char *handler_that_receives(void)
+{
+    struct sigaction a = {.sa_handler = receives, .sa_flags = SA_RESTART};
+    pthread_t self = pthread_self(), t;
+    int fd = udp(7043);
+    char c = 0;
+
+    CHECK(fd >= 0 && (handler_fd = udp(7044)) >= 0 && sigaction(SIGUSR1, &a, NULL) == 0);
+    CHECK(pthread_create(&t, NULL, sends_twice, &self) == 0);
+    CHECK(recv(fd, &c, 1, 0) == 1 && c == 'o' && handler_got == 1);
+    CHECK(pthread_join(t, NULL) == 0 && signal(SIGUSR1, SIG_DFL) == receives);
+    close(fd);
+    close(handler_fd);
+    return NULL;
+}
+
 const struct test wakes_tests[] = {
     {"only-ones-own-socket-wakes", only_ones_own_socket_wakes},
     {"helper-stands-in-and-does-not-tick", helper_stands_in_and_does_not_tick},
+    {"handler-that-receives", handler_that_receives},
     {NULL, NULL},
 };
 
