@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * kernel/netcalls.c: the system calls of the network (40 to 50).
+ * kernel/netcalls.c: the system calls of the network (39 to 50).
  *
  * Owns: struct net_object, and each process' struct nc_owner from its first
  * net_open to its last endpoint's end. Everything that a call says is copied in
@@ -124,8 +124,11 @@ static void net_closed(struct object *o)
     n->endpoint = NULL;
     waitq_wake(&n->wq);
     waitq_wake(&n->standby);
-    if (!died)
+    if (!died) {
         (void)vm_unmap(process_as(n->process), n->base, n->bytes);
+        while (n->nmore != 0)
+            (void)vm_unmap(process_as(n->process), n->more[--n->nmore], NET_ARENA_MORE);
+    }
     owner_release(n->process, owner);
 }
 
@@ -236,6 +239,33 @@ SYSCALL_HANDLER(net_open)
         return -EFAULT;
     }
     return handle;
+}
+
+static int64_t grow(struct process *p, struct net_object *n)
+{
+    struct nc_shared *s;
+    int64_t r = endpoint_grow(n->endpoint, &s);
+
+    if (r != 0)
+        return r;
+    r = vm_map_object(process_as(p), 0, s->cookie, 0, NET_ARENA_MORE, VM_R | VM_W);
+    if (r < 0)
+        endpoint_ungrow(n->endpoint);
+    else
+        n->more[n->nmore++] = (uint64_t)r;
+    return r;
+}
+
+SYSCALL_HANDLER(net_grow)
+{
+    struct net_object *n = own_endpoint(a0);
+    int64_t r;
+
+    if (n == NULL)
+        return -EBADF;
+    r = grow(process_current(), n);
+    object_unref(&n->object);
+    return r;
 }
 
 SYSCALL_HANDLER(net_kick)

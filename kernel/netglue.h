@@ -26,6 +26,8 @@ struct net_object {
     uint32_t pid;
     int handle;           /* the opener's */
     uint64_t base, bytes; /* where the opener sees the rings */
+    uint32_t nmore;
+    uint64_t more[NET_ARENAS_MORE]; /* and what was added to its arena */
 };
 
 void net_call_standby(struct net_object *n); /* poll or thread context */

@@ -57,6 +57,13 @@ static void env_changed(void *ctx, void *user)
         __epoll_changed(f);
 }
 
+static void *env_arena_more(void *ctx)
+{
+    int64_t at = sys_net_grow(((struct net_ctx *)ctx)->handle);
+
+    return at < 0 ? NULL : (void *)(uintptr_t)at;
+}
+
 static int env_port_register(void *ctx, struct net_port_op *op)
 {
     op->endpoint = ((struct net_ctx *)ctx)->handle;
@@ -110,6 +117,7 @@ int net_ctx_start(struct net_ctx *c)
     env.kick = env_kick;
     env.flush = env_flush;
     env.changed = env_changed;
+    env.arena_more = env_arena_more;
     env.port_register = env_port_register;
     env.port_unregister = env_port_unregister;
     int r = netstack_create(&c->ns, &env, &cfg, c->ring);

@@ -33,6 +33,10 @@
 #define NET_RING_MAGIC 0x534c5247u /* "SLRG" */
 #define NET_RING_VERSION 1u
 #define NET_RING_RX_MIN (64u * 1024)
+/* What net_grow adds to the arena: offsets go on at arena_size (arena_size itself
+ * stays), the memory lies elsewhere, and no segment may cross into it. */
+#define NET_ARENA_MORE (512u * 1024)
+#define NET_ARENAS_MORE 32u
 
 struct net_ring {
     uint32_t magic, version;

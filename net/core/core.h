@@ -69,6 +69,10 @@ struct net_endpoint *owner_first_endpoint(const struct nc_owner *o); /* the olde
 bool endpoint_takes(const struct net_endpoint *e);                    /* opened with NET_OPEN_TAKES */
 uint32_t endpoint_ready(const struct net_endpoint *e);               /* READY_* */
 bool endpoint_half_full(const struct net_endpoint *e);               /* its receive ring */
+/* NET_ARENA_MORE bytes more for its arena: *out is the memory, for the process to
+ * see. -ENOMEM also when the manifest leaves no more. */
+int endpoint_grow(struct net_endpoint *e, struct nc_shared **out);
+void endpoint_ungrow(struct net_endpoint *e);
 /* Transmit what lies in the ring; entries taken, or -EINVAL when the process
  * wrote an impossible index (the endpoint is dead then: READY_ERR). */
 int endpoint_kick(struct net_endpoint *e);

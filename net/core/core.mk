@@ -3,6 +3,7 @@
 NET_CORE_SOURCES = \
 	net/core/core.c \
 	net/core/endpoint.c \
+	net/core/arena.c \
 	net/core/idtable.c \
 	net/core/link.c \
 	net/core/loopback.c \

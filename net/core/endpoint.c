@@ -151,6 +151,7 @@ int endpoint_open(struct nc_owner *o, struct sys_net_open *io, void *waiter, str
 static void endpoint_free(struct net_endpoint *e)
 {
     nc_shared_free(&e->shm);
+    arenas_free(e);
     nc_free(e);
 }
 
@@ -194,7 +195,7 @@ static void endpoint_shutdown(struct net_endpoint *e, const struct nc_owner *res
     if (e->owner_next != NULL)
         e->owner_next->owner_prev = e->owner_prev;
     *e->owner_prev = e->owner_next;
-    e->owner->ring_bytes -= e->shm.bytes;
+    e->owner->ring_bytes -= e->shm.bytes + (uint64_t)e->narenas * NET_ARENA_MORE;
     e->owner = NULL;
 }
 

@@ -156,7 +156,17 @@ struct net_endpoint {
     struct port_member *members; /* its places in port groups */
     struct flow_entry *flows;
     uint32_t slots; /* bit per default slot */
+    uint32_t narenas; /* additions to the arena (arena.c) */
+    struct nc_shared more[NET_ARENAS_MORE];
 };
+/* arena.c: are these bytes in the arena, and in one piece of it? Where? (phys may be NULL.) */
+bool arena_has(const struct net_endpoint *e, uint32_t off, uint32_t len);
+const uint8_t *arena_far(const struct net_endpoint *e, uint32_t off, uint64_t *phys);
+void arenas_free(struct net_endpoint *e);
+static inline const uint8_t *arena_at(const struct net_endpoint *e, uint32_t off)
+{
+    return off < e->arena_size ? e->arena + off : arena_far(e, off, NULL);
+}
 static inline bool endpoint_has(const struct net_endpoint *e, uint32_t right)
 {
     return e->owner != NULL && (e->owner->rights->bits & right) != 0;

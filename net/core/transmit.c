@@ -46,8 +46,12 @@ bool tx_add_piece(struct tx *t, struct netbuf *nb, uint32_t off, uint32_t left)
         if (nb->nfrags == NETBUF_FRAGS)
             return tx_refuse(t, DROP_TX_MTU, -EMSGSIZE);
         f->len = left < room ? left : room;
-        f->virt = e->arena + off;
-        f->phys = nc_shared_phys(&e->shm, at);
+        if (off < e->arena_size) {
+            f->virt = e->arena + off;
+            f->phys = nc_shared_phys(&e->shm, at);
+        } else {
+            f->virt = arena_far(e, off, &f->phys);
+        }
         nb->nfrags++;
         off += f->len;
         left -= f->len;
@@ -70,7 +74,7 @@ static void add_whole_segments(struct tx *t)
     struct netbuf *nb = t->nb;
 
     for (unsigned i = 0; i < t->record.nseg; i++)
-        nb->frag[nb->nfrags++] = (struct netbuf_frag){.virt = t->endpoint->arena + t->record.seg[i].off,
+        nb->frag[nb->nfrags++] = (struct netbuf_frag){.virt = arena_at(t->endpoint, t->record.seg[i].off),
                                                       .len = t->record.seg[i].len};
 }
 
@@ -81,7 +85,7 @@ static uint32_t flatten(const struct tx *t, uint8_t *flat)
 
     __builtin_memcpy(flat, t->nb->head, t->nb->head_len);
     for (unsigned i = 0; i < t->record.nseg; i++) {
-        __builtin_memcpy(to, t->endpoint->arena + t->record.seg[i].off, t->record.seg[i].len);
+        __builtin_memcpy(to, arena_at(t->endpoint, t->record.seg[i].off), t->record.seg[i].len);
         to += t->record.seg[i].len;
     }
     return (uint32_t)(to - flat);
@@ -100,7 +104,7 @@ static bool build(struct tx *t)
     nb->total_len = t->total;
     nb->cookie = r->cookie;
     nb->tx_flags = r->flags;
-    __builtin_memcpy(nb->head, t->endpoint->arena + r->hdr_off, r->hdr_len); /* C-TX-1 */
+    __builtin_memcpy(nb->head, arena_at(t->endpoint, r->hdr_off), r->hdr_len); /* C-TX-1 */
     t->ip = nb->head;
     return true;
 }
@@ -119,7 +123,7 @@ static uint16_t record_sum(const struct tx *t, uint32_t start)
     for (unsigned i = 0; i < t->record.nseg; i++) {
         const struct net_seg *s = &t->record.seg[i];
 
-        sum += checksum_turned(t->endpoint->arena + s->off, s->len, done);
+        sum += checksum_turned(arena_at(t->endpoint, s->off), s->len, done);
         done += s->len;
     }
     return checksum_fold(sum);

@@ -12,11 +12,6 @@
 #define ARP_FRAME_BYTES 42u
 #define ETHERTYPE_ARP   0x0806u
 
-static bool in_arena(const struct net_endpoint *e, uint32_t off, uint32_t len)
-{
-    return off <= e->arena_size && len <= e->arena_size - off;
-}
-
 bool tx_check_record(struct tx *t)
 {
     const struct net_tx *r = &t->record;
@@ -26,7 +21,7 @@ bool tx_check_record(struct tx *t)
     if ((r->flags & ~TX_FLAGS_KNOWN) != 0 || (special & (special - 1)) != 0)
         return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
     if (r->hdr_len > NET_TX_HDR_MAX || r->hdr_len < ((r->flags & TX_FRAME) != 0 ? ETH_HDR : 20) ||
-        !in_arena(e, r->hdr_off, r->hdr_len))
+        !arena_has(e, r->hdr_off, r->hdr_len))
         return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
     if (r->nseg > NET_TX_SEGS || r->csum > CSUM_PARTIAL || r->gso_size != 0 || r->gso_type != 0)
         return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
@@ -34,7 +29,7 @@ bool tx_check_record(struct tx *t)
         return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
     t->total = r->hdr_len;
     for (unsigned i = 0; i < r->nseg; i++) {
-        if (!in_arena(e, r->seg[i].off, r->seg[i].len)) /* C-TX-2 */
+        if (!arena_has(e, r->seg[i].off, r->seg[i].len))
             return tx_refuse(t, DROP_TX_BAD_RECORD, -EINVAL);
         if (r->seg[i].len > IP_PACKET_MAX - t->total)
             return tx_refuse(t, DROP_TX_MTU, -EMSGSIZE);

@@ -157,6 +157,11 @@ static int leave(void *ctx, const uint8_t *packet, size_t n)
     return h->config.output(h->config.ctx, packet, n);
 }
 
+static void *arena_more(void *ctx)
+{
+    return kring_more(&((struct hostnet *)ctx)->ring);
+}
+
 /* A checksum that is left to the device: the field holds the pseudo-header's sum. */
 static void complete_checksum(uint8_t *p, size_t n)
 {
@@ -263,6 +268,7 @@ int hostnet_create(struct hostnet **out, const struct hostnet_config *c, uint64_
                                      .alloc = env_alloc,
                                      .free = env_free,
                                      .kick = pump,
+                                     .arena_more = arena_more,
                                      .flush = pump,
                                      .port_register = env_register,
                                      .port_unregister = env_unregister,

@@ -51,8 +51,31 @@ int kring_make(struct kring *k, uint32_t rx_bytes, uint32_t tx_entries, uint32_t
 
 void kring_free(struct kring *k)
 {
+    while (k->narenas != 0)
+        free(k->more[--k->narenas]);
     free(k->ring);
     k->ring = NULL;
+}
+
+void *kring_more(struct kring *k)
+{
+    void *more = k->narenas < NET_ARENAS_MORE ? malloc(NET_ARENA_MORE) : NULL;
+
+    if (more != NULL)
+        k->more[k->narenas++] = more;
+    return more;
+}
+
+/* Bytes of the arena; NULL: not all of them lie in one piece of it. */
+static const uint8_t *in_arena(const struct kring *k, const struct net_seg *s)
+{
+    uint32_t size = k->ring->arena_size, far = s->off - size;
+
+    if (s->off <= size && s->len <= size - s->off)
+        return at(k, k->ring->arena_off) + s->off;
+    if (s->off < size || far / NET_ARENA_MORE >= k->narenas || s->len > NET_ARENA_MORE - far % NET_ARENA_MORE)
+        return NULL;
+    return k->more[far / NET_ARENA_MORE] + far % NET_ARENA_MORE;
 }
 
 bool kring_deliver(struct kring *k, const struct net_rx *meta, const void *packet, size_t n)
@@ -110,7 +133,6 @@ int kring_take(struct kring *k, struct net_tx *tx, uint8_t hdr[NET_TX_HDR_MAX])
 int64_t kring_gather(const struct kring *k, const struct net_tx *tx, const uint8_t *hdr, void *packet,
                      size_t room)
 {
-    const struct net_ring *r = k->ring;
     uint8_t *out = packet;
     size_t n = tx->hdr_len;
 
@@ -119,9 +141,10 @@ int64_t kring_gather(const struct kring *k, const struct net_tx *tx, const uint8
     memcpy(out, hdr, n);
     for (unsigned i = 0; i < tx->nseg; i++) {
         const struct net_seg *s = &tx->seg[i];
-        if (s->off > r->arena_size || s->len > r->arena_size - s->off || s->len > room - n)
+        const uint8_t *from = in_arena(k, s);
+        if (from == NULL || s->len > room - n)
             return -1;
-        memcpy(out + n, at(k, r->arena_off) + s->off, s->len);
+        memcpy(out + n, from, s->len);
         n += s->len;
     }
     return (int64_t)n;

@@ -17,7 +17,8 @@
 
 struct kring {
     struct net_ring *ring;
-    uint32_t rx_head, tx_tail, cq_head;
+    uint32_t rx_head, tx_tail, cq_head, narenas;
+    uint8_t *more[NET_ARENAS_MORE]; /* what was added to the arena */
 };
 
 /* A ring of its own, in zeroed memory. Sizes are powers of two: bytes for
@@ -25,6 +26,8 @@ struct kring {
  * to be sent. 0, -EINVAL (a size that cannot be) or -ENOMEM. */
 int kring_make(struct kring *k, uint32_t rx_bytes, uint32_t tx_entries, uint32_t arena_bytes);
 void kring_free(struct kring *k);
+/* NET_ARENA_MORE bytes more for its arena, or NULL. */
+void *kring_more(struct kring *k);
 
 /* A received packet of n bytes behind `meta` (its size, kind and len are filled in
  * here). False: the ring is full, which rx_dropped counts. */

@@ -145,7 +145,7 @@ static const uint8_t *put_payload(struct netstack *ns, struct net_tx *tx, uint8_
     tx->hdr_len = (uint16_t)hdr_len;
     tx->cookie = cookie_blocks(b, n);
     tx->nseg = 1;
-    tx->seg[0].off = (uint32_t)(blk_data(ns, b) - ns->arena);
+    tx->seg[0].off = blk_off(ns, b);
     tx->seg[0].len = len;
     return blk_data(ns, b);
 }

@@ -43,7 +43,8 @@ static int take_ring(struct netstack *ns, struct net_ring *ring)
         ns->blk[i].next = ns->blk_free;
         ns->blk_free = i;
     }
-    ns->blk_nfree = ns->nblk;
+    ns->blk_nfree = ns->nblk_near = ns->nblk;
+    ns->arena_full = (ring->arena_size - slots) % BLK_BYTES != 0; /* offsets would not go on evenly */
     return 0;
 }
 

@@ -41,6 +41,9 @@ struct ns_env {
     /* The events of a watched socket (its user pointer) may have changed; NULL:
      * room to send came back, for any socket. May be NULL. */
     void (*changed)(void *ctx, void *user);
+    /* NET_ARENA_MORE bytes more for the ring's arena (net_grow), or NULL. May be
+     * NULL: it stays as it is. */
+    void *(*arena_more)(void *ctx);
     int (*port_register)(void *ctx, struct net_port_op *op);
     int (*port_unregister)(void *ctx, const struct net_port_op *op);
     int (*route)(void *ctx, struct net_route_info *io); /* NETINFO_LOOKUP */

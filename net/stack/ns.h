@@ -340,6 +340,9 @@ struct netstack {
     uint32_t tx_kicked; /* tx_head at the last kick */
 
     uint8_t *blk_base;
+    uint8_t *blk_more[NET_ARENAS_MORE]; /* what was added to the arena */
+    uint32_t nblk_near, narenas;        /* blocks of the first arena */
+    bool arena_full;                    /* nothing more is to be had */
     struct ablk *blk;
     uint32_t nblk, blk_free, blk_nfree;
     uint32_t grown; /* bytes by which receive buffers have grown, of all connections */
@@ -429,10 +432,24 @@ void ring_completions(struct netstack *ns);
 uint32_t blk_alloc(struct netstack *ns, struct tcb *owner);
 uint32_t blk_alloc_run(struct netstack *ns, uint32_t n); /* for one record; freed by its completion */
 void blk_unhold(struct netstack *ns, uint32_t b);        /* its buffer is done with it */
+#define BLKS_MORE (NET_ARENA_MORE / BLK_BYTES)
 static inline uint8_t *blk_data(const struct netstack *ns, uint32_t b)
 {
-    return ns->blk_base + (size_t)b * BLK_BYTES;
+    uint32_t far = b - ns->nblk_near;
+
+    if (b < ns->nblk_near)
+        return ns->blk_base + (size_t)b * BLK_BYTES;
+    return ns->blk_more[far / BLKS_MORE] + (size_t)(far % BLKS_MORE) * BLK_BYTES;
 }
+static inline uint32_t blk_off(const struct netstack *ns, uint32_t b) /* in the arena, as the kernel counts */
+{
+    return (uint32_t)(ns->blk_base - ns->arena) + b * BLK_BYTES;
+}
+static inline bool arena_may_grow(const struct netstack *ns)
+{
+    return ns->env.arena_more != NULL && !ns->arena_full;
+}
+bool arena_grow(struct netstack *ns);
 /* Adds a segment to tx, merging it with its neighbour; false when there are too many. */
 bool tx_add_seg(struct netstack *ns, struct net_tx *tx, uint32_t b, uint32_t off, uint32_t len);
 /* Cookies: what a completion speaks of. */

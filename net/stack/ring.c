@@ -79,7 +79,7 @@ void tx_commit(struct netstack *ns, struct net_tx *tx)
 
 bool tx_add_seg(struct netstack *ns, struct net_tx *tx, uint32_t b, uint32_t off, uint32_t len)
 {
-    uint32_t at = (uint32_t)(blk_data(ns, b) - ns->arena) + off;
+    uint32_t at = blk_off(ns, b) + off;
 
     if (tx->nseg != 0 && tx->seg[tx->nseg - 1].off + tx->seg[tx->nseg - 1].len == at) {
         tx->seg[tx->nseg - 1].len += len;
@@ -94,6 +94,33 @@ bool tx_add_seg(struct netstack *ns, struct net_tx *tx, uint32_t b, uint32_t off
 }
 
 /* --- blocks ---------------------------------------------------------------- */
+/* More of them. The first of each addition stays unused: so no segment ever spans
+ * two pieces of memory. */
+bool arena_grow(struct netstack *ns)
+{
+    uint32_t n = ns->nblk + BLKS_MORE;
+    struct ablk *blk = ns->narenas < NET_ARENAS_MORE ? ns_alloc(ns, n * sizeof(*blk)) : NULL;
+    void *base = blk != NULL ? ns->env.arena_more(ns->env.ctx) : NULL;
+
+    if (base == NULL) {
+        if (blk != NULL)
+            ns_free(ns, blk);
+        ns->arena_full = true;
+        return false;
+    }
+    memcpy(blk, ns->blk, ns->nblk * sizeof(*blk));
+    ns_free(ns, ns->blk);
+    ns->blk = blk;
+    ns->blk_more[ns->narenas++] = (uint8_t *)base;
+    for (uint32_t b = n; --b > ns->nblk;) {
+        blk[b].next = ns->blk_free;
+        ns->blk_free = b;
+    }
+    ns->blk_nfree += BLKS_MORE - 1;
+    ns->nblk = n;
+    return true;
+}
+
 uint32_t blk_alloc(struct netstack *ns, struct tcb *owner)
 {
     uint32_t b = ns->blk_free;
@@ -135,7 +162,7 @@ uint32_t blk_alloc_run(struct netstack *ns, uint32_t n)
         }
         return first;
     }
-    for (uint32_t b = 0; b < ns->nblk && have < n; b++) {
+    for (uint32_t b = 0; b < ns->nblk_near && have < n; b++) {
         bool taken = ns->blk[b].held || ns->blk[b].refs != 0;
         have = taken ? 0 : have + 1;
         first = taken ? b + 1 : first;

@@ -16,11 +16,24 @@ void sndbuf_init(struct sndbuf *b)
     b->head = b->tail = b->cur = NS_NONE;
 }
 
+static bool block_free(const struct netstack *ns, const struct sndbuf *b)
+{
+    return ns->blk_nfree > (b->tail != NS_NONE ? ns->nblk / 8 : 0);
+}
+
+/* The arena grows for who sends faster than it holds, not for those who wait. */
+static bool worth_growing(const struct netstack *ns, const struct sndbuf *b)
+{
+    const struct tcb *t = ns_container(b, const struct tcb, snd);
+
+    return arena_may_grow(ns) && (b->bytes < 2 * (uint64_t)t->cwnd || !t->snd_auto);
+}
+
 bool sndbuf_room(const struct netstack *ns, const struct sndbuf *b)
 {
     if (b->tail != NS_NONE && b->tail_end < BLK_BYTES)
         return true;
-    return ns->blk_nfree > (b->tail != NS_NONE ? ns->nblk / 8 : 0);
+    return block_free(ns, b) || worth_growing(ns, b);
 }
 
 uint32_t sndbuf_put(struct netstack *ns, struct sndbuf *b, struct tcb *owner, const void *data, uint32_t n)
@@ -32,7 +45,9 @@ uint32_t sndbuf_put(struct netstack *ns, struct sndbuf *b, struct tcb *owner, co
         uint32_t take = n - done;
         if (b->tail == NS_NONE || b->tail_end == BLK_BYTES) {
             uint32_t fresh;
-            if (!sndbuf_room(ns, b) || (fresh = blk_alloc(ns, owner)) == NS_NONE)
+            if (!block_free(ns, b) && !(worth_growing(ns, b) && arena_grow(ns)))
+                break;
+            if ((fresh = blk_alloc(ns, owner)) == NS_NONE)
                 break;
             if (b->tail == NS_NONE) {
                 b->head = b->cur = fresh;

@@ -301,6 +301,27 @@ static const char *transfer_loses_nothing(void) /* C-REG-8 */
     return NULL;
 }
 
+/* What net_grow adds is there to be written to, and goes with the endpoint. */
+static const char *an_arena_grows(void) /* C-RING-8 */
+{
+    struct raw mine;
+
+    CHECK(sys_net_grow(-1) == -EBADF);
+    for (int round = 0; round < 3; round++) {
+        int64_t at[2];
+        CHECK(raw_open(&mine) >= 0);
+        for (int i = 0; i < 2; i++) {
+            at[i] = sys_net_grow(mine.handle);
+            CHECK(at[i] > 0);
+            memset((void *)(uintptr_t)at[i], round + i + 1, NET_ARENA_MORE);
+        }
+        CHECK(*(char *)(uintptr_t)at[0] == round + 1);
+        sys_handle_close(mine.handle);
+        CHECK(sys_net_grow(mine.handle) == -EBADF);
+    }
+    return NULL;
+}
+
 /* A child may push nothing on its parent, unless that asked for it. */
 static const char *nobody_is_given_what_it_did_not_want(void) /* C-REG-14 */
 {
@@ -362,6 +383,7 @@ const struct test registry_tests[] = {
     {"default-slots-are-taken", default_slots_are_taken},
     {"sends-only-from-its-own", sends_only_from_its_own},
     {"transfer-loses-nothing", transfer_loses_nothing},
+    {"an-arena-grows", an_arena_grows},
     {"nobody-is-given-what-it-did-not-want", nobody_is_given_what_it_did_not_want},
     {"families-are-apart", families_are_apart},
     {NULL, NULL},

@@ -236,13 +236,19 @@ static struct net_ring *do_open(struct host *h)
 static void do_close(struct host *h)
 {
     wire_detach(h->ip);
-    free(h->ring);
+    kring_free(&((struct direct *)h->kernel_data)->ring);
+}
+
+static void *do_arena_more(struct host *h)
+{
+    return kring_more(&((struct direct *)h->kernel_data)->ring);
 }
 
 const struct host_kernel direct_kernel = {
     .open = do_open,
     .close = do_close,
     .kick = pump,
+    .arena_more = do_arena_more,
     .port_register = do_register,
     .port_unregister = do_unregister,
     .route = do_route,

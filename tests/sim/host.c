@@ -52,6 +52,13 @@ static void env_kick(void *ctx)
         h->kernel->kick(h);
 }
 
+static void *env_arena_more(void *ctx)
+{
+    struct host *h = ctx;
+
+    return h->kernel->arena_more(h);
+}
+
 static int env_register(void *ctx, struct net_port_op *op)
 {
     struct host *h = ctx;
@@ -152,6 +159,7 @@ static bool start_stack(struct host *h)
                          .alloc = env_alloc,
                          .free = env_free,
                          .kick = env_kick,
+                         .arena_more = env_arena_more,
                          .port_register = env_register,
                          .port_unregister = env_unregister,
                          .route = env_route};

@@ -222,6 +222,14 @@ static void do_kick(struct host *h)
     leave();
 }
 
+static void *do_arena_more(struct host *h)
+{
+    struct proc *p = h->kernel_data;
+    struct nc_shared *s;
+
+    return endpoint_grow(p->ep, &s) == 0 ? s->base : NULL;
+}
+
 static int do_register(struct host *h, struct net_port_op *op)
 {
     struct proc *p = h->kernel_data;
@@ -256,6 +264,7 @@ const struct host_kernel machine_kernel = {
     .open = do_open,
     .close = do_close,
     .kick = do_kick,
+    .arena_more = do_arena_more,
     .port_register = do_register,
     .port_unregister = do_unregister,
     .route = do_route,

@@ -80,6 +80,7 @@ struct host_kernel {
     struct net_ring *(*open)(struct host *h); /* NULL: the simulation has failed */
     void (*close)(struct host *h);            /* also after a crash */
     void (*kick)(struct host *h);
+    void *(*arena_more)(struct host *h); /* net_grow */
     int (*port_register)(struct host *h, struct net_port_op *op);
     int (*port_unregister)(struct host *h, const struct net_port_op *op);
     int (*route)(struct host *h, struct net_route_info *io);

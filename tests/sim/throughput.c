@@ -103,7 +103,9 @@ static void server_step(struct host *h)
 
 static void bulk_start(void)
 {
-    static const struct host_options o = {.rx_bytes = RX_RING, .tx_entries = 4096, .arena_bytes = ARENA};
+    /* What grows begins as a program does (libc/net.c). */
+    struct host_options o = {.rx_bytes = RX_RING, .tx_entries = bulk.grows ? 256 : 4096,
+                             .arena_bytes = bulk.grows ? 256 * 1024 : ARENA};
     struct ns_addr name = {.family = NET_INET, .port = 9}, to = name;
 
     for (int i = 0; i < 4; i++)

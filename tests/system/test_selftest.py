@@ -40,7 +40,7 @@ def test_messages_at_every_instant(start):
 
 
 def test_registry_as_a_process_finds_it(start):
-    assert len(run(start(cmdline="test=registry"))) == 11
+    assert len(run(start(cmdline="test=registry"))) == 12
 
 
 def test_a_failing_test_is_told_apart(start):

@@ -53,6 +53,36 @@ static void scattered_payload(void **state)
     assert_memory_equal(world.sent[0].data + 14, p, 28 + total);
 }
 
+/* C-RING-8 */
+static void an_arena_that_grew(void **state)
+{
+    uint32_t first = app.ring->arena_size, total = make_udp(p, HOST_IP, APP_PORT, PEER_IP, 9, 100);
+    struct nc_shared *more;
+    struct net_tx *t;
+    struct net_cqe c;
+
+    (void)state;
+    assert_int_equal(endpoint_grow(app.ep, &more), 0);
+    t = queue_tx(&app, 0, p, total, 28, 0);
+    t->seg[0].off = first + 5000;
+    memset(app.base + app.ring->arena_off + 28, 0, total - 28);
+    memcpy((uint8_t *)more->base + 5000, p + 28, total - 28);
+    assert_int_equal(endpoint_kick(app.ep), 1);
+    assert_true(take_completion(app.ring, &c) && c.status == 0);
+    assert_memory_equal(world.sent[0].data + 14, p, total);
+    /* From one piece into the next, beyond the last, and past the number's end. */
+    static const uint32_t beyond[] = {0u - 50, NET_ARENA_MORE - 50, NET_ARENA_MORE, 0x7fffffff};
+    for (unsigned i = 0; i < 4; i++) {
+        t = queue_tx(&app, 0, p, total, 28, 0);
+        t->seg[0].off = first + beyond[i];
+        assert_int_equal(endpoint_kick(app.ep), 1);
+        assert_true(take_completion(app.ring, &c) && c.status == -EINVAL);
+    }
+    app.rights.ring_limit = app.owner.ring_bytes + NET_ARENA_MORE;
+    assert_int_equal(endpoint_grow(app.ep, &more), 0);
+    assert_int_equal(endpoint_grow(app.ep, &more), -ENOMEM);
+}
+
 /* --- rights ---------------------------------------------------------------------------- */
 
 static void ports_of_others(void **state) /* C-TX-4 */
@@ -450,6 +480,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(goes_out_whole),
         T(scattered_payload),
+        T(an_arena_that_grew),
         T(ports_of_others),
         T(addresses_of_others),
         T(broadcast_when_asked),

@@ -292,6 +292,10 @@ static inline int sys_net_kick(int handle)
 {
     return (int)__SYS(net_kick, (int64_t)handle, 0, 0);
 }
+static inline int64_t sys_net_grow(int handle)
+{
+    return __SYS(net_grow, (int64_t)handle, 0, 0);
+}
 static inline int sys_port_register(struct net_port_op *op)
 {
     return (int)__SYS(port_register, __SYS_PTR(op), 0, 0);
