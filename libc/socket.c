@@ -27,10 +27,8 @@ static int sockaddr_in6_of(const struct sockaddr *sa, socklen_t len, struct ns_a
     memcpy(&in, sa, sizeof in);
     if (in.sin6_scope_id > 0xffff)
         return -EINVAL;
-    memset(out, 0, sizeof *out);
-    out->family = NET_INET6;
-    out->port = ntohs(in.sin6_port);
-    out->scope = (uint16_t)in.sin6_scope_id;
+    *out = (struct ns_addr){
+        .family = NET_INET6, .port = ntohs(in.sin6_port), .scope = (uint16_t)in.sin6_scope_id};
     memcpy(out->addr.b, &in.sin6_addr, 16);
     return 0;
 }

@@ -409,8 +409,38 @@ struct nsock *sock_by_cookie(struct netstack *ns, uint64_t cookie);
 void sock_error(struct nsock *s, int positive_errno);
 /* What the caller of a socket call means, in the family that goes on the wire:
  * ::ffff:a.b.c.d on an IPv6 socket is a.b.c.d (RFC 4291 2.5.5.2). */
-int sock_name_in(const struct nsock *s, const struct ns_addr *a, struct ns_addr *out);
-void sock_name_out(const struct nsock *s, struct ns_addr *a); /* and back */
+static inline int sock_name_in(const struct nsock *s, const struct ns_addr *a, struct ns_addr *out)
+{
+    uint64_t high;
+
+    *out = *a;
+    if (a->family != s->family)
+        return -EAFNOSUPPORT;
+    if (s->family != NET_INET6)
+        return 0;
+    __builtin_memcpy(&high, a->addr.b, 8);
+    if (high != 0 || get32(a->addr.b + 8) != 0xffff) {
+        if (!addr_scoped(NET_INET6, &a->addr))
+            out->scope = 0;
+        return 0;
+    }
+    out->family = NET_INET;
+    out->scope = 0;
+    addr_set4(&out->addr, a->addr.b + 12);
+    return s->v6only ? -EADDRNOTAVAIL : 0;
+}
+/* And back. */
+static inline void sock_name_out(const struct nsock *s, struct ns_addr *a)
+{
+    if (s->family == NET_INET6 && a->family == NET_INET) {
+        uint32_t four;
+
+        __builtin_memcpy(&four, a->addr.b, 4);
+        a->addr = (struct net_addr){{[10] = 0xff, [11] = 0xff}};
+        __builtin_memcpy(a->addr.b + 12, &four, 4);
+    }
+    a->family = s->family;
+}
 /* Ports of a socket that is bound to `a` (of sock_name_in). For :: without V6ONLY
  * the same number in both families, or none. */
 int sock_ports(struct nsock *s, const struct ns_addr *a);

@@ -5,51 +5,12 @@
  *
  * Owns: nothing. An IPv6 socket speaks IPv4 with peers that its caller knows as
  * ::ffff:a.b.c.d, unless NSO_V6ONLY is set. Inside the stack such a peer is an
- * IPv4 address; only here are the two forms turned into each other.
+ * IPv4 address; only here, and in ns.h's sock_name_in and _out, are the two forms
+ * turned into each other.
  */
 #include <net/stack/ns.h>
 
 #define PORT_TRIES 16 /* for a number that is free in both families */
-
-static bool is_mapped(const struct net_addr *a)
-{
-    uint64_t high;
-
-    __builtin_memcpy(&high, a->b, 8);
-    return high == 0 && get32(a->b + 8) == 0xffff;
-}
-
-int sock_name_in(const struct nsock *s, const struct ns_addr *a, struct ns_addr *out)
-{
-    if (a->family != s->family)
-        return -EAFNOSUPPORT;
-    *out = *a;
-    if (s->family != NET_INET6)
-        return 0;
-    if (!is_mapped(&a->addr)) {
-        if (!addr_scoped(NET_INET6, &a->addr))
-            out->scope = 0;
-        return 0;
-    }
-    if (s->v6only)
-        return -EADDRNOTAVAIL;
-    out->family = NET_INET;
-    out->scope = 0;
-    addr_set4(&out->addr, a->addr.b + 12);
-    return 0;
-}
-
-void sock_name_out(const struct nsock *s, struct ns_addr *a)
-{
-    if (s->family == NET_INET6 && a->family == NET_INET) {
-        uint32_t four = get32(a->addr.b);
-
-        memset(&a->addr, 0, 8);
-        put32(a->addr.b + 8, 0xffff);
-        put32(a->addr.b + 12, four);
-    }
-    a->family = s->family;
-}
 
 static int dual_ports(struct nsock *s, const struct ns_addr *a)
 {
