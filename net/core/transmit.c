@@ -189,16 +189,25 @@ static bool ask_netd(struct tx *t)
     struct net_rx meta = {
         .kind = RX_UNRESOLVED, .link = t->to->link->index, .slot = SLOT_NEIGHBOUR + 1, .time_ns = core_now()};
     uint8_t *flat = core_bounce();
+    uint32_t len;
+    bool whole;
 
     if (netd == NULL || (n != NULL && n->state == NEIGH_FAILED) || (t->record.flags & TX_RESEND) != 0)
         return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -EHOSTUNREACH);
-    if (flat == NULL || ring_free(netd) < netd->rx_size / 2 + t->total + 2 * sizeof(meta)) /* C-TX-8 */
+    /* A datagram that is larger than that share is lost, but its header has the neighbour
+     * asked for, so that the next one goes out. */
+    whole = t->total <= netd->rx_size / 2 - 2 * sizeof(meta);
+    len = whole ? t->total : t->ip_header;
+    if (flat == NULL || ring_free(netd) < netd->rx_size / 2 + len + 2 * sizeof(meta)) /* C-TX-8 */
         return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -ENOBUFS);
     if (t->record.csum == CSUM_PARTIAL && !tx_prepare_checksum(t, NULL))
         return false;
-    if (!ring_put(netd, &meta, flat, flatten(t, flat)))
+    flatten(t, flat);
+    if (!ring_put(netd, &meta, flat, len))
         return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -ENOBUFS);
     endpoint_wake(netd);
+    if (!whole)
+        return tx_refuse(t, DROP_TX_NO_NEIGHBOUR, -ENOBUFS);
     finish_here(t, 0);
     return true;
 }

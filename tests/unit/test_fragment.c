@@ -353,6 +353,18 @@ static void nobody_knows_the_neighbour(void **state)
     assert_int_equal(together6(1500), n);
     assert_memory_equal(whole + 40, p + 40, n - 40);
     assert_memory_equal(world.sent[0].data, mac, 6);
+    /* One that is too large for netd's ring is lost, but the question is asked. */
+    n = make_udp6(p, OWN6, APP_PORT, "2001:db8::98", 9, 60000);
+    assert_int_equal(send_long(&app, n, 48, 0, 0), -ENOBUFS);
+    r = ring_take(netd.ring);
+    assert_non_null(r);
+    assert_int_equal(r->kind, RX_UNRESOLVED);
+    assert_int_equal(r->len, 40);
+    assert_memory_equal(record_data(r), p, 40);
+    assert_int_equal(set_neighbour6("2001:db8::98", mac, NEIGH_REACHABLE), 0);
+    world.nsent = 0;
+    assert_int_equal(send_long(&app, n, 48, 0, 0), 0);
+    assert_int_equal(together6(1500), n);
 }
 
 static void sixty_four_kilobytes_to_ourselves(void **state)
