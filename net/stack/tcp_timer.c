@@ -11,9 +11,14 @@
 /* How long a slow line needs for so many bytes, at ten bits each. What is under
  * way has to pass it before it can be acknowledged, and the round trip measured
  * with little under way says nothing about that. */
+static bool slow_line(const struct tcb *t)
+{
+    return t->path.speed_bps - 1 < TCP_SLOW_LINE_BPS; /* 0: no line rate */
+}
+
 static uint64_t line_ns(const struct tcb *t, uint32_t bytes)
 {
-    if (t->path.speed_bps == 0 || t->path.speed_bps > TCP_SLOW_LINE_BPS)
+    if (!slow_line(t))
         return 0;
     return (uint64_t)bytes * 10 * NS_SEC / t->path.speed_bps;
 }
@@ -22,6 +27,8 @@ uint64_t tcp_rto(const struct tcb *t)
 {
     uint64_t rto = t->rto_ns;
 
+    if (t->backoff == 0 && t->user_timeout_ms == 0 && !slow_line(t))
+        return rto; /* as nearly always */
     for (uint8_t i = 0; i < t->backoff && rto < TCP_RTO_MAX; i++)
         rto *= 2;
     rto += line_ns(t, t->snd_max - t->snd_una + t->path.mtu);

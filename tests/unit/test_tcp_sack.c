@@ -302,6 +302,50 @@ static void a_long_record_is_split(void **st)
     check_board();
 }
 
+/* In the middle of recovery the connection moves: the window and the algorithm's
+ * state go along, what the peer had reported is asked for anew, and recovery ends. */
+static void recovery_moves_along(void **st)
+{
+    static uint64_t record[16 * 1024];
+    uint32_t cwnd, ssthresh, recover;
+    uint64_t priv[4];
+    int64_t n;
+
+    (void)st;
+    accepted_sack(false, 0);
+    send_segments(30);
+    assert_int_equal(rig_drain(), 10);
+    rig.now += RTT;
+    sacked(0, 1, 4);
+    assert_int_equal(next_out(), 0);
+    rig_drain();
+    cwnd = t->cwnd;
+    ssthresh = t->ssthresh;
+    recover = t->recover;
+    memcpy(priv, t->cc_priv, sizeof(priv));
+    n = ns_export(s, record, sizeof(record));
+    assert_in_range(n, 1, sizeof(record));
+    ns_forget(s);
+    assert_int_equal(ns_import(rig.ns, record, (size_t)n, NULL, &s), 0);
+    t = (struct tcb *)s;
+    assert_true(t->in_recovery && t->sack_ok);
+    assert_int_equal(t->cwnd, cwnd);
+    assert_int_equal(t->ssthresh, ssthresh);
+    assert_ptr_equal(t->cc, &tcp_cc_cubic);
+    assert_memory_equal(t->cc_priv, priv, sizeof(priv));
+    assert_int_equal(t->recover, recover);
+    check_board();
+    assert_int_equal(t->rc.n, (t->snd_nxt - t->snd_una) / mss);
+    sacked(0, 1, 10);
+    check_board();
+    rig_drain();
+    rig.now += RTT;
+    in(TCP_ACK, PEER_ISS + 1, t->snd_max);
+    assert_false(t->in_recovery);
+    check_board();
+    rig_drain();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -317,6 +361,7 @@ int main(void)
         T(without_memory_a_few_do),
         T(records_are_bounded),
         T(a_long_record_is_split),
+        T(recovery_moves_along),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
