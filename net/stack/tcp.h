@@ -442,6 +442,7 @@ void tcp_arm_rtx(struct tcb *t);
 void tcp_arm_keepalive(struct tcb *t);
 void tcp_tx_failed(struct tcb *t, int status);
 uint64_t tcp_rto(const struct tcb *t);
+uint64_t tcp_line_ns(const struct tcb *t, uint32_t bytes); /* what a slow line needs for them; else 0 */
 
 /* tcp_listen.c */
 void tcp_listen_syn(struct netstack *ns, struct tcb *l, struct tcp_in *in, uint32_t iss_above, bool reuse);

@@ -207,6 +207,7 @@ static uint64_t pto(struct tcb *t)
     if (wait < PTO_MIN)
         wait = PTO_MIN;
     wait <<= t->rc.tlp_n;
+    wait += tcp_line_ns(t, flight + t->path.mtu);
     return t->rc.lone ? wait + ACK_DELAY_MAX : wait;
 }
 

@@ -8,15 +8,15 @@
  */
 #include <net/stack/tcp.h>
 
-/* How long a slow line needs for so many bytes, at ten bits each. What is under
- * way has to pass it before it can be acknowledged, and the round trip measured
- * with little under way says nothing about that. */
 static bool slow_line(const struct tcb *t)
 {
     return t->path.speed_bps - 1 < TCP_SLOW_LINE_BPS; /* 0: no line rate */
 }
 
-static uint64_t line_ns(const struct tcb *t, uint32_t bytes)
+/* How long a slow line needs for so many bytes, at ten bits each. What is under
+ * way has to pass it before it can be acknowledged, and the round trip measured
+ * with little under way says nothing about that. */
+uint64_t tcp_line_ns(const struct tcb *t, uint32_t bytes)
 {
     if (!slow_line(t))
         return 0;
@@ -31,7 +31,7 @@ uint64_t tcp_rto(const struct tcb *t)
         return rto; /* as nearly always */
     for (uint8_t i = 0; i < t->backoff && rto < TCP_RTO_MAX; i++)
         rto *= 2;
-    rto += line_ns(t, t->snd_max - t->snd_una + t->path.mtu);
+    rto += tcp_line_ns(t, t->snd_max - t->snd_una + t->path.mtu);
     if (t->user_timeout_ms != 0 && t->snd_max != t->snd_una) { /* be there in time to give up */
         uint64_t end = t->progress_ns + t->user_timeout_ms * NS_MS, now = t->s.ns->now;
         if (end > now && end - now < rto)
@@ -265,7 +265,7 @@ static void line_refused(struct tcb *t)
     }
     t->line_full = true; /* C-SLIP-8 */
     t->line_blk = NS_NONE;
-    timer_set(ns, &t->rtx, ns->now + line_ns(t, t->path.mtu));
+    timer_set(ns, &t->rtx, ns->now + tcp_line_ns(t, t->path.mtu));
 }
 
 /* A full link is congestion close by: do not wait a whole RTO for it, but longer
