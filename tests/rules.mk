@@ -57,8 +57,8 @@ tests/fuzz/$(1).tap: $$(call slw_test_objects,$(1)) obj/t/common/tests/fuzz/repl
 endef
 $(foreach t,$(FUZZ_TESTS),$(eval $(call slw_fuzz,$(t))))
 
-# With libFuzzer (needs clang): make fuzz, then
-#   tests/fuzz/fuzz_acpi -max_total_time=600 new-inputs $(srcdir)/tests/fuzz/corpus/acpi
+# With libFuzzer (needs clang): make fuzz builds each target and runs it for
+# FUZZ_SECONDS; what is new lies in tests/fuzz/NAME.new, a finding in the build folder.
 FUZZ_CC = clang
 FUZZ_FLAGS = -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $(TREE_INCLUDES) -I$(srcdir)/tests
 define slw_libfuzzer
@@ -67,8 +67,14 @@ tests/fuzz/$(1): $$(addprefix $$(srcdir)/,$$($(1)_SOURCES_LIST)) | $$(VERSION_HE
 	$$(slw_q)$$(FUZZ_CC) $$(FUZZ_FLAGS) -o $$@ $$^
 endef
 $(foreach t,$(FUZZ_TESTS),$(eval $(call slw_libfuzzer,$(t))))
-.PHONY: fuzz
-fuzz: $(FUZZ_TESTS:%=tests/fuzz/%)
+FUZZ_SECONDS = 60
+.PHONY: fuzz fuzz-build
+fuzz-build: $(FUZZ_TESTS:%=tests/fuzz/%)
+fuzz: fuzz-build
+	$(slw_q)set -e; for t in $(FUZZ_TESTS:fuzz_%=%); do \
+	    echo "  FUZZ     $$t for $(FUZZ_SECONDS) s"; mkdir -p tests/fuzz/$$t.new; \
+	    tests/fuzz/fuzz_$$t -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -verbosity=0 -timeout=20 \
+	        tests/fuzz/$$t.new $(srcdir)/tests/fuzz/corpus/$$t; done
 
 $(foreach t,$(UNIT_TESTS) $(SIM_TESTS),$(if $($(t)_CPPFLAGS)$($(t)_FLAGS),$(eval $(call slw_test_own_flags,$(t)))))
 

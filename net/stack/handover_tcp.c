@@ -147,10 +147,14 @@ static bool send_side_sound(const struct handover_tcp *r)
     bool fin = has(r, HANDOVER_TCPF_FIN_QUEUED), open = r->state == TCP_SYN_RCVD;
     uint32_t end = r->buf_seq + r->snd_bytes + (fin ? 1 : 0);
     /* What is acknowledged has left the buffer; only a SYN and a FIN lie outside it. */
-    bool start = r->buf_seq == r->snd_una || (open && r->snd_una == r->iss && r->buf_seq == r->iss + 1) ||
-                 (fin && r->snd_bytes == 0 && r->snd_una == r->buf_seq + 1);
+    bool start = open ? r->snd_una == r->iss && r->buf_seq == r->iss + 1 && r->snd_max == r->buf_seq
+                      : r->buf_seq == r->snd_una ||
+                            (fin && r->snd_bytes == 0 && r->snd_una == r->buf_seq + 1);
 
     if (fin != (r->state >= TCP_FIN_WAIT_1) && !(fin && open))
+        return false;
+    /* A probe carries the first byte that waits, or the FIN. */
+    if (has(r, HANDOVER_TCPF_PERSIST) && (open || r->snd_una == end))
         return false;
     return start && r->snd_bytes <= BUF_MAX && seq_leq(r->snd_una, r->snd_nxt) &&
            seq_leq(r->snd_nxt, r->snd_max) && seq_leq(r->snd_max, end) && seq_geq(r->snd_sml, r->snd_una) &&

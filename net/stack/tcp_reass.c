@@ -156,15 +156,29 @@ static bool store(struct tcb *t, struct tcp_in *in)
     return bufq_put(t->s.ns, &t->rcv, in->data, in->len);
 }
 
+/* The peer says once where its text ends. A FIN before text that is here, and text
+ * behind a FIN, contradict that: they are not taken. */
+static void take_fin(struct tcb *t, const struct tcp_in *in)
+{
+    uint32_t at = in->seq + in->len, have = t->rcv_nxt;
+
+    for (const struct ooo *o = t->ooo; o != NULL; o = o->next)
+        have = o->end;
+    t->ack_now = true;
+    if (t->fin_seen || seq_lt(at, have)) /* C-TCP-8 */
+        return;
+    t->fin_seen = true;
+    t->fin_at = at;
+}
+
 void tcp_text(struct tcb *t, struct tcp_in *in)
 {
     struct netstack *ns = t->s.ns;
 
-    if (in->flags & TCP_FIN) {
-        t->fin_seen = true;
-        t->fin_at = in->seq + in->len;
-        t->ack_now = true;
-    }
+    if (in->flags & TCP_FIN)
+        take_fin(t, in);
+    if (t->fin_seen && seq_gt(in->seq + in->len, t->fin_at))
+        in->len = seq_lt(in->seq, t->fin_at) ? t->fin_at - in->seq : 0;
     if (in->len == 0)
         return;
     if (in->seq != t->rcv_nxt) {

@@ -404,6 +404,36 @@ static void test_fin_before_its_turn(void **st)
     assert_int_equal(ns_recv(s, b, sizeof(b), 0, NULL), 0);
 }
 
+/* A peer that contradicts itself about its end keeps the first word. */
+static void test_text_behind_a_fin(void **st) /* C-TCP-8 */
+{
+    uint8_t b[2000];
+    struct seg g;
+
+    (void)st;
+    accepted(65535);
+    in(TCP_FIN | TCP_ACK, PEER_ISS + 1 + 100, our_iss + 1);
+    in_text(PEER_ISS + 1 + 200, our_iss + 1, pattern, 50); /* wholly behind it */
+    in_text(PEER_ISS + 1, our_iss + 1, pattern, 150);      /* partly */
+    assert_int_equal(state(), TCP_CLOSE_WAIT);
+    assert_int_equal(ns_recv(s, b, sizeof(b), 0, NULL), 100);
+    assert_int_equal(ns_recv(s, b, sizeof(b), 0, NULL), 0);
+    ns_close(s);
+    ns_close(listener);
+    rig_drain();
+    in(TCP_ACK, PEER_ISS + 102, our_iss + 2);
+    accepted(65535);
+    rig_drain();
+    g = seg(TCP_ACK, PEER_ISS + 1 + 300, our_iss + 1); /* text first, then an end before it */
+    g.text = pattern;
+    g.text_len = 50;
+    rig_in(&g);
+    in(TCP_FIN | TCP_ACK, PEER_ISS + 1 + 100, our_iss + 1);
+    in_text(PEER_ISS + 1, our_iss + 1, pattern, 150);
+    assert_int_equal(state(), TCP_ESTABLISHED);
+    assert_int_equal(ns_recv(s, b, sizeof(b), 0, NULL), 150);
+}
+
 static void test_close_with_unread_resets(void **st)
 {
     struct out o;
@@ -563,6 +593,7 @@ int main(void)
         T(test_passive_close),
         T(test_simultaneous_close),
         T(test_fin_before_its_turn),
+        T(test_text_behind_a_fin),
         T(test_close_with_unread_resets),
         T(test_data_after_close_resets),
         T(test_orphan_fin_wait_2_ends),
