@@ -405,15 +405,20 @@ static void tw_ack(struct netstack *ns, struct tcp_tw *w)
     tcp_send_ctl(ns, &c);
 }
 
+/* Can this SYN be no old duplicate of the connection's (RFC 6191 section 2)? */
+static bool is_newer(const struct tcp_tw *w, const struct tcp_in *in)
+{
+    if (w->ts_on && in->ts_on && in->tsval != w->ts_recent)
+        return (int32_t)(in->tsval - w->ts_recent) > 0;
+    return seq_gt(in->seq, w->rcv_nxt); /* C-TCP-9 */
+}
+
 /* RFC 9293 3.10.7.4 and 3.6.1; a RST does not end it early (RFC 1337). */
 void tw_input(struct netstack *ns, struct tcp_tw *w, struct tcp_in *in)
 {
-    bool newer =
-        w->ts_on && in->ts_on ? (int32_t)(in->tsval - w->ts_recent) > 0 : seq_gt(in->seq, w->rcv_nxt);
-
     if (in->flags & TCP_RST)
         return;
-    if ((in->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && newer) {
+    if ((in->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN && is_newer(w, in)) {
         /* A new incarnation: give the 4-tuple up to whoever listens. */
         struct ns_port *p = port_find(ns, in->ip->family, NET_TCP, &in->ip->dst, in->dport);
         uint32_t above = w->snd_nxt;

@@ -497,6 +497,43 @@ static void test_time_wait_reuse(void **st)
     assert_int_equal(rig.ns->tw_n, 0);
 }
 
+/* By the time stamp, and where that says nothing by the sequence number. */
+static void test_time_wait_reuse_by_stamp(void **st) /* C-TCP-9 */
+{
+    static const struct {
+        uint32_t tsval, seq;
+        bool taken;
+    } syn[] = {{499, 90000, false}, {500, 1, false}, {500, 90000, true}, {501, 1, true}};
+
+    (void)st;
+    for (unsigned i = 0; i < sizeof(syn) / sizeof(syn[0]); i++) {
+        struct tcp_tw *w;
+        struct seg g;
+        struct out o;
+
+        accepted(65535);
+        ns_close(s);
+        rig_drain();
+        in(TCP_FIN | TCP_ACK, PEER_ISS + 1, our_iss + 2);
+        rig_drain();
+        w = rig.ns->tw_head;
+        assert_non_null(w);
+        w->ts_on = true;
+        w->ts_recent = 500;
+        g = seg(TCP_SYN, PEER_ISS + syn[i].seq, 0);
+        g.ts = true;
+        g.tsval = syn[i].tsval;
+        rig_in(&g);
+        o = rig_out();
+        assert_int_equal(o.flags, syn[i].taken ? TCP_SYN | TCP_ACK : TCP_ACK);
+        assert_int_equal(rig.ns->tw_n, syn[i].taken ? 0 : 1);
+        ns_close(listener);
+        rig_sleep(61 * RIG_S);
+        rig_drain();
+        assert_int_equal(rig.ns->conn_n, 0);
+    }
+}
+
 static void test_linger_zero(void **st)
 {
     (void)st;
@@ -598,6 +635,7 @@ int main(void)
         T(test_data_after_close_resets),
         T(test_orphan_fin_wait_2_ends),
         T(test_time_wait_reuse),
+        T(test_time_wait_reuse_by_stamp),
         T(test_linger_zero),
         T(test_listener_close),
         T(test_connection_outlives_listener),
