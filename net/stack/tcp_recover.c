@@ -161,6 +161,8 @@ void tcp_prr(struct tcb *t, uint32_t delivered)
     struct tcp_recovery *c = &t->rc;
     uint32_t pipe = tcp_pipe(t), count;
 
+    if (c->recover_fs == 0) /* recovery began by duplicate ACKs, before anything was tracked */
+        c->recover_fs = t->snd_max - t->snd_una + 1;
     c->prr_delivered += delivered;
     if (pipe > t->ssthresh) {
         uint64_t quota = ((uint64_t)c->prr_delivered * t->ssthresh + c->recover_fs - 1) / c->recover_fs;
