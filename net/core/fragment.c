@@ -44,7 +44,7 @@ void cut_piece_done(struct netbuf *nb, int status)
 
 uint32_t tx_mtu(const struct tx *t)
 {
-    uint32_t least = t->family == NET_INET ? 68 : IP6_MTU_MIN, asked = t->record.path_mtu;
+    uint32_t least = t->family == NET_INET ? IP4_MTU_MIN : IP6_MTU_MIN, asked = t->record.path_mtu;
 
     if (asked == 0 || asked >= t->to->mtu)
         return t->to->mtu;

@@ -25,6 +25,7 @@
 #define PARKED_BYTES_MAX 1500 /* of one parked packet */
 #define RESERVE_NS       2000000000ull
 #define FRAGMENT_IDS     64u
+#define IP4_MTU_MIN      68u  /* RFC 791, section 3.2: every link and path carries as much */
 #define ETH_HDR          14u
 #define ETHERTYPE_IPV4   0x0800u
 #define ETHERTYPE_IPV6   0x86ddu

@@ -63,13 +63,15 @@ int route_add(const struct net_config *c, bool connected)
     if (c->family == NET_INET) {
         r.mask = ip4_mask(c->prefix);
         r.net = load_ip4(c->addr.b);
-        if ((r.net & ~r.mask) != 0)
+        if ((r.net & ~r.mask) != 0 || (c->mtu != 0 && c->mtu < IP4_MTU_MIN))
             return -EINVAL;
     } else if (!route6_acceptable(c)) {
         return -EINVAL;
     }
     if (at >= 0) {
         r.connected = core.route[at].connected || connected;
+        if (connected) /* an address comes again: what is known of the way stays */
+            r.mtu = core.route[at].mtu;
         core.route[at] = r;
     } else {
         unsigned i = core.nroutes;

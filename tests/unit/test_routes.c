@@ -154,6 +154,11 @@ static void route_details(void **state)
     assert_int_equal(lookup(IP(20, 1, 1, 1), LINK_ANY, &io), sizeof(io));
     assert_int_equal(io.mtu, 600);
     expect_route(IP(20, 1, 1, 1), &world.eth, IP(20, 1, 1, 1), IP(10, 0, 0, 2));
+    c.addr = addr4(IP(22, 0, 0, 0)); /* no way carries less than 68 bytes (RFC 791) */
+    c.mtu = 67;
+    assert_int_equal(net_config_apply(NULL, &c), -EINVAL);
+    c.mtu = 68;
+    assert_int_equal(net_config_apply(NULL, &c), 0);
     c.source = addr4(IP(9, 9, 9, 9)); /* not ours */
     c.addr = addr4(IP(21, 0, 0, 0));
     assert_int_equal(net_config_apply(NULL, &c), -EADDRNOTAVAIL);
@@ -166,6 +171,26 @@ static void route_details(void **state)
     for (unsigned i = 0; r == 0 && i < 200; i++)
         r = config(NETCFG_ROUTE_ADD, world.eth.index, IP(30, i, 0, 0), 16, 0);
     assert_int_equal(r, -ENOSPC);
+}
+
+/* What a lease says of the subnet's MTU holds when the link gets further addresses. */
+static void an_mtu_outlives_other_addresses(void **state)
+{
+    uint16_t e0 = world.eth.index;
+    struct net_config c = {
+        .kind = NETCFG_ROUTE_ADD, .link = e0, .family = NET_INET, .prefix = 24, .mtu = 1400};
+    struct net_route_info io;
+
+    (void)state;
+    assert_int_equal(config(NETCFG_ADDR_ADD, e0, IP(10, 7, 0, 2), 24, 0), 0);
+    c.addr = addr4(IP(10, 7, 0, 0));
+    assert_int_equal(net_config_apply(NULL, &c), 0);
+    assert_int_equal(config(NETCFG_ADDR_ADD, e0, IP(10, 8, 0, 2), 24, 0), 0);
+    assert_int_equal(lookup(IP(10, 7, 0, 9), LINK_ANY, &io), sizeof(io));
+    assert_int_equal(io.mtu, 1400);
+    assert_int_equal(config(NETCFG_ADDR_DEL, e0, IP(10, 8, 0, 2), 24, 0), 0);
+    assert_int_equal(lookup(IP(10, 7, 0, 9), LINK_ANY, &io), sizeof(io));
+    assert_int_equal(io.mtu, 1400);
 }
 
 static void no_route_no_address(void **state)
@@ -313,6 +338,7 @@ int main(void)
         T(names_and_indices),     T(too_many_links), T(longest_prefix_wins),     T(a_link_insisted_on),
         T(metric_and_dead_links), T(route_details),  T(no_route_no_address),     T(addresses),
         T(serial_line),           T(neighbours),     T(writing_needs_the_right),
+        T(an_mtu_outlives_other_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
