@@ -188,6 +188,16 @@ static void forget(struct nd *n, struct nd_entry *e, bool tell)
     e->state = ND_FREE;
 }
 
+/* One of those that we keep as routers. The flag of an entry says only what anybody
+ * on the link may have said. */
+static bool is_router_of_ours(const struct nd *n, const struct nd_entry *e)
+{
+    for (unsigned i = 0; i < ND_ROUTERS; i++)
+        if (n->router[i].used && n->router[i].link == e->link && nd_same(&n->router[i].ip, &e->ip))
+            return true;
+    return false;
+}
+
 /* A free entry; when there is none, a stale one makes room, then the one that
  * ends first: a scan of the prefix cannot push out questions under way. */
 static struct nd_entry *take_entry(struct nd *n, uint16_t link, const struct net_addr *ip)
@@ -200,7 +210,7 @@ static struct nd_entry *take_entry(struct nd *n, uint16_t link, const struct net
             best = e;
             break;
         }
-        if (e->state == ND_INCOMPLETE || e->router)
+        if (e->state == ND_INCOMPLETE || is_router_of_ours(n, e))
             continue;
         if (best == NULL || (e->state == ND_STALE && best->state != ND_STALE) ||
             (e->state == best->state && e->next_ns < best->next_ns))

@@ -437,6 +437,31 @@ static void the_table_is_bounded(void **st) /* C-ND-2 */
     assert_int_equal(seen.blocks, 0);
 }
 
+/* Whoever claims to be a router must not keep its place for that. */
+static void claims_do_not_fill_the_table(void **st) /* C-ND-2 */
+{
+    struct net_addr ip = other_ll;
+
+    (void)st;
+    up(true);
+    for (int i = 0; i < 2 * ND_ENTRIES; i++) {
+        ip.b[13] = (uint8_t)(i >> 8);
+        ip.b[14] = (uint8_t)i;
+        begin(134, 16, &ip, &all_nodes);
+        memcpy(option(1, 1) + 2, other_mac, 6);
+        msg[46] = i == 0 ? 7 : 0; /* the first is our router */
+        deliver_from(other_mac);
+        advert(&ip, 0x80, other_mac);
+    }
+    packet_to(&peer_global);
+    assert_int_equal(n.dropped, 0);
+    advert(&peer_global, 0x40, peer_mac);
+    assert_int_equal(seen.resent, 1);
+    ip.b[13] = ip.b[14] = 0;
+    packet_to(&ip); /* it is still known: the packet goes at once */
+    assert_int_equal(seen.resent, 2);
+}
+
 /* --- our addresses -------------------------------------------------------------- */
 
 static void link_local_at_once(void **st)
@@ -722,6 +747,7 @@ int main(void)
         T(we_answer),
         T(forgeries_are_refused),
         T(the_table_is_bounded),
+        T(claims_do_not_fill_the_table),
         T(link_local_at_once),
         T(a_duplicate_is_given_up),
         T(two_search_at_once),
