@@ -168,7 +168,8 @@ static bool has_time(const uint8_t *m)
 {
     return m[OFF_FLAGS] >> 6 != LEAP_UNKNOWN && m[OFF_STRATUM] <= STRATUM_MAX &&
            get16(m + OFF_DISPERSION) < 16 && (get32(m + OFF_TRANSMIT) | get32(m + OFF_TRANSMIT + 4)) != 0 &&
-           (get32(m + OFF_RECEIVE) | get32(m + OFF_RECEIVE + 4)) != 0;
+           (get32(m + OFF_RECEIVE) | get32(m + OFF_RECEIVE + 4)) != 0 &&
+           unix_ns(m + OFF_RECEIVE) >= 0; /* no clock of ours goes back behind 1970 */
 }
 
 static int64_t take_time(struct sntp *s, const uint8_t *m, int64_t delay_ns, uint64_t now_ns,

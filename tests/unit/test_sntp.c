@@ -246,6 +246,20 @@ static void era_of_2036(void **state)
     assert_true(near(got, (int64_t)(2085978496ull + 1000) * (int64_t)S));
 }
 
+/* Times from 1968 to 1970 would be centuries ahead in a clock that counts up from then. */
+static void before_the_epoch(void **state)
+{
+    (void)state;
+    uint8_t m[48];
+    struct sntp_output q = poll_at(0);
+    answer(m, &q, 0);
+    put32(m + 32, 2208988800u - 5);
+    put32(m + 40, 2208988800u - 5);
+    assert_int_equal(give(m, &q, 0, YEAR26 * S), 0);
+    assert_false(s.set);
+    assert_int_equal(s.ignored, 1);
+}
+
 static void survives_noise(void **state)
 {
     (void)state;
@@ -273,7 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         T(first_step_then_little_by_little), T(only_our_answers_count), T(servers_without_a_time),
-        T(silence_backs_off), T(kisses), T(polls_less_when_steady), T(era_of_2036), T(survives_noise),
+        T(silence_backs_off), T(kisses), T(polls_less_when_steady), T(era_of_2036), T(before_the_epoch), T(survives_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
