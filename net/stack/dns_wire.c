@@ -8,6 +8,7 @@
 
 #define HEADER_BYTES 12u
 #define CLASS_IN     1u
+#define JUMPS_MAX    (DNS_NAME_MAX / 2u) /* one before each label: more lead nowhere, and take long */
 
 enum { FLAG_QR = 0x8000, FLAG_OPCODE = 0x7800, FLAG_TC = 0x0200, FLAG_RD = 0x0100, FLAG_RA = 0x0080 };
 
@@ -66,13 +67,14 @@ bool dns_name_text(const struct dns_name *n, char text[DNS_TEXT_MAX])
 bool dns_name_read(const uint8_t *msg, size_t len, size_t *at, struct dns_name *out)
 {
     size_t p = *at, limit = p, n = 0; /* limit: pointers must lead before it */
+    unsigned jumps = 0;
     bool jumped = false;
 
     while (p < len) {
         uint8_t label = msg[p];
         if (label >= 0xc0) { /* section 4.1.4 */
             size_t to = p + 1 < len ? (size_t)(label & 0x3f) << 8 | msg[p + 1] : len;
-            if (to >= limit) /* C-DNS-1 */
+            if (to >= limit || ++jumps > JUMPS_MAX) /* C-DNS-1 */
                 return false;
             if (!jumped)
                 *at = p + 2;

@@ -96,6 +96,23 @@ static void compression(void **state) /* C-DNS-1 */
     }
 }
 
+/* Pointers that lead from one to the next through a whole message: each name would
+ * cost as many steps, and there are hundreds of names in an answer. */
+static void long_ways(void **state) /* C-DNS-1 */
+{
+    (void)state;
+    uint8_t m[2 + 2 * 1000] = {0};
+    struct dns_name n;
+    for (size_t at = 2; at < sizeof(m); at += 2) {
+        m[at] = (uint8_t)(0xc0 | (at - 2) >> 8);
+        m[at + 1] = (uint8_t)(at - 2);
+    }
+    size_t at = 2 * 100, far = 2 * 1000;
+    assert_true(dns_name_read(m, sizeof(m), &at, &n));
+    assert_int_equal(at, 2 * 100 + 2);
+    assert_false(dns_name_read(m, sizeof(m), &far, &n));
+}
+
 /* Garbage of every kind: no fault, and no end that does not come. */
 static void survives_noise(void **state)
 {
@@ -129,7 +146,7 @@ static void survives_noise(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(names_and_text), T(reverse_names), T(zones), T(compression), T(survives_noise),
+        T(names_and_text), T(reverse_names), T(zones), T(compression), T(long_ways), T(survives_noise),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
