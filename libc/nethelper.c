@@ -88,11 +88,17 @@ static void *help(void *arg)
     return NULL;
 }
 
-/* No lock may be held. Without memory for it the program goes on as it can. */
+/* No lock may be held. Without memory for it the program goes on as it can. One that
+ * runs already must be told of a context that was made after it last looked. */
 void net_helper_start(void)
 {
-    if (started != 0 || __atomic_exchange_n(&started, 1, __ATOMIC_ACQ_REL) != 0)
+    const struct net_ctx *c = net_here();
+
+    if (started != 0 || __atomic_exchange_n(&started, 1, __ATOMIC_ACQ_REL) != 0) {
+        if (c->ns != NULL && !c->helped)
+            net_helper_call();
         return;
+    }
     if (__libc_thread_hidden(help, HELPER_STACK) != 0)
         started = 0;
 }

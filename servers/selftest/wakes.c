@@ -164,6 +164,39 @@ static const char *helper_stands_in_and_does_not_tick(void)
     return NULL;
 }
 
+static void *computes_with_a_stack_of_its_own(void *arg)
+{
+    int fd[2], left = -1;
+    char c;
+
+    (void)arg;
+    CHECK(slipway_net_thread() == 0 && streams(fd, 7045) >= 0);
+    CHECK(send(fd[0], "y", 1, 0) == 1);
+    for (uint64_t end = sys_now_ns() + 300 * MS; sys_now_ns() < end;)
+        ;
+    CHECK(ioctl(fd[0], TIOCOUTQ, &left) == 0 && left == 0);
+    CHECK(recv(fd[1], &c, 1, MSG_DONTWAIT) == 1 && c == 'y');
+    close(fd[0]);
+    close(fd[1]);
+    return NULL;
+}
+
+/* C-WAKE-2: the helper runs already, for another thread. */
+static const char *helper_looks_after_later_stacks(void)
+{
+    void *said = NULL;
+    pthread_t t;
+    int fd[2];
+
+    CHECK(streams(fd, 7046) >= 0);
+    usleep(100000);
+    CHECK(pthread_create(&t, NULL, computes_with_a_stack_of_its_own, NULL) == 0);
+    CHECK(pthread_join(t, &said) == 0);
+    close(fd[0]);
+    close(fd[1]);
+    return said;
+}
+
 static int handler_fd;
 static volatile sig_atomic_t handler_got;
 
@@ -210,6 +243,7 @@ static const char *handler_that_receives(void)
 const struct test wakes_tests[] = {
     {"only-ones-own-socket-wakes", only_ones_own_socket_wakes},
     {"helper-stands-in-and-does-not-tick", helper_stands_in_and_does_not_tick},
+    {"helper-looks-after-later-stacks", helper_looks_after_later_stacks},
     {"handler-that-receives", handler_that_receives},
     {NULL, NULL},
 };
