@@ -104,7 +104,9 @@ def test_url_prompt_and_exit(make, tmp_path):
 
 @pytest.mark.parametrize("words, message", [
     (["NIC=ne2000"], "run: NIC=ne2000: virtio, virtio-legacy, rtl8139, e1000, e1000e or none"),
-    (["MEM=lots"], "run: SMP and MEM are numbers, not SMP=1 MEM=lots"),
+    (["MEM=lots"], "run: MEM=lots: a number from 1 to 999999"),
+    (["PORT=99999"], "run: PORT=99999: a number from 1 to 65535"),
+    (["MACHINE=vax"], "run: MACHINE=vax: q35 or pc"),
     (["NIC=none", "PCAP=x"], "run: PCAP needs a network card"),
 ])
 def test_wrong_settings_are_named(make, words, message):
