@@ -179,7 +179,7 @@ static const struct rule {
     {"net.ip6", is_names, ":/", "expected auto, off or ADDR/LEN[,GATEWAY]"},
     {"net.ip6-secret", is_names, "", "expected a word"},
     {"net.ntp", is_names, ":", "expected off, or ADDR or NAME, [,...]"},
-    {"net.", is_address_choice, "dhcp|off", "expected dhcp, off or ADDR/LEN[,GATEWAY]"},
+    {"net.", is_address_choice, "dhcp|off", "expected a link's dhcp, off or ADDR/LEN[,GATEWAY]"},
     {"slip.mtu", is_mtu, "", "expected a number from 296 to 1500"},
     {"slip.vj", is_one_of, "on|auto|off", "expected on, auto or off"},
     {"slip", is_pair, "off", "expected off or LOCAL:PEER"},

@@ -85,7 +85,7 @@ static int launch(struct server *s)
 
     if (handle < 0) {
         s->last_status = handle;
-        sys_logf(SYS_LOG_ERROR, "%s: cannot start %s: error %d", s->conf->name, s->conf->program, -handle);
+        sys_logf(SYS_LOG_ERROR, "%s: cannot start %s: %s", s->conf->name, s->conf->program, strerror(-handle));
         return handle;
     }
     struct sys_exit e;

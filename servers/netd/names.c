@@ -270,6 +270,7 @@ static unsigned add_server(struct dns_server *list, unsigned count, uint8_t fami
 static unsigned chosen_servers(struct dns_server *list)
 {
     char text[256], *at = text, *word;
+    static bool told; /* this runs again with each lease and each router's word */
     unsigned count = 0;
 
     if (!sys_boot_option("net.dns", text, sizeof(text)))
@@ -280,9 +281,10 @@ static unsigned chosen_servers(struct dns_server *list)
             count = add_server(list, count, NET_INET, LINK_ANY, a.b);
         else if (inet_pton(AF_INET6, word, a.b) == 1)
             count = add_server(list, count, NET_INET6, LINK_ANY, a.b);
-        else
+        else if (!told)
             sys_logf(SYS_LOG_WARN, "net.dns: %s is no address", word);
     }
+    told = true;
     return count;
 }
 
