@@ -61,7 +61,10 @@ int main(int argc, char **argv)
     for (uint64_t next = 0, t; t = now(), true;) {
         uint64_t ms = next <= t ? 0 : (next - t) / 1000000 + 1;
         uint8_t packet[65535];
-        poll(&(struct pollfd){.fd = tun, .events = POLLIN}, 1, ms < 60000 ? (int)ms : 60000);
+        struct pollfd ready = {.fd = tun, .events = POLLIN};
+        poll(&ready, 1, ms < 60000 ? (int)ms : 60000);
+        if (ready.revents & POLLERR)
+            errx(1, "%s: the device is gone", argv[1]);
         for (ssize_t n; (n = read(tun, packet, sizeof(packet))) > 0;)
             hostnet_input(h, now(), packet, (size_t)n);
         hostnet_run(h, now());

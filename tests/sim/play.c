@@ -46,6 +46,19 @@ static int usage(const char *program)
     return 2;
 }
 
+/* Ends the program over what is no number. */
+static uint64_t number_of(const char *option, const char *text)
+{
+    char *end;
+    uint64_t value = strtoull(text, &end, 10);
+
+    if (end == text || *end != 0) {
+        fprintf(stderr, "%s %s: no number\n", option, text);
+        exit(2);
+    }
+    return value;
+}
+
 int play_main(int argc, char **argv, const char *program, const void *scenarios, size_t n, size_t size,
               uint64_t (*play)(const void *scenario, uint64_t seed, const char *pcap))
 {
@@ -59,9 +72,9 @@ int play_main(int argc, char **argv, const char *program, const void *scenarios,
         else if (i + 1 == argc)
             return usage(program);
         else if (strcmp(argv[i], "--seeds") == 0)
-            t.seeds = strtoull(argv[++i], NULL, 10);
+            t.seeds = number_of("--seeds", argv[++i]);
         else if (strcmp(argv[i], "--from") == 0)
-            t.from = strtoull(argv[++i], NULL, 10);
+            t.from = number_of("--from", argv[++i]);
         else if (strcmp(argv[i], "--scenario") == 0)
             only = argv[++i];
         else if (strcmp(argv[i], "--pcap") == 0)
@@ -72,6 +85,10 @@ int play_main(int argc, char **argv, const char *program, const void *scenarios,
     for (size_t i = 0; i < n; i++)
         wanted +=
             only == NULL || strcmp(only, *(const char *const *)((const char *)scenarios + i * size)) == 0;
+    if (wanted == 0 && only != NULL)
+        fprintf(stderr, "--scenario %s: there is none of that name\n", only);
+    if (wanted == 0)
+        return 2; /* nothing played is nothing shown */
     printf("1..%u\n", wanted);
     for (size_t i = 0; i < n; i++) {
         const void *s = (const char *)scenarios + i * size;
