@@ -121,14 +121,20 @@ void icmp6_input(struct netstack *ns, const struct ip_in *in)
     }
 }
 
-/* RFC 4443 2.4 (e): what must not be answered. */
+/* RFC 4443 2.4 (e): what must not be answered. A message may stand behind the very
+ * header that makes no sense. */
 static bool answerable(const struct ip_in *in, uint8_t type, uint8_t code)
 {
+    struct ip_quote q;
+
     if (addr_any(&in->src) || addr_group6(&in->src))
         return false;
     if (in->multicast && type != ICMP6_TOO_BIG && !(type == ICMP6_PARAMETER && code == 2))
         return false;
-    return in->proto != NET_ICMP6 || (in->len >= 1 && in->data[0] >= 128 && in->data[0] != ND_LAST);
+    if (in->proto != NET_ICMP6)
+        return !ip6_walk_quote(in->packet, in->total, &q) || q.proto != NET_ICMP6 ||
+               (q.l4[0] >= 128 && q.l4[0] != ND_LAST);
+    return in->len >= 1 && in->data[0] >= 128 && in->data[0] != ND_LAST;
 }
 
 void icmp6_error(struct netstack *ns, const struct ip_in *in, uint8_t type, uint8_t code, uint32_t value)

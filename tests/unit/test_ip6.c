@@ -558,8 +558,17 @@ static void errors_are_sent(void **st)
     b[0] = ICMP6_TIME_EXCEEDED;
     rig.rx_problem = 3;
     rig6_in(&peer6, &our6, NET_ICMP6, b, 100, 2); /* about an error: never */
-    rig.rx_problem = 0;
     assert_false(rig6_out().any);
+    memset(b, 0, sizeof(b));
+    b[0] = NET_ICMP6; /* nor when an option before it is what is wrong */
+    b[2] = 0x80;
+    b[8] = ICMP6_TIME_EXCEEDED;
+    rig6_in_ext(&peer6, &our6, 60, 8, NET_ICMP6, b, 100, 2, 0);
+    assert_false(rig6_out().any);
+    b[8] = ICMP6_ECHO;
+    rig6_in_ext(&peer6, &our6, 60, 8, NET_ICMP6, b, 100, 2, 0);
+    assert_true(rig6_out().any);
+    rig.rx_problem = 0;
 }
 
 static void errors_are_few(void **st) /* C-SIX-2 */
