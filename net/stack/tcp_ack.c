@@ -127,6 +127,9 @@ static void duplicate_ack(struct tcb *t)
     t->recover = t->snd_max;
     t->in_recovery = true;
     t->partial_seen = false;
+    t->rc.recover_fs = t->recover - t->snd_una; /* with SACK, what is sent in it may be tracked again */
+    t->rc.prr_delivered = t->rc.prr_out = 0;
+    t->rc.attend = true;
     tcp_repeat_first(t);
     t->cwnd = t->ssthresh + 3 * mss;
     tcp_rtx_restart(t);

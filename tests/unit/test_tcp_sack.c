@@ -346,6 +346,40 @@ static void recovery_moves_along(void **st)
     rig_drain();
 }
 
+/* A router's word has called back what was in flight and the peer's window is
+ * shut: duplicates begin a recovery as without SACK then. What goes out in it is
+ * tracked again, and it ends all the same. */
+static void recovery_begins_untracked(void **st)
+{
+    struct seg g;
+
+    (void)st;
+    accepted_sack(false, 0);
+    send_segments(10);
+    assert_int_equal(rig_drain(), 10);
+    g = seg(TCP_ACK, PEER_ISS + 1, first);
+    g.wnd = 0;
+    rig_in(&g);
+    tcp_mtu_told(t, 1000);
+    assert_true(t->rc.n == 0 && t->snd_nxt == t->snd_una && t->snd_max != t->snd_una);
+    for (unsigned i = 0; i < 3; i++)
+        rig_in(&g);
+    rig_drain();
+    acked(0); /* the window opens */
+    rig_drain();
+    check_board();
+    mss = t->snd_mss;
+    for (uint32_t part = 1; t->snd_una != t->snd_max; part++) {
+        assert_true(part < 100 && t->cwnd != 0);
+        rig.now += RTT;
+        g = seg(TCP_ACK, PEER_ISS + 1, seq_lt(at(2 * part), t->snd_max) ? at(2 * part) : t->snd_max);
+        rig_in(&g);
+        rig_drain();
+        check_board();
+    }
+    assert_false(t->in_recovery);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -362,6 +396,7 @@ int main(void)
         T(records_are_bounded),
         T(a_long_record_is_split),
         T(recovery_moves_along),
+        T(recovery_begins_untracked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
