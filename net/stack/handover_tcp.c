@@ -301,7 +301,7 @@ static void take_congestion(struct tcb *t, const struct handover_tcp *r)
         memcpy(t->cc_priv, r->cc_priv, sizeof(t->cc_priv));
     }
     t->cwnd = r->cwnd < t->snd_mss ? t->snd_mss : r->cwnd < (1u << 30) ? r->cwnd : 1u << 30;
-    t->ssthresh = r->ssthresh;
+    t->ssthresh = r->ssthresh > 2u * t->snd_mss ? r->ssthresh : 2u * t->snd_mss;
     t->recover = r->recover;
     t->cc_acked = r->cc_acked;
 }

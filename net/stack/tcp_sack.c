@@ -209,6 +209,10 @@ void tcp_rec_rebuild(struct tcb *t)
 {
     struct tcp_recovery *c = &t->rc;
 
+    c->recover_fs = t->snd_max - t->snd_una;
+    if (t->state < TCP_ESTABLISHED || c->recover_fs == 0)
+        t->in_recovery = false; /* whatever the record says: from nothing */
+    c->attend = t->in_recovery;
     if (!t->sack_ok || t->state < TCP_ESTABLISHED || t->snd_nxt == t->snd_una)
         return;
     for (uint32_t seq = t->snd_una, len; seq != t->snd_nxt; seq += len) {
@@ -219,8 +223,6 @@ void tcp_rec_rebuild(struct tcb *t)
         }
         c->rec[c->n++] = (struct tcp_rec){.sent_ns = t->sent_ns + c->n, .seq = seq, .end = seq + len};
     }
-    c->recover_fs = t->snd_nxt - t->snd_una;
-    c->attend = t->in_recovery;
 }
 
 /* --- what an acknowledgement says --------------------------------------------------------- */

@@ -499,6 +499,45 @@ static void no_memory_makes_nothing(void **st)
     s = x;
 }
 
+/* What the record says of a recovery is its writer's word: none of it may divide
+ * by zero here. */
+static void a_recovery_of_nothing(void **st) /* C-MOVE-1 */
+{
+    struct handover_tcp *r = (void *)((struct handover *)(void *)record + 1);
+    struct seg g = seg(TCP_SYN, PEER_ISS, 0);
+    struct tcb *t;
+
+    (void)st;
+    listen_here(5);
+    g.sack_ok = true;
+    g.mss = 1460;
+    rig_in(&g);
+    our_iss = rig_out().seq;
+    in(TCP_ACK, PEER_ISS + 1, our_iss + 1);
+    assert_int_equal(ns_accept(listener, &s, NULL), 0);
+    ((struct tcb *)s)->snd_wnd = 0; /* nothing goes out before the record is written */
+    assert_int_equal(ns_send(s, pattern, 14600, 0, NULL), 14600);
+    record_bytes = ns_export(s, record, sizeof(record));
+    ns_forget(s);
+    r->flags |= HANDOVER_TCPF_RECOVERY;
+    r->snd_wnd = 65535;
+    r->ssthresh = 0;
+    r->recover = r->snd_una + 100000;
+    assert_int_equal(ns_import(rig.ns, record, (size_t)record_bytes, NULL, &s), 0);
+    t = (struct tcb *)s;
+    rig_drain();
+    g = seg(TCP_ACK, PEER_ISS + 1, our_iss + 1);
+    g.sack_n = 1;
+    g.sack[0] = t->snd_una + t->snd_mss;
+    g.sack[1] = t->snd_una + 2 * t->snd_mss;
+    rig_in(&g);
+    rig_drain();
+    assert_true(t->ssthresh >= 2u * t->snd_mss && t->cwnd != 0);
+    in(TCP_ACK, PEER_ISS + 1, t->snd_max);
+    rig_drain();
+    assert_true(t->ssthresh >= 2u * t->snd_mss && t->cwnd != 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -516,6 +555,7 @@ int main(void)
         T(a_connected_datagram_socket_keeps_its_peer),
         T(versions_and_lengths),
         T(random_damage),
+        T(a_recovery_of_nothing),
         T(no_memory_makes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
