@@ -355,6 +355,19 @@ static bool take_data(struct tcb *t, const struct handover_tcp *r)
     return true;
 }
 
+/* Nobody holds it who could close it: a timer must be there to end it, whatever
+ * the record says. */
+static void bound_orphan(struct tcb *t)
+{
+    uint64_t now = t->s.ns->now;
+
+    t->user_timeout_ms = 0;
+    if (t->state == TCP_FIN_WAIT_2 && t->misc.when > now + TCP_ORPHAN_LIMIT)
+        timer_set(t->s.ns, &t->misc, now + TCP_ORPHAN_LIMIT);
+    else if (t->state != TCP_FIN_WAIT_2 && !timer_armed(&t->rtx))
+        timer_set(t->s.ns, &t->rtx, now + tcp_rto(t));
+}
+
 static void resume(struct tcb *t, const struct handover_tcp *r, uint64_t base)
 {
     struct netstack *ns = t->s.ns;
@@ -367,6 +380,8 @@ static void resume(struct tcb *t, const struct handover_tcp *r, uint64_t base)
     arm(ns, &t->delack, base, r->delack_ns);
     arm(ns, &t->misc, base, r->misc_ns);
     tcp_output(t);
+    if (tcb_orphan(t))
+        bound_orphan(t);
 }
 
 int tcp_import(struct netstack *ns, const struct handover *h, uint32_t flow_id, struct tcb **out)

@@ -538,6 +538,35 @@ static void a_recovery_of_nothing(void **st) /* C-MOVE-1 */
     assert_true(t->ssthresh >= 2u * t->snd_mss && t->cwnd != 0);
 }
 
+/* An orphan has nobody who could close it: whatever its record leaves out, it ends. */
+static void an_orphan_ends(void **st)
+{
+    struct handover *h = (void *)record;
+    struct handover_tcp *r = (void *)(h + 1);
+
+    (void)st;
+    accepted(65535);
+    record_bytes = ns_export(s, record, sizeof(record));
+    ns_forget(s);
+    h->flags |= HANDOVERF_ORPHAN;
+    r->user_timeout_ms = INT32_MAX;
+    for (unsigned i = 0; i < 3; i++) {
+        r->state = (const uint8_t[]){TCP_ESTABLISHED, TCP_FIN_WAIT_2, TCP_SYN_RCVD}[i];
+        r->rtx_ns = r->misc_ns = HANDOVER_NEVER;
+        r->flags = r->state == TCP_FIN_WAIT_2 ? HANDOVER_TCPF_FIN_QUEUED : 0;
+        r->buf_seq = r->iss + (r->state != TCP_FIN_WAIT_2);
+        r->snd_una = r->iss + (r->state != TCP_SYN_RCVD);
+        assert_int_equal(ns_import(rig.ns, record, (size_t)record_bytes, NULL, &s), 0);
+        assert_int_equal(rig.ns->conn_n, 1);
+        for (unsigned k = 0; k < 400 && rig.ns->conn_n != 0; k++) {
+            rig_sleep(1 * RIG_S);
+            rig_drain();
+        }
+        assert_int_equal(rig.ns->conn_n, 0);
+        h->taken_ns = rig.now;
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -556,6 +585,7 @@ int main(void)
         T(versions_and_lengths),
         T(random_damage),
         T(a_recovery_of_nothing),
+        T(an_orphan_ends),
         T(no_memory_makes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
