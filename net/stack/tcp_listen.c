@@ -239,7 +239,7 @@ struct tcb *tcp_establish(struct netstack *ns, struct tcp_syn *y, struct tcp_syn
     t->s.port = port_hold(y->port);
     t->flow_id = queued != NULL
                      ? y->flow_id
-                     : flow_pin(ns, y->port, NET_TCP, &y->node.laddr, &y->node.raddr, y->node.rport);
+                     : flow_pin(ns, y->port, y->node.net, &y->node.laddr, &y->node.raddr, y->node.rport);
     y->flow_id = 0;
     tcb_set_path(t, path);
     tcb_names(t);

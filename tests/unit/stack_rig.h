@@ -33,6 +33,7 @@ static struct rig {
     uint16_t next_port, registered, mtu;
     uint32_t link_flags, speed_bps;
     bool no_memory;
+    uint16_t flow_link; /* of the last flow entry */
     int route_error, unclaimed, registered_n, flushed_while_owned;
 } rig;
 
@@ -66,6 +67,8 @@ static int rig_register(void *c, struct net_port_op *op)
     op->id = 0x18001;
     if (op->key.port_lo == 0 && !op->is_flow)
         op->key.port_lo = op->key.port_hi = ++rig.next_port;
+    if (op->is_flow)
+        rig.flow_link = op->flow.link;
     if (op->key.port_lo == 666)
         return -EACCES;
     rig.registered_n++;

@@ -697,6 +697,36 @@ static void expired_reassembly_is_told(void **st)
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 #define N(f) cmocka_unit_test_setup_teardown(f, netd_setup, teardown)
+/* The flow entry of a connection that a cookie brought back names the link of its
+ * addresses, like any other. */
+static void a_cookie_of_a_group_keeps_its_link(void **st) /* C-TCP-5 */
+{
+    struct ns_addr a = name6(&none6, 80);
+    struct net_addr from = peer6_ll;
+    struct nsock *l, *c;
+    struct out6 o;
+
+    (void)st;
+    rig.in_link = 1;
+    assert_int_equal(ns_socket(rig.ns, NET_INET6, NS_STREAM, &l), 0);
+    assert_int_equal(ns_setopt(l, NSO_V6ONLY, 1), 0);
+    assert_int_equal(ns_setopt(l, NSO_REUSEPORT, 1), 0);
+    assert_int_equal(ns_bind(l, &a), 0);
+    assert_int_equal(ns_listen(l, 1), 0);
+    for (unsigned i = 0; i < 65; i++) { /* the last gets a cookie */
+        from.b[14] = (uint8_t)i;
+        rig6_tcp(&from, &our6_ll, 80, TCP_SYN, 100, 0, 1220, "", 0);
+        o = rig6_out();
+        assert_true(o.any && o.data[13] == (TCP_SYN | TCP_ACK));
+    }
+    assert_int_equal(ns_counters(rig.ns)->cookies_sent, 1);
+    assert_int_equal(rig.flow_link, 1);
+    rig.flow_link = 77;
+    rig6_tcp(&from, &our6_ll, 80, TCP_ACK, 101, get32(o.data + 4) + 1, 0, "", 0);
+    assert_int_equal(ns_accept(l, &c, NULL), 0);
+    assert_int_equal(rig.flow_link, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -707,6 +737,7 @@ int main(void)
         T(v6only_is_for_one),
         T(a_port_is_free_in_both_or_not_at_all),
         T(tcp_both_ways),
+        T(a_cookie_of_a_group_keeps_its_link),
         T(one_listener_for_both),
         T(families_never_meet),
         T(connecting),
