@@ -188,8 +188,11 @@ static void pump(struct host *h)
          * than a round trip. */
         if (d->device_free < sim.now)
             d->device_free = sim.now;
-        if (!sim.exact)
-            d->device_free += sim_below(20) * SIM_US + (sim_chance(5) ? sim_below(40) * SIM_MS : 0);
+        if (!sim.exact) { /* draws in statements of their own: C gives operands no order */
+            d->device_free += sim_below(20) * SIM_US;
+            if (sim_chance(5))
+                d->device_free += sim_below(40) * SIM_MS;
+        }
         sim_at(d->device_free, device_reads, s);
     }
 }

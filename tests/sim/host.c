@@ -144,10 +144,12 @@ void host_wake(struct host *h)
     w->h = h;
     w->serial = h->serial;
     w->when = 0;
-    if (sim.exact)
-        sim_at(sim.now, run, w);
-    else
-        sim_at(sim.now + 1 * SIM_US + sim_below(50) * SIM_US + sim_random() % (h->options.lazy_ns + 1), run, w);
+    uint64_t at = sim.now;
+    if (!sim.exact) { /* a statement for each draw, as everywhere: C gives operands no order */
+        at += 1 * SIM_US + sim_below(50) * SIM_US;
+        at += sim_random() % (h->options.lazy_ns + 1);
+    }
+    sim_at(at, run, w);
 }
 
 /* --- life ----------------------------------------------------------------------------------- */

@@ -134,19 +134,21 @@ static void death(void *arg)
         return;
     host_die(h);
     boot(i);
-    sim_at(sim.now + (100 + sim_below(4000)) * SIM_MS, death, &host[sim_below(now_playing->clients + 1)]);
+    uint64_t at = sim.now + (100 + sim_below(4000)) * SIM_MS;
+    sim_at(at, death, &host[sim_below(now_playing->clients + 1)]);
 }
 
 static void hand_over(void *arg)
 {
     struct host *h = arg;
+    uint64_t at;
     bool done;
 
     if (finished())
         return;
     done = host_hand_over(h);
-    sim_at(sim.now + (done ? 2 + sim_below(40) : 1) * SIM_MS, hand_over,
-           &host[sim_below(now_playing->clients + 1)]);
+    at = sim.now + (done ? 2 + sim_below(40) : 1) * SIM_MS;
+    sim_at(at, hand_over, &host[sim_below(now_playing->clients + 1)]);
 }
 
 static uint64_t play(const void *scenario, uint64_t seed, const char *pcap)
