@@ -66,11 +66,13 @@ tests/fuzz/$(1): $$(addprefix $$(srcdir)/,$$($(1)_SOURCES_LIST)) | $$(VERSION_HE
 	@mkdir -p $$(@D); $$(slw_say) FUZZ $$@
 	$$(slw_q)$$(FUZZ_CC) $$(FUZZ_FLAGS) -o $$@ $$^
 endef
+$(foreach t,$(FUZZ_TESTS),$(if $($(t)_SOURCES_LIST),,$(error FUZZ_TESTS=$(t): no such target in tests/fuzz/fuzz.mk)))
 $(foreach t,$(FUZZ_TESTS),$(eval $(call slw_libfuzzer,$(t))))
 FUZZ_SECONDS = 60
 .PHONY: fuzz fuzz-build
 fuzz-build: $(FUZZ_TESTS:%=tests/fuzz/%)
 fuzz: fuzz-build
+	@case '$(FUZZ_SECONDS)' in '' | *[!0-9]*) echo 'FUZZ_SECONDS=$(FUZZ_SECONDS) is no number' >&2; exit 1 ;; esac
 	$(slw_q)set -e; for t in $(FUZZ_TESTS:fuzz_%=%); do \
 	    echo "  FUZZ     $$t for $(FUZZ_SECONDS) s"; mkdir -p tests/fuzz/$$t.new; \
 	    tests/fuzz/fuzz_$$t -max_total_time=$(FUZZ_SECONDS) -max_len=2048 -verbosity=0 -timeout=20 \
