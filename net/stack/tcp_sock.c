@@ -105,7 +105,7 @@ static void forget_attempt(struct tcb *t)
     t->srtt_us = t->rttvar_us = 0;
     t->backoff = t->dupacks = t->probes = t->ack_pending = 0;
     t->mtu_trial = 0;
-    t->timing = t->syn_repeated = t->in_recovery = t->persisting = false;
+    t->timing = t->syn_repeated = t->in_recovery = t->persisting = t->line_full = false;
     t->mss_peer = tcp_mss_default(t->node.net);
     t->ts_on = t->sack_ok = t->wscale_on = t->dsack_on = false;
     t->snd_wscale = 0;

@@ -564,6 +564,38 @@ static void test_slow_line_refuses(void **st) /* C-SLIP-8 */
     assert_true(o.any && o.seq == our_iss + 1 + 2 * 1460);
 }
 
+/* The line was full for the connection that the socket had before: the next one's
+ * text does not wait for that. */
+static void test_slow_line_refused_another(void **st)
+{
+    struct ns_addr to = {.family = NET_INET, .port = PEER_PORT};
+    struct out o;
+    struct seg g;
+
+    (void)st;
+    rig.speed_bps = 38400;
+    accepted(65535);
+    ns_send(s, pattern, 20000, 0, NULL);
+    assert_true(rig_out().any);
+    rig_run();
+    rig_fail_next(-ENOBUFS);
+    rig_run();
+    assert_true(((struct tcb *)s)->line_full);
+    in(TCP_RST, PEER_ISS + 1, 0);
+    assert_int_equal(ns_send(s, "x", 1, 0, NULL), -ECONNRESET);
+    rig_drain();
+    put32(to.addr.b, PEER_IP);
+    assert_int_equal(ns_connect(s, &to), -EINPROGRESS);
+    o = rig_out();
+    assert_int_equal(o.flags, TCP_SYN);
+    g = seg(TCP_SYN | TCP_ACK, PEER_ISS, o.seq + 1);
+    g.dport = o.sport;
+    rig_in(&g);
+    rig_drain();
+    assert_int_equal(ns_send(s, "hello", 5, 0, NULL), 5);
+    assert_int_equal(rig_out().text_len, 5);
+}
+
 /* Text of any length, summed while it is copied, across the ends of chunks at even
  * and odd places. */
 static void test_text_of_every_length(void **st)
@@ -695,6 +727,7 @@ int main(void)
         T(test_route_narrows),
         T(test_slow_line),
         T(test_slow_line_refuses),
+        T(test_slow_line_refused_another),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
