@@ -7,6 +7,9 @@
 #include <net/stack/checksum.h>
 #include <string.h>
 
+#define LOG_BURST   16 /* lines */
+#define LOG_EACH_NS 1000000000ull
+
 /* --- libnet ---------------------------------------------------------------- */
 
 static int env_port_register(void *ctx, struct net_port_op *op)
@@ -155,10 +158,28 @@ static bool arp_source(void *ctx, uint16_t link, const uint8_t target[4], uint8_
     return found;
 }
 
+/* What anybody on a link can have us say: a line a second, and LOG_BURST at once. A slow
+ * console would hold up the machine otherwise. */
+bool netd_may_log(struct netd *n)
+{
+    uint64_t now_ns = sys_now_ns();
+
+    if (n->log_ns > now_ns + LOG_BURST * LOG_EACH_NS) {
+        n->log_left_out++;
+        return false;
+    }
+    n->log_ns = (n->log_ns > now_ns ? n->log_ns : now_ns) + LOG_EACH_NS;
+    if (n->log_left_out != 0)
+        sys_logf(SYS_LOG_WARN, "%lu lines left out", (unsigned long)n->log_left_out);
+    n->log_left_out = 0;
+    return true;
+}
+
 static void arp_conflict(void *ctx, uint16_t link, const uint8_t ip[4], const uint8_t mac[6])
 {
-    sys_logf(SYS_LOG_WARN, "%u.%u.%u.%u is in use by %02x:%02x:%02x:%02x:%02x:%02x", ip[0], ip[1], ip[2], ip[3],
-             mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
+    if (netd_may_log(ctx))
+        sys_logf(SYS_LOG_WARN, "%u.%u.%u.%u is in use by %02x:%02x:%02x:%02x:%02x:%02x", ip[0], ip[1], ip[2],
+                 ip[3], mac[0], mac[1], mac[2], mac[3], mac[4], mac[5]);
     links_conflict(ctx, link, ip, sys_now_ns());
 }
 

@@ -87,7 +87,7 @@ static void env_address(void *ctx, uint32_t kind, uint16_t link, const struct ne
     struct netd *n = ctx;
     char text[INET6_ADDRSTRLEN];
     set(&c, "address");
-    if (kind == NETCFG_ADDR_ADD && !(flags & ADDR_DEPRECATED))
+    if (kind == NETCFG_ADDR_ADD && !(flags & ADDR_DEPRECATED) && netd_may_log(n))
         sys_logf(SYS_LOG_INFO, "%.8s: %s/%u", n->links[link].info.name, text_of(ip, text), prefix);
 }
 
@@ -116,8 +116,9 @@ static void env_duplicate(void *ctx, uint16_t link, const struct net_addr *ip, c
     struct netd *n = ctx;
     char text[INET6_ADDRSTRLEN];
     n->links[link].conflicts++;
-    sys_logf(SYS_LOG_WARN, "%s is in use by %02x:%02x:%02x:%02x:%02x:%02x", text_of(ip, text), mac[0], mac[1],
-             mac[2], mac[3], mac[4], mac[5]);
+    if (netd_may_log(n))
+        sys_logf(SYS_LOG_WARN, "%s is in use by %02x:%02x:%02x:%02x:%02x:%02x", text_of(ip, text), mac[0],
+                 mac[1], mac[2], mac[3], mac[4], mac[5]);
 }
 
 static uint32_t env_random32(void *ctx)

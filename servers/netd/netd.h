@@ -123,9 +123,11 @@ struct netd {
     struct netd_names names;
     struct netd_time clock;
     struct netd_adopt adopt;
+    uint64_t log_ns, log_left_out;     /* see netd_may_log */
 };
 
 /* env.c */
+bool netd_may_log(struct netd *n);     /* before a line that what comes in can provoke at will */
 void netd_env_fill(struct netd *n, struct ns_env *stack_env, struct arp_env *arp_env);
 void netd_fragment_expired(void *ctx, const uint8_t *quote, size_t len); /* for frag.expired */
 

@@ -163,6 +163,18 @@ def test_arp_flood(wire):
                         dst=p.GUEST_MAC if i % 5 else b"\xff" * 6))
 
 
+def test_claims_to_our_address_fill_no_log(wire):
+    """Each is counted; the log, and with it a slow console, gets a line a second at most."""
+    machine, peer = wire
+    start, rng = len(machine.console_text()), random.Random(5)
+    for _ in range(60):
+        for _ in range(20):
+            peer.send(p.eth(p.arp(1, sender_ip=p.GUEST, sender_mac=b"\2" + rng.randbytes(5)), 0x0806))
+        time.sleep(0.01)
+    assert peer.arp_works()
+    assert 1 <= machine.console_text()[start:].count("is in use by") < 40
+
+
 def test_links_that_flap(wire):
     machine, peer = wire
     for _ in range(5):
