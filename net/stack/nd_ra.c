@@ -134,6 +134,14 @@ static void forget_router(struct nd *n, struct nd_router *r)
     n->env.changed(n->env.ctx, r->link);
 }
 
+static struct nd_router *failed_router(struct nd *n)
+{
+    for (unsigned i = 0; i < ND_ROUTERS; i++)
+        if (n->router[i].used && n->router[i].failed)
+            return &n->router[i];
+    return NULL;
+}
+
 static void router_said(struct nd *n, const struct nd_message *m)
 {
     static const int8_t preference[4] = {0, 1, 0, -1}; /* RFC 4191 2.1; the third is reserved */
@@ -151,6 +159,8 @@ static void router_said(struct nd *n, const struct nd_message *m)
             forget_router(n, r);
         return;
     }
+    if (r == NULL && spare == NULL && (spare = failed_router(n)) != NULL)
+        forget_router(n, spare); /* it would keep this one out for as long as it said */
     if (r == NULL && (r = spare) == NULL)
         return; /* enough of them */
     if (!r->used)

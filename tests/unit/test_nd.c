@@ -686,6 +686,40 @@ static void a_dead_router_makes_room(void **st) /* C-ND-6 */
     assert_true(nd_same(&seen.gateway, &peer_ll));
 }
 
+/* Who has told of more routers than there is room for does not keep the true one out. */
+static void dead_routers_make_room_in_the_table(void **st)
+{
+    struct net_addr ip = other_ll;
+
+    (void)st;
+    up(true);
+    for (unsigned i = 0; i <= ND_ROUTERS; i++) {
+        ip.b[15] = (uint8_t)(0x80 + i);
+        ra_begin(65535);
+        memcpy(msg + 8, &ip, 16);
+        msg[45] = 0x08; /* of high preference */
+        deliver_from(other_mac);
+    }
+    ip.b[15] = 0x80;
+    assert_true(nd_same(&seen.gateway, &ip));
+    ra_begin(1800);
+    deliver();
+    assert_true(nd_same(&seen.gateway, &ip)); /* no room */
+    packet_to(&ip);
+    run_until(now + 20 * S);
+    assert_false(nd_same(&seen.gateway, &ip));
+    ra_begin(1800);
+    msg[45] = 0x08;
+    deliver();
+    for (unsigned i = 1; i < ND_ROUTERS; i++) {
+        assert_false(nd_same(&seen.gateway, &peer_ll));
+        ip = seen.gateway;
+        packet_to(&ip);
+        run_until(now + 20 * S);
+    }
+    assert_true(nd_same(&seen.gateway, &peer_ll));
+}
+
 static void a_new_netd_goes_on(void **st)
 {
     static struct nd_kept kept;
@@ -756,6 +790,7 @@ int main(void)
         T(one_message_ends_nothing),
         T(what_makes_no_sense_is_left),
         T(a_dead_router_makes_room),
+        T(dead_routers_make_room_in_the_table),
         T(a_new_netd_goes_on),
         T(queries_are_answered),
     };
