@@ -27,6 +27,7 @@
 #define BACKLOG 128
 #define IDLE_MS 60000u /* between requests */
 #define STALL_MS 30000u /* within one */
+#define STUCK_MS 5000u /* who takes nothing for so long makes room, if it must be */
 
 struct httpd_counters httpd_counters;
 
@@ -302,13 +303,42 @@ static bool readable(struct connection *c)
     return serve(c);
 }
 
+/* The one that has kept its place the longest for nothing: it asks nothing, never ends
+ * its question or does not take its answer. CONNECTIONS_MAX: each is busy. */
+static unsigned idlest(void)
+{
+    uint64_t stuck_ns = now_ns + (STALL_MS - STUCK_MS) * 1000000ull;
+    unsigned found = CONNECTIONS_MAX;
+
+    for (unsigned i = 0; i < nconnections; i++)
+        if ((!connections[i]->sending || connections[i]->deadline_ns <= stuck_ns) &&
+            (found == CONNECTIONS_MAX || connections[i]->deadline_ns < connections[found]->deadline_ns))
+            found = i;
+    return found;
+}
+
+/* At the limit a new client takes the idlest one's place: who opens connections and says
+ * nothing keeps nobody out. */
+static bool make_room(void)
+{
+    unsigned i = idlest();
+
+    if (nconnections < CONNECTIONS_MAX)
+        return true;
+    if (i == CONNECTIONS_MAX)
+        return false;
+    httpd_counters.timeouts++;
+    drop(i);
+    return true;
+}
+
 static void accept_all(int listener)
 {
-    for (int i = 0; i < BACKLOG && nconnections < CONNECTIONS_MAX; i++) {
+    for (int i = 0; i < BACKLOG && (nconnections < CONNECTIONS_MAX || idlest() < CONNECTIONS_MAX); i++) {
         int fd = accept(listener, NULL, NULL), on = 1;
         if (fd < 0)
             return;
-        struct connection *c = calloc(1, sizeof(*c));
+        struct connection *c = make_room() ? calloc(1, sizeof(*c)) : NULL;
         if (!c) {
             httpd_counters.refused++;
             close(fd);
@@ -345,8 +375,9 @@ static void run_connection(unsigned i, short events)
         drop(i);
 }
 
-/* Milliseconds until the first deadline; -1 with no connection. */
-static int timeout_ms(void)
+/* Milliseconds until the first deadline, or until somebody may be stuck whose place
+ * others wait for; -1 with no connection. */
+static int timeout_ms(bool full)
 {
     uint64_t first = UINT64_MAX;
     for (unsigned i = 0; i < nconnections; i++)
@@ -354,7 +385,8 @@ static int timeout_ms(void)
             first = connections[i]->deadline_ns;
     if (first == UINT64_MAX)
         return -1;
-    return first <= now_ns ? 0 : (int)((first - now_ns) / 1000000 + 1);
+    int wait_ms = first <= now_ns ? 0 : (int)((first - now_ns) / 1000000 + 1);
+    return full && wait_ms > 1000 ? 1000 : wait_ms;
 }
 
 static int open_listener(unsigned port)
@@ -390,9 +422,10 @@ int main(int argc, char **argv)
     sys_ready();
     now_ns = sys_now_ns();
     for (;;) {
-        /* At the limit, waiting clients stay in the backlog. */
-        fds[0].events = nconnections < CONNECTIONS_MAX ? POLLIN : 0;
-        poll(fds, nconnections + 1, timeout_ms());
+        /* At the limit, and everybody busy: waiting clients stay in the backlog. */
+        bool full = nconnections == CONNECTIONS_MAX && idlest() == CONNECTIONS_MAX;
+        fds[0].events = full ? 0 : POLLIN;
+        poll(fds, nconnections + 1, timeout_ms(full));
         now_ns = sys_now_ns();
         /* Backwards, since drop() moves the last one into the gap. */
         for (unsigned i = nconnections; i-- > 0;)

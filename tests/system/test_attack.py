@@ -36,7 +36,7 @@ def unharmed(wire):
     assert peer.ping(20)
     assert page(peer)
     assert balance(machine) == 0
-    assert memory(machine) < used + 3072
+    assert memory(machine) < used + 4096  # httpd may keep the heap that 256 connections need
 
 
 def memory(machine):
@@ -173,6 +173,17 @@ def test_claims_to_our_address_fill_no_log(wire):
         time.sleep(0.01)
     assert peer.arp_works()
     assert 1 <= machine.console_text()[start:].count("is in use by") < 40
+
+
+def test_silent_clients_keep_nobody_out_of_httpd(wire):
+    """More than it has places for, in the middle of a question."""
+    machine, peer = wire
+    silent = [connect(peer, 80) for _ in range(300)]
+    for sport, seq in silent:
+        segment(peer, sport, 80, 1001, seq, 0x18, b"GET /")
+    assert page(peer)
+    for sport, seq in silent:
+        segment(peer, sport, 80, 1006, seq, 4)
 
 
 def test_links_that_flap(wire):
