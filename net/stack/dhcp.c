@@ -291,11 +291,13 @@ static void get_routes(struct parsed *p)
         size_t bytes = (size_t)(d[0] + 7) / 8;
         if (d[0] > 32 || len < 1 + bytes + 4)
             return;
-        struct dhcp_route *r = &p->lease.route[p->lease.nroutes++];
-        memset(r, 0, sizeof(*r));
-        r->prefix = d[0];
-        memcpy(r->dst, d + 1, bytes);
-        memcpy(r->gateway, d + 1 + bytes, 4);
+        if (d[0] < 8 || d[1] != 127) { /* loopback's stay with us (RFC 1122 section 3.2.1.3 (g)) */
+            struct dhcp_route *r = &p->lease.route[p->lease.nroutes++];
+            memset(r, 0, sizeof(*r));
+            r->prefix = d[0];
+            memcpy(r->dst, d + 1, bytes);
+            memcpy(r->gateway, d + 1 + bytes, 4);
+        }
         d += 1 + bytes + 4;
         len -= 1 + bytes + 4;
     }

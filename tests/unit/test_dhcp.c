@@ -291,6 +291,17 @@ static void classless_routes_replace_the_router(void **state)
     assert_memory_equal(c.lease.route[1].dst, "\xc0\xa8\x09\x00", 4);
 }
 
+static void no_server_moves_loopback(void **state)
+{
+    (void)state;
+    struct dhcp_client c;
+    uint64_t now = 0;
+    static const uint8_t extra[] = {121, 20, 8, 127, 10, 0, 0, 3, 32, 127, 0, 0, 2, 10, 0, 0, 3, 0, 10, 0, 0, 2};
+    bind_client(&c, &now, extra, sizeof(extra));
+    assert_int_equal(c.lease.nroutes, 1);
+    assert_int_equal(c.lease.route[0].prefix, 0);
+}
+
 /* RFC 3396: an option that is longer than 255 bytes, or simply cut in two. */
 static void routes_may_come_in_pieces(void **state)
 {
@@ -371,6 +382,7 @@ int main(void)
         cmocka_unit_test(reboot_asks_for_the_old_address),
         cmocka_unit_test(reboot_without_an_answer_keeps_the_lease),
         cmocka_unit_test(classless_routes_replace_the_router),
+        cmocka_unit_test(no_server_moves_loopback),
         cmocka_unit_test(survives_hostile_answers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
