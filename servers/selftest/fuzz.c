@@ -27,6 +27,8 @@
 #define ROUND_NS (60ull * 1000000000)
 #define WILD_NS (5ull * 1000000000)
 #define THREAD_BYTES 20480u /* kernel stack, structure, registers */
+#define STACK_OF_KERNEL 16384u
+#define STACKS_SPARE 4u
 #define SETTLE_NS (10ull * 1000000000)
 
 /* --- the fuzzers --- */
@@ -118,6 +120,9 @@ static uint64_t seed = SEED;
 
 /* What somebody holds, byte for byte; how many processes there are. Pages that the
  * allocator of small objects keeps half full are told apart. */
+static uint64_t kernel_stacks; /* when memory was last looked at */
+
+/* Kernel stacks apart: the kernel keeps a few of dead threads for the next. */
 static uint64_t memory_held(uint32_t *processes, uint32_t *threads)
 {
     struct info_memory m;
@@ -127,7 +132,8 @@ static uint64_t memory_held(uint32_t *processes, uint32_t *threads)
     sys_info(INFO_MEMORY, 0, &m, sizeof(m));
     *processes = s.processes;
     *threads = s.threads;
-    return m.tables + m.stacks + m.anonymous + m.objects + m.rings + m.devices + m.promised + m.kmalloc_used;
+    kernel_stacks = m.stacks / STACK_OF_KERNEL;
+    return m.tables + m.anonymous + m.objects + m.rings + m.devices + m.promised + m.kmalloc_used;
 }
 
 static int start_fuzzer(const char *role, unsigned round, bool wild)
@@ -203,11 +209,12 @@ static bool settled(uint32_t processes, uint32_t threads, uint64_t bytes)
     bytes += s.cpus * THREAD_BYTES;
     for (;;) {
         more = memory_held(&now, &running);
-        if (more <= bytes + (running > threads ? (running - threads) * THREAD_BYTES : 0) && now == processes)
+        if (more <= bytes + (running > threads ? (running - threads) * THREAD_BYTES : 0) && now == processes &&
+            kernel_stacks <= running + s.cpus + STACKS_SPARE)
             return true;
         if (sys_now_ns() > deadline) {
-            printf("# %u processes of %u, %lld bytes more\n", (unsigned)now, (unsigned)processes,
-                   (long long)(more - bytes));
+            printf("# %u processes of %u, %lld bytes more, %u stacks for %u threads\n", (unsigned)now,
+                   (unsigned)processes, (long long)(more - bytes), (unsigned)kernel_stacks, (unsigned)running);
             return false;
         }
         sys_wait(NULL, 0, sys_now_ns() + 10000000);

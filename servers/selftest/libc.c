@@ -258,11 +258,9 @@ static const char *detached_threads_are_swept(void)
     pthread_attr_init(&a);
     pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
     for (int i = 0; i < 400; i++) {
-        int r = pthread_create(&t, &a, nothing, NULL);
-        if (r == EAGAIN) { /* those before have not all run yet */
-            usleep(1000);
-            r = pthread_create(&t, &a, nothing, NULL);
-        }
+        int r;
+        for (int tries = 0; (r = pthread_create(&t, &a, nothing, NULL)) == EAGAIN && tries < 1000; tries++)
+            usleep(1000); /* those before have not all run yet */
         CHECK(r == 0);
     }
     return NULL;
