@@ -157,6 +157,8 @@ void tcp_tlp_fire(struct tcb *t)
     }
     c->tlp_is_retrans = t->snd_nxt == nxt;
     if (c->tlp_is_retrans) {
+        if (c->n == 0)
+            return; /* it went back to the first one meanwhile: the time-out repeats that */
         i = t->in_recovery || c->in_loss ? c->head : c->head + c->n - 1;
         while (i > c->head && (c->rec[i].flags & REC_SACKED))
             i--;

@@ -165,6 +165,7 @@ bool tcp_rec_split(struct tcb *t, uint32_t i, uint32_t bytes)
     r = c->rec + c->head + place;
     memmove(r + 1, r, (c->n - place) * sizeof(*r));
     c->n++;
+    c->sacked_n += (r->flags & REC_SACKED) != 0;
     r[0].end = r[1].seq = r[0].seq + bytes;
     return true;
 }
