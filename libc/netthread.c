@@ -100,3 +100,26 @@ int slipway_net_thread(void)
     }
     return (int)__libc_result(r);
 }
+
+/* The fields of struct ns_counters, which are all of one kind. */
+bool slipway_net_counter(unsigned n, const char **name, const char **meaning, uint64_t *value)
+{
+    static const struct {
+        const char *name, *meaning;
+        size_t at;
+    } list[] = {
+#define X(field, text) {#field, text, offsetof(struct ns_counters, field)},
+        NS_COUNTER_LIST(X)
+#undef X
+    };
+
+    if (n >= sizeof list / sizeof list[0])
+        return false;
+    *name = list[n].name;
+    *meaning = list[n].meaning;
+    *value = 0;
+    for (struct net_ctx *c = &__net_first; c != NULL; c = c->next)
+        if (c->ns != NULL)
+            *value += *(const uint64_t *)((const char *)ns_counters(c->ns) + list[n].at);
+    return true;
+}

@@ -234,18 +234,52 @@ struct ns_conn_info {
 };
 unsigned ns_list(const struct netstack *ns, struct ns_conn_info *out, unsigned max);
 
+/* What a stack counts: each with its meaning. */
+#define NS_COUNTER_LIST(X)                                                                    \
+    X(ip_in, "packets taken in")                                                              \
+    X(ip_bad, "packets with a broken IP header")                                              \
+    X(ip_out, "datagrams sent")                                                               \
+    X(icmp_in, "ICMP messages taken in")                                                      \
+    X(icmp_out, "ICMP messages sent")                                                         \
+    X(udp_in, "datagrams taken in")                                                           \
+    X(udp_bad, "datagrams with a broken UDP header")                                          \
+    X(udp_noport, "datagrams to a port that no socket has")                                   \
+    X(udp_full, "datagrams that found a full queue")                                          \
+    X(udp_out, "UDP datagrams sent")                                                          \
+    X(tcp_in, "segments taken in")                                                            \
+    X(tcp_bad, "segments with a broken header or checksum")                                   \
+    X(tcp_out, "segments sent")                                                               \
+    X(tcp_retransmit, "segments sent again")                                                  \
+    X(tcp_rst_in, "resets taken in")                                                          \
+    X(tcp_rst_out, "resets sent")                                                             \
+    X(tcp_ooo, "segments ahead of their turn")                                                \
+    X(tcp_dup, "duplicate acknowledgements")                                                  \
+    X(tcp_timeouts, "retransmission time-outs")                                               \
+    X(tcp_accept_overflow, "connections that found a full accept queue")                      \
+    X(tcp_conn_in, "connections accepted")                                                    \
+    X(tcp_conn_out, "connections made")                                                       \
+    X(tx_failed, "packets that the kernel did not send")                                      \
+    X(tx_nobufs, "of these, for want of room at the link")                                    \
+    X(sack_in, "acknowledgements with SACK blocks")                                           \
+    X(dsack_in, "blocks that report what came twice")                                         \
+    X(sack_reneged, "reports that the peer took back")                                        \
+    X(recoveries, "fast recoveries")                                                          \
+    X(rack_lost, "segments deemed lost, each time")                                           \
+    X(tlp_sent, "loss probes")                                                                \
+    X(tlp_repaired, "loss probes that repaired a loss by themselves")                         \
+    X(tcp_spurious, "reductions undone: nothing had been lost")                               \
+    X(unpinned, "connections on a shared port without a flow entry: a newcomer may get them") \
+    X(cookies_sent, "SYN cookies sent (RFC 4987)")                                            \
+    X(cookies_accepted, "connections made of cookies")                                        \
+    X(cookies_refused, "acknowledgements that are no cookie of ours")                         \
+    X(mtu_told, "path MTUs told by ICMP")                                                     \
+    X(mtu_trials, "smaller sizes tried without being told")                                   \
+    X(mtu_blackholes, "black holes found so")                                                 \
+    X(mtu_raised, "path MTUs given another chance")
 struct ns_counters {
-    uint64_t ip_in, ip_bad, ip_out, icmp_in, icmp_out, udp_in, udp_bad, udp_noport, udp_full, udp_out;
-    uint64_t tcp_in, tcp_bad, tcp_out, tcp_retransmit, tcp_rst_in, tcp_rst_out, tcp_ooo, tcp_dup,
-        tcp_timeouts, tcp_accept_overflow, tcp_conn_in, tcp_conn_out, tx_failed, tx_nobufs,
-        sack_in, dsack_in, sack_reneged, /* ACKs with SACK blocks; blocks of what came twice */
-        recoveries, rack_lost,           /* fast recoveries; segments deemed lost, each time */
-        tlp_sent, tlp_repaired,          /* loss probes; those that repaired a loss by themselves */
-        tcp_spurious,                    /* reductions undone: nothing had been lost */
-        unpinned; /* connections on a shared port without a flow entry: a newcomer may get them */
-    uint64_t cookies_sent, cookies_accepted, cookies_refused; /* SYN cookies, RFC 4987 */
-    uint64_t mtu_told, mtu_trials, mtu_blackholes, mtu_raised; /* path MTU: by ICMP; sizes tried without;
-                                                                  found so; given another chance */
+#define X(name, text) uint64_t name;
+    NS_COUNTER_LIST(X)
+#undef X
 };
 const struct ns_counters *ns_counters(const struct netstack *ns);
 

@@ -47,6 +47,7 @@ struct writer {
     void (*link)(struct out *, const struct net_link_info *, int first);
     void (*port)(struct out *, const struct net_port_info *, const char *owner, int first);
     void (*drop)(struct out *, const char *name, const char *text, uint64_t n, int first);
+    void (*counter)(struct out *, const char *name, const char *text, uint64_t n, int first);
     void (*finish)(struct out *);
 };
 
@@ -174,6 +175,12 @@ static void json_drop(struct out *o, const char *name, const char *text, uint64_
     put(o, "%s{\"reason\":\"%s\",\"count\":%" PRIu64 "}", first ? "" : ",", name, n);
 }
 
+static void json_counter(struct out *o, const char *name, const char *text, uint64_t n, int first)
+{
+    (void)text;
+    put(o, "%s{\"counter\":\"%s\",\"count\":%" PRIu64 "}", first ? "" : ",", name, n);
+}
+
 static void json_finish(struct out *o)
 {
     put(o, "]}\n");
@@ -234,6 +241,12 @@ static void prom_drop(struct out *o, const char *name, const char *text, uint64_
     put(o, "slipway_drops_total{reason=\"%s\"} %" PRIu64 "\n", name, n);
 }
 
+static void prom_counter(struct out *o, const char *name, const char *text, uint64_t n, int first)
+{
+    (void)first, (void)text;
+    put(o, "slipway_http_stack_total{counter=\"%s\"} %" PRIu64 "\n", name, n);
+}
+
 static void prom_finish(struct out *o)
 {
     (void)o;
@@ -248,6 +261,8 @@ static void walk(struct out *o, const struct writer *w)
     struct net_link_info l;
     struct net_port_info port;
     struct net_counters c = {0};
+    const char *name, *text;
+    uint64_t n;
     char owner[SPAWN_NAME_MAX];
 
     sys_info(INFO_SYSTEM, 0, &s, sizeof(s));
@@ -267,6 +282,9 @@ static void walk(struct out *o, const struct writer *w)
     sys_net_info(NETINFO_COUNTERS, 0, &c, sizeof(c));
     for (unsigned i = 0; i < sizeof(drops) / sizeof(drops[0]); i++)
         w->drop(o, drops[i].name, drops[i].text, c.drop[i], i == 0);
+    w->begin(o, "stack", "counter of this server's TCP/IP,meaning,count");
+    for (unsigned i = 0; slipway_net_counter(i, &name, &text, &n); i++)
+        w->counter(o, name, text, n, i == 0);
     w->finish(o);
 }
 
@@ -275,11 +293,14 @@ static const struct {
     struct writer writer;
 } pages[] = {
     {"/status", "text/html; charset=utf-8",
-     {html_system, html_begin, html_process, html_link, html_port, html_drop, html_finish}},
+     {html_system, html_begin, html_process, html_link, html_port, html_drop, html_drop,
+      html_finish}},
     {"/status.json", "application/json",
-     {json_system, json_begin, json_process, json_link, json_port, json_drop, json_finish}},
+     {json_system, json_begin, json_process, json_link, json_port, json_drop, json_counter,
+      json_finish}},
     {"/metrics", "text/plain; version=0.0.4; charset=utf-8",
-     {prom_system, prom_begin, prom_process, prom_link, prom_port, prom_drop, prom_finish}},
+     {prom_system, prom_begin, prom_process, prom_link, prom_port, prom_drop, prom_counter,
+      prom_finish}},
 };
 
 int status_is_page(const char *path)

@@ -131,6 +131,12 @@ def test_nmap_cannot_guess_sequence_numbers(peer):
     assert found is not None and found.group(2) == "Good luck!", r.stdout  # its hardest
 
 
+def test_the_server_counts_what_its_stack_did(peer):
+    counters = {row["counter"]: row["count"] for row in peer.status()["stack"]}
+    assert counters["tcp_conn_in"] > 600 and counters["tcp_in"] > counters["tcp_conn_in"]
+    assert counters["tcp_bad"] == counters["ip_bad"] == 0
+
+
 def test_tcpdump_finds_nothing_wrong(peer):
     """Comes last: what the guest sent in all that was before."""
     r = run("tcpdump", "-n", "-vv", "-r", f"{peer.dir}/all.pcap", "src", "host", peer.address)

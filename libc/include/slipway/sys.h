@@ -431,6 +431,11 @@ int slipway_net_setup(const struct slipway_net_setup *s);
  * rings count against the manifest's limit. 0, or -1 and errno. */
 int slipway_net_thread(void);
 
+/* The n-th counter of this process's protocol stacks, all together; name and meaning
+ * are constants (net/stack/netstack.h, NS_COUNTER_LIST). False: there is none of that
+ * number. Context: any thread. */
+bool slipway_net_counter(unsigned n, const char **name, const char **meaning, uint64_t *value);
+
 /* Counters for tests: how often the calling thread has woken up for the network
  * (where there are several), and how often the helper has run a stack. */
 uint64_t slipway_net_wakeups(void);
