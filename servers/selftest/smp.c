@@ -478,7 +478,7 @@ static const char *the_kernel_lets_everybody_in(void) /* C-LOCK-1 */
             most = entries[i] > most ? entries[i] : most;
         }
         printf("# system calls of a CPU in 500 ms: %lu to %lu\n", (unsigned long)least, (unsigned long)most);
-        good = least >= 1000;
+        good = least >= 100; /* who is kept out gets none, or nearly */
     }
     CHECK(good);
     return NULL;
