@@ -122,6 +122,8 @@ def test_noise_on_the_line(build, start, number, options):  # C-SLIP-2
     guest, host = f"192.168.{30 + number}.2", f"192.168.{30 + number}.1"
     machine = start(cmdline=f"slip={guest}:{host} {options}".strip())
     machine.wait_ready()
+    machine.wait_for(f"ready: {guest}\n")  # what comes faster than any line has no mercy with who is at work
+    machine.command("uptime")
     line = machine.com1()
     threading.Thread(target=lambda: [None for _ in iter(lambda: line.recv(65536), b"")], daemon=True).start()
     for _ in range(24 if os.environ.get("SLIPWAY_LONG") else 6):
