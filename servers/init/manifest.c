@@ -260,7 +260,7 @@ static void do_right(struct parser *p, char **words, int n)
 static bool prefix(char *t, struct net_prefix *out)
 {
     char *slash = strchr(t, '/');
-    const char *bits = slash + 1;
+    const char *bits = slash != NULL ? slash + 1 : t;
     uint64_t v;
 
     memset(out, 0, sizeof *out);
